@@ -1,0 +1,108 @@
+/** The typed errors of the library and the one builder of their messages. */
+
+/** What every message of this library says: what was expected, what came, where, and the cure if one is known. */
+export interface Complaint {
+  /** The argument, option or place: `x`, `layers[2].units`, `data.csv line 7, column age`. */
+  where: string
+  /** What would have been right. */
+  expected: string
+  /** What came instead. */
+  received: string
+  /** What to do about it, as a sentence without a full stop. */
+  cure?: string
+}
+
+/**
+ * Words a complaint in the one form that all errors of the library have.
+ *
+ * @example
+ * complain({ where: 'x', expected: 'rows of 4 features', received: 'row 17 with 3' })
+ * // 'x: expected rows of 4 features; received row 17 with 3'
+ */
+export function complain({ where, expected, received, cure }: Complaint): string {
+  return `${where}: expected ${expected}; received ${received}${cure === undefined ? '' : `. ${cure}`}`
+}
+
+abstract class HadamardError extends Error {
+  constructor(complaint: Complaint | string, options?: ErrorOptions) {
+    super(typeof complaint === 'string' ? complaint : complain(complaint), options)
+    this.name = new.target.name
+  }
+}
+
+/** A network, option or setting that cannot be: a misspelled option, a layer with no units, a loss without its output. */
+export class SpecError extends HadamardError {}
+
+/** Data that do not fit: ragged rows, NaN, an unknown class, an unreadable CSV or model file. */
+export class DataError extends HadamardError {
+  /** Physical line of the file (the first is 1), where the error has one. */
+  readonly line?: number
+  /** Name of the column, where the error has one. */
+  readonly column?: string
+
+  constructor(complaint: Complaint | string, place: { line?: number; column?: string } & ErrorOptions = {}) {
+    super(complaint, place)
+    this.line = place.line
+    this.column = place.column
+  }
+}
+
+/** The asked-for backend cannot serve: no binary, a binary that does not load, an unknown ISA, a refused program. */
+export class BackendError extends HadamardError {}
+
+/** The two backends disagree on a bit: a bug in the library or a broken machine. */
+export class ParityError extends HadamardError {}
+
+/** Training met a loss, gradient or weight that is not finite. The last good weights are kept. */
+export class DivergenceError extends HadamardError {}
+
+/**
+ * The name nearest to a misspelled one, or undefined where none is near (more than a third of its letters differ).
+ *
+ * @example
+ * nearestName('learningrate', ['learningRate', 'epochs']) // 'learningRate'
+ */
+export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return best
+}
+
+/**
+ * Refuses keys that an options object does not have, naming the nearest right one.
+ *
+ * @throws SpecError at the first unknown key
+ */
+export function rejectUnknownKeys(where: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue
+    const nearest = nearestName(key, known)
+    throw new SpecError({
+      where,
+      expected: `one of the options ${known.join(', ')}`,
+      received: `'${key}'`,
+      cure: nearest === undefined ? undefined : `Misspelled option '${key}' should be '${nearest}'`,
+    })
+  }
+}
+
+// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours cost 1.
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row[j] = Math.min(rows[i - 1][j] + 1, row[j - 1] + 1, substitution)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        row[j] = Math.min(row[j], rows[i - 2][j - 2] + 1)
+      }
+    }
+    rows.push(row)
+  }
+  return rows[a.length][b.length]
+}
