@@ -14,7 +14,13 @@ const PARITY = 0x1bd11bda
  * const out = new Uint32Array(2)
  * threefry(0, 0, 0, 0, out) // out is [0x6b200159, 0x99ba4efe]
  */
-export function threefry(key0: number, key1: number, counter0: number, counter1: number, out: Uint32Array): void {
+export function threefry(
+  key0: number,
+  key1: number,
+  counter0: number,
+  counter1: number,
+  out: Uint32Array,
+): void {
   const schedule = [key0, key1, key0 ^ key1 ^ PARITY]
   let x0 = (counter0 + key0) | 0
   let x1 = (counter1 + key1) | 0

@@ -1,0 +1,4 @@
+#include "addon_executable.h"
+namespace hadamard::addon {
+void define_executable(Napi::Env, Napi::Object) {}
+}

@@ -1,0 +1,112 @@
+// Reads one decimal number, rounded once and whatever the locale; the twin of src/data/csv-number.ts.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "csv.h"
+
+#if !defined(__cpp_lib_to_chars) || defined(HADAMARD_WITHOUT_FROM_CHARS)
+#include <clocale>
+#include <cstdlib>
+#if defined(__APPLE__)
+#include <xlocale.h>
+#endif
+#endif
+
+namespace hadamard {
+namespace {
+
+constexpr double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+constexpr std::int64_t exponent_limit = 1'000'000'000;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// What a scan of the token learns: digits × 10^exponent.
+struct Scan {
+  std::uint64_t mantissa = 0;     // the first 19 significant digits
+  std::int64_t significant = 0;   // how many there are in all
+  std::int64_t exponent = 0;      // of the last digit
+  bool is_number = false;
+};
+
+bool scan_exponent(const char* at, const char* end, std::int64_t& exponent) {
+  if (*at != 'e' && *at != 'E') return false;
+  at++;
+  const bool is_negative = at < end && *at == '-';
+  if (at < end && (*at == '-' || *at == '+')) at++;
+  if (at == end) return false;
+  std::int64_t written = 0;
+  for (; at < end; at++) {
+    if (!is_digit(*at)) return false;
+    written = std::min(written * 10 + (*at - '0'), exponent_limit);
+  }
+  exponent += is_negative ? -written : written;
+  return true;
+}
+
+Scan scan(const char* at, const char* end) {
+  Scan result;
+  bool has_digits = false;
+  bool is_fraction = false;
+  for (; at < end; at++) {
+    if (is_digit(*at)) {
+      const auto digit = static_cast<std::uint64_t>(*at - '0');
+      has_digits = true;
+      if (result.significant > 0 || digit != 0) {
+        if (result.significant < 19) result.mantissa = result.mantissa * 10 + digit;
+        result.significant++;
+      }
+      if (is_fraction) result.exponent--;
+    } else if (*at == '.' && !is_fraction) {
+      is_fraction = true;
+    } else {
+      break;
+    }
+  }
+  result.is_number = has_digits && (at == end || scan_exponent(at, end, result.exponent));
+  return result;
+}
+
+// The number of an unsigned token that is known to be one, correctly rounded.
+double slow_number(const char* begin, const char* end, const Scan& scanned) {
+#if defined(__cpp_lib_to_chars) && !defined(HADAMARD_WITHOUT_FROM_CHARS)
+  double value = 0;
+  if (std::from_chars(begin, end, value).ec == std::errc{}) return value;
+  return scanned.significant + scanned.exponent > 0 ? std::numeric_limits<double>::infinity() : 0.0;
+#elif defined(_WIN32)
+  (void)scanned;
+  static const _locale_t plain = _create_locale(LC_NUMERIC, "C");
+  return _strtod_l(std::string(begin, end).c_str(), nullptr, plain);
+#else
+  (void)scanned;
+  static const locale_t plain = newlocale(LC_NUMERIC_MASK, "C", nullptr);
+  return strtod_l(std::string(begin, end).c_str(), nullptr, plain);
+#endif
+}
+
+}  // namespace
+
+double parse_number(const char* begin, const char* end) {
+  const bool is_negative = begin < end && *begin == '-';
+  if (begin < end && (*begin == '-' || *begin == '+')) begin++;
+  const Scan scanned = scan(begin, end);
+  if (!scanned.is_number) return std::numeric_limits<double>::quiet_NaN();
+  double value = 0;
+  if (scanned.significant == 0) {
+    value = 0;
+  } else if (scanned.significant <= 19 && scanned.mantissa <= (std::uint64_t{1} << 53) && scanned.exponent >= -22 &&
+             scanned.exponent <= 22) {
+    // Clinger's fast path: both the integer and the power of ten are exact, so one operation rounds once.
+    value = static_cast<double>(scanned.mantissa);
+    value = scanned.exponent < 0 ? value / powers_of_ten[-scanned.exponent] : value * powers_of_ten[scanned.exponent];
+  } else {
+    value = slow_number(begin, end, scanned);
+  }
+  return is_negative ? -value : value;
+}
+
+}  // namespace hadamard

@@ -1,0 +1,74 @@
+# The addon and its static libraries. Included by a one-line binding.gyp at the package's root; sources are named from
+# this directory. Each instruction set is a library of its own, so that its flags reach nothing else.
+{
+  "target_defaults": {
+    "cflags_cc!": ["-fno-exceptions", "-fexceptions", "-fno-rtti", "-frtti", "-std=gnu++17", "-std=gnu++20"],
+    "cflags_cc": [
+      "-O3", "-std=c++20", "-fvisibility=hidden", "-fvisibility-inlines-hidden", "-fno-math-errno",
+      "-ffp-contract=off", "-Wall", "-Wextra"
+    ],
+    "conditions": [
+      ["target_arch=='x64'", {"defines": ["HADAMARD_X64"]}],
+      ["OS=='linux'", {
+        "ldflags": ["-Wl,--gc-sections", "-Wl,--version-script=<(module_root_dir)/native/exports.map"]
+      }]
+    ],
+    "xcode_settings": {
+      "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+      "CLANG_CXX_LIBRARY": "libc++",
+      "MACOSX_DEPLOYMENT_TARGET": "11.0",
+      "GCC_OPTIMIZATION_LEVEL": "3",
+      "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+      "OTHER_CPLUSPLUSFLAGS": ["-ffp-contract=off", "-fno-math-errno"]
+    },
+    "msvs_settings": {
+      "VCCLCompilerTool": {"Optimization": 2, "AdditionalOptions": ["/std:c++20", "/clang:-ffp-contract=off"]}
+    }
+  },
+  "targets": [
+    {
+      "target_name": "hadamard",
+      "sources": ["addon.cc", "addon_executable.cc", "addon_values.cc"],
+      "dependencies": ["hadamard_core"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "cflags_cc": ["-fexceptions"],
+      "xcode_settings": {"GCC_ENABLE_CPP_EXCEPTIONS": "YES"},
+      "msvs_settings": {"VCCLCompilerTool": {"ExceptionHandling": 1}}
+    },
+    {
+      "target_name": "hadamard_core",
+      "type": "static_library",
+      "dependencies": ["kernels_scalar"],
+      "conditions": [["target_arch=='x64'", {"dependencies": ["kernels_avx2"]}]],
+      "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
+      "sources": [
+        "cpu.cc",
+        "dispatch.cc",
+        "signature.cc"
+      ]
+    },
+    {
+      "target_name": "kernels_scalar",
+      "type": "static_library",
+      "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
+      "sources": ["isa/scalar.cc"]
+    }
+  ],
+  "conditions": [
+    ["target_arch=='x64'", {
+      "targets": [
+        {
+          "target_name": "kernels_avx2",
+          "type": "static_library",
+          "sources": ["isa/avx2.cc"],
+          "conditions": [
+            ["OS=='win'", {"msvs_settings": {"VCCLCompilerTool": {"EnableEnhancedInstructionSet": 5}}}],
+            ["OS=='mac'", {"xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma"]}}],
+            ["OS!='win' and OS!='mac'", {"cflags_cc": ["-fno-exceptions", "-fno-rtti", "-mavx2", "-mfma"]}]
+          ]
+        }
+      ]
+    }]
+  ]
+}

@@ -1,0 +1,323 @@
+// The verifier and linker: one pass over the code, which resolves what it has checked.
+#include "program.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <unordered_set>
+
+#include "dispatch.h"
+
+namespace hadamard {
+namespace {
+
+constexpr Index max_bytes = Index{1} << 52;
+constexpr Index arena_alignment = 64;
+constexpr int barrier_op = -1, repeat_op = -2;
+
+std::string show(double value) {
+  if (value == std::floor(value) && std::fabs(value) < 1e15) return std::to_string(static_cast<Index>(value));
+  return std::to_string(value);
+}
+
+bool is_integer_in(double value, Index least, Index most) {
+  return value >= static_cast<double>(least) && value <= static_cast<double>(most) && value == std::floor(value);
+}
+
+struct Range {
+  Index buffer = 0, offset = 0, bytes = 0;
+};
+
+bool overlap(const Range& a, const Range& b) {
+  return a.buffer == b.buffer && a.bytes > 0 && b.bytes > 0 && a.offset < b.offset + b.bytes &&
+         b.offset < a.offset + a.bytes;
+}
+
+// Multiply-adds, about: elements written, times the dims that two inputs share and the output lacks.
+double work_of(const Signature& op, std::span<const Index> dims) {
+  double most = 0;
+  for (const Operand& output : op.operands) {
+    if (!output.is_output) continue;
+    double work = static_cast<double>(output.factor);
+    for (std::size_t dim = 0; dim < dims.size(); ++dim) {
+      const auto names_dim = [&](const Operand& o) {
+        return std::find(o.dims.begin(), o.dims.end(), dim) != o.dims.end();
+      };
+      const auto readers = std::count_if(op.operands.begin(), op.operands.end(),
+                                         [&](const Operand& o) { return o.is_input && names_dim(o); });
+      if (names_dim(output) || readers > 1) work *= static_cast<double>(dims[dim]);
+    }
+    most = std::max(most, work);
+  }
+  return most;
+}
+
+class Linker {
+ public:
+  Linker(const ProgramSource& source, std::span<const Buffer> buffers, const KernelTable& kernels)
+      : source_(source), buffers_(buffers), kernels_(kernels) {}
+
+  LinkResult link() {
+    if (check_source() && resolve_ops()) {
+      result_.program.entries.resize(source_.entries.size());
+      for (std::size_t i = 0; i < source_.entries.size() && ok(); ++i) link_entry(i);
+      if (ok()) check_repeats();
+      if (ok()) place();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  bool ok() const { return result_.error.empty(); }
+
+  bool fail(const std::string& where, const std::string& expected, const std::string& received) {
+    if (ok()) result_.error = "program" + where + ": expected " + expected + "; received " + received;
+    return false;
+  }
+
+  bool fail_here(const std::string& expected, const std::string& received) { return fail(here_, expected, received); }
+
+  bool check_source() {
+    if (buffers_.empty() || buffers_[0].bytes != source_.arena_bytes) {
+      return fail(", arenaBytes", "the size of buffer 0", std::to_string(source_.arena_bytes));
+    }
+    const auto address = reinterpret_cast<std::uintptr_t>(buffers_[0].data);
+    if (address % arena_alignment != 0) return fail(", arena", "an address that is a multiple of 64", "another");
+    if (source_.rows < 0 || source_.rows > max_dim) {
+      return fail(", rows", "an integer in [0, 2^31]", std::to_string(source_.rows));
+    }
+    if (source_.status < 0 || source_.status % 4 != 0 || source_.status > source_.arena_bytes - 4) {
+      return fail(", status", "a multiple of 4 inside the arena of " + std::to_string(source_.arena_bytes) + " bytes",
+                  std::to_string(source_.status));
+    }
+    std::unordered_set<std::string_view> names;
+    for (const EntrySource& entry : source_.entries) {
+      const auto length = static_cast<Index>(source_.code.size());
+      if (!names.insert(entry.name).second) return fail(", entries", "different names", "\"" + entry.name + "\" twice");
+      if (entry.start >= 0 && entry.start <= entry.end && entry.end <= length) continue;
+      return fail(", entry " + entry.name, "0 <= start <= end <= " + std::to_string(length) + ", the length of code",
+                  "start " + std::to_string(entry.start) + ", end " + std::to_string(entry.end));
+    }
+    return true;
+  }
+
+  bool resolve_ops() {
+    for (const std::string& name : source_.ops) {
+      const int op = name == "barrier" ? barrier_op : name == "repeat" ? repeat_op : find_op(name);
+      const bool is_known = op >= 0 || name == "barrier" || name == "repeat";
+      if (!is_known) return fail(", ops", "names of ops.def, barrier or repeat", "\"" + name + "\"");
+      op_of_.push_back(op);
+    }
+    return true;
+  }
+
+  void link_entry(std::size_t index) {
+    const EntrySource& entry = source_.entries[index];
+    at_ = static_cast<std::size_t>(entry.start);
+    end_ = static_cast<std::size_t>(entry.end);
+    Entry& linked = result_.program.entries[index];
+    linked.name = entry.name;
+    for (std::size_t number = 0; at_ < end_ && ok(); ++number) {
+      here_ = ", entry " + entry.name + ", instruction " + std::to_string(number);
+      const double op_index = source_.code[at_];
+      const auto known = static_cast<Index>(op_of_.size());
+      if (!is_integer_in(op_index, 0, known - 1)) {
+        fail_here("the index of an op in [0, " + std::to_string(known - 1) + "]", show(op_index));
+        return;
+      }
+      ++at_;
+      here_ += ", " + source_.ops[static_cast<std::size_t>(op_index)];
+      linked.instructions.push_back(instruction(op_of_[static_cast<std::size_t>(op_index)]));
+    }
+    auto& all = linked.instructions;
+    while (!all.empty() && all.back().kind == Instruction::Kind::barrier) all.pop_back();
+  }
+
+  // The next numbers of the instruction, or none where the entry ends too early.
+  std::span<const double> take(std::size_t count) {
+    if (end_ - at_ < count) {
+      fail_here(std::to_string(count) + " numbers behind the op", std::to_string(end_ - at_) + " before the entry's end");
+      return {};
+    }
+    const std::span<const double> numbers(source_.code.data() + at_, count);
+    at_ += count;
+    return numbers;
+  }
+
+  Instruction instruction(int op) {
+    Instruction result;
+    if (op == barrier_op) {
+      result.kind = Instruction::Kind::barrier;
+      return result;
+    }
+    if (op == repeat_op) return repeat();
+    const Signature& signature = ops()[static_cast<std::size_t>(op)];
+    const std::size_t dims = signature.dims.size(), scalars = signature.scalars.size();
+    const std::size_t operands = signature.operands.size();
+    const std::span<const double> numbers = take(dims + scalars + 2 * operands);
+    if (!ok() || !link_dims(signature, numbers.first(dims), result)) return result;
+    for (std::size_t i = 0; i < scalars; ++i) {
+      const double value = numbers[dims + i];
+      if (!std::isfinite(value)) fail_here("a finite scalar " + signature.scalars[i], show(value));
+      result_.program.scalars.push_back(value);
+    }
+    result.kernel = kernels_.ops[op];
+    if (ok()) link_operands(signature, numbers.subspan(dims + scalars));
+    return result;
+  }
+
+  bool link_dims(const Signature& op, std::span<const double> numbers, Instruction& result) {
+    dims_.clear();
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      const bool is_rows = op.rows_dim == static_cast<int>(i);
+      if (!is_integer_in(numbers[i], 0, max_dim)) {
+        return fail_here("an integer in [0, 2^31] for dim " + op.dims[i], show(numbers[i]));
+      }
+      dims_.push_back(static_cast<Index>(numbers[i]));
+      if (is_rows && dims_[i] != source_.rows) {
+        return fail_here("the program's capacity of " + std::to_string(source_.rows) + " for dim rows", show(numbers[i]));
+      }
+    }
+    result_.program.dims.insert(result_.program.dims.end(), dims_.begin(), dims_.end());
+    result.is_serial = op.split_dim < 0;
+    result.has_rows = op.rows_dim >= 0;
+    result.splits_rows = !result.is_serial && op.split_dim == op.rows_dim;
+    result.extent = result.is_serial ? 1 : dims_[static_cast<std::size_t>(op.split_dim)];
+    result.work = work_of(op, dims_);
+    return true;
+  }
+
+  void link_operands(const Signature& op, std::span<const double> numbers) {
+    ranges_.clear();
+    const std::string instruction = here_;
+    for (std::size_t i = 0; i < op.operands.size(); ++i) {
+      here_ = instruction + ", operand " + op.operands[i].name;
+      if (!check_operand(op.operands[i], numbers[2 * i], numbers[2 * i + 1])) return;
+    }
+    here_ = instruction;
+    for (std::size_t i = 0; i < op.operands.size(); ++i) {
+      if (op.operands[i].is_output && !check_overlap(op, i)) return;
+    }
+    for (const Range& range : ranges_) {
+      auto* const base = static_cast<char*>(buffers_[static_cast<std::size_t>(range.buffer)].data);
+      result_.program.operands.push_back(base + range.offset);
+    }
+  }
+
+  bool check_operand(const Operand& operand, double buffer, double offset) {
+    const auto buffer_count = static_cast<Index>(buffers_.size());
+    if (!is_integer_in(buffer, 0, buffer_count - 1)) {
+      return fail_here("a buffer in [0, " + std::to_string(buffer_count - 1) + "]", show(buffer));
+    }
+    if (!is_integer_in(offset, 0, max_bytes)) return fail_here("a byte offset, an integer >= 0", show(offset));
+    Range range{static_cast<Index>(buffer), static_cast<Index>(offset), 0};
+    if (operand.is_output && range.buffer != 0) return fail_here("an output in the arena, buffer 0", "buffer " + show(buffer));
+
+    const Index element = bytes_of(operand.element, source_.dtype);
+    // Vectors of the arena start at a cache line. Flags, counters and single numbers may lie side by side.
+    const bool is_vector = operand.element == Element::own && !operand.dims.empty();
+    const Index alignment = range.buffer == 0 && is_vector ? arena_alignment : element;
+    const Buffer& memory = buffers_[static_cast<std::size_t>(range.buffer)];
+    const auto address = reinterpret_cast<std::uintptr_t>(memory.data) + static_cast<std::uintptr_t>(range.offset);
+    if (address % static_cast<std::uintptr_t>(alignment) != 0) {
+      return fail_here("a byte offset aligned to " + std::to_string(alignment), show(offset));
+    }
+    const Index count = element_count(operand, dims_);
+    if (count < 0 || count > (max_bytes / element)) return fail_here("fewer than 2^52 bytes", "a larger shape");
+    range.bytes = count * element;
+    if (range.bytes > memory.bytes - range.offset) {
+      return fail_here(std::to_string(range.bytes) + " bytes inside buffer " + show(buffer) + " of " +
+                           std::to_string(memory.bytes) + " bytes",
+                       "byte offset " + show(offset));
+    }
+    ranges_.push_back(range);
+    return true;
+  }
+
+  // Buffers other than the arena are never written, so two of them may be the same memory.
+  bool check_overlap(const Signature& op, std::size_t output) {
+    const Operand& written = op.operands[output];
+    for (std::size_t other = 0; other < op.operands.size(); ++other) {
+      const Range &a = ranges_[output], &b = ranges_[other];
+      if (other == output || !overlap(a, b)) continue;
+      const bool is_allowed = std::find(written.alias.begin(), written.alias.end(), other) != written.alias.end();
+      if (is_allowed && a.offset == b.offset && a.bytes == b.bytes) continue;
+      return fail_here("output " + written.name + (is_allowed ? " exactly at " : " apart from ") + op.operands[other].name,
+                       std::to_string(a.bytes) + " bytes at " + std::to_string(a.offset) + " and " +
+                           std::to_string(b.bytes) + " bytes at " + std::to_string(b.offset));
+    }
+    return true;
+  }
+
+  Instruction repeat() {
+    Instruction result;
+    result.kind = Instruction::Kind::repeat;
+    const std::span<const double> numbers = take(3);
+    const auto entries = static_cast<Index>(source_.entries.size());
+    if (!ok()) return result;
+    if (!is_integer_in(numbers[0], 0, entries - 1)) {
+      fail_here("the index of an entry in [0, " + std::to_string(entries - 1) + "]", show(numbers[0]));
+    } else if (!is_integer_in(numbers[1], 0, max_dim)) {
+      fail_here("an integer in [0, 2^31] for total", show(numbers[1]));
+    } else if (!is_integer_in(numbers[2], 1, source_.rows)) {
+      fail_here("a batch in [1, " + std::to_string(source_.rows) + "], the program's rows", show(numbers[2]));
+    } else {
+      result.entry = static_cast<std::size_t>(numbers[0]);
+      result.total = static_cast<Index>(numbers[1]);
+      result.batch = static_cast<Index>(numbers[2]);
+    }
+    return result;
+  }
+
+  void check_repeats() {
+    const auto is_repeat = [](const Instruction& i) { return i.kind == Instruction::Kind::repeat; };
+    for (const Entry& entry : result_.program.entries) {
+      for (const Instruction& instruction : entry.instructions) {
+        if (!is_repeat(instruction)) continue;
+        const auto& body = result_.program.entries[instruction.entry];
+        if (std::none_of(body.instructions.begin(), body.instructions.end(), is_repeat)) continue;
+        fail(", entry " + entry.name + ", repeat", "an entry without a repeat of its own", "entry " + body.name);
+      }
+    }
+  }
+
+  // Fills in what had to wait until the pools stopped growing.
+  void place() {
+    Program& program = result_.program;
+    std::size_t dim = 0, scalar = 0, operand = 0, entry_index = 0;
+    for (Entry& entry : program.entries) {
+      const EntrySource& source = source_.entries[entry_index++];
+      std::size_t at = static_cast<std::size_t>(source.start);
+      for (Instruction& instruction : entry.instructions) {
+        const int op = op_of_[static_cast<std::size_t>(source_.code[at])];
+        at += op == barrier_op ? 1 : op == repeat_op ? 4 : 0;
+        if (op < 0) continue;
+        const Signature& signature = ops()[static_cast<std::size_t>(op)];
+        instruction.dims = program.dims.data() + dim;
+        instruction.scalars = program.scalars.data() + scalar;
+        instruction.operands = program.operands.data() + operand;
+        dim += signature.dims.size();
+        scalar += signature.scalars.size();
+        operand += signature.operands.size();
+        at += 1 + signature.dims.size() + signature.scalars.size() + 2 * signature.operands.size();
+      }
+    }
+    estimate_steps();
+    program.rows = source_.rows;
+    program.arena = buffers_[0];
+    program.status = reinterpret_cast<const unsigned*>(static_cast<const char*>(buffers_[0].data) + source_.status);
+  }
+
+  const ProgramSource& source_;
+  const std::span<const Buffer> buffers_;
+  const KernelTable& kernels_;
+  LinkResult result_;
+  std::vector<int> op_of_;  // from source ops to ops(), or one of the executor's own
+  std::size_t at_ = 0, end_ = 0;
+  std::string here_;  // where in the program, for messages
+  std::vector<Index> dims_;
+  std::vector<Range> ranges_;
+};
+
+}  // namespace
+}  // namespace hadamard

@@ -1,0 +1,63 @@
+// Eight floats in a ymm register, with FMA. Included inside an ISA's anonymous namespace; <immintrin.h> comes before it.
+#pragma once
+
+struct Vec {
+  __m256 v;
+};
+struct Mask {
+  __m256 v;
+};
+
+constexpr int kWidth = 8;
+constexpr int kTileRows = 6;
+constexpr int kTileVecs = 2;
+
+inline __m256i lane_mask(long long count) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(count > 8 ? 8 : int(count)), lanes);
+}
+
+inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
+inline Vec load(const float* p, long long count) { return {_mm256_maskload_ps(p, lane_mask(count))}; }
+inline void store(float* p, Vec x) { _mm256_storeu_ps(p, x.v); }
+inline void store(float* p, Vec x, long long count) { _mm256_maskstore_ps(p, lane_mask(count), x.v); }
+inline Vec broadcast(float x) { return {_mm256_set1_ps(x)}; }
+inline Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
+inline Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
+inline Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
+inline Vec operator-(Vec a) { return {_mm256_xor_ps(a.v, _mm256_set1_ps(-0.0f))}; }
+inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
+inline Vec abs(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+inline Vec copysign(Vec magnitude, Vec sign) {
+  const __m256 bit = _mm256_set1_ps(-0.0f);
+  return {_mm256_or_ps(_mm256_andnot_ps(bit, magnitude.v), _mm256_and_ps(bit, sign.v))};
+}
+inline Mask operator<(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask operator<=(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
+inline Mask operator>(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }
+inline Mask operator>=(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ)}; }
+inline Mask is_nan(Vec a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
+inline Mask first_lanes(long long count) { return {_mm256_castsi256_ps(lane_mask(count))}; }
+inline Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
+inline bool any_nan(Vec a) { return _mm256_movemask_ps(is_nan(a).v) != 0; }
+
+// p * 2^n for an integral n in [-150, 129], rounded once: the first product is exact.
+inline Vec scale_by_power(Vec p, Vec n) {
+  const __m256i whole = _mm256_cvtps_epi32(n.v);
+  const __m256i half = _mm256_srai_epi32(whole, 1);
+  const __m256i bias = _mm256_set1_epi32(127);
+  const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+  const __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
+  return {_mm256_mul_ps(_mm256_mul_ps(p.v, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))};
+}
+
+// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
+inline void decompose(Vec x, Vec& m, Vec& e) {
+  const __m256i bits = _mm256_castps_si256(x.v);
+  const __m256i exponent = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(0x3f3504f3)), 23);
+  m.v = _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(exponent, 23)));
+  e.v = _mm256_cvtepi32_ps(exponent);
+}

@@ -1,0 +1,80 @@
+// One float as a vector of width 1, for machines without a known vector unit. fma is exact without hardware help.
+// Included inside an ISA's anonymous namespace; defines nothing outside of it.
+#pragma once
+
+struct Vec {
+  float v;
+};
+struct Mask {
+  bool v;
+};
+
+constexpr int kWidth = 1;
+constexpr int kTileRows = 4;
+constexpr int kTileVecs = 4;
+
+// a*b + c rounded once. The product is exact in a double; the sum's residual decides the last bit where the second
+// rounding meets a tie or a subnormal.
+inline float fma(float a, float b, float c) {
+  const double product = double(a) * double(b);
+  const double addend = c;
+  double sum = product + addend;
+  unsigned long long bits;
+  __builtin_memcpy(&bits, &sum, 8);
+  const bool is_tie = (bits & 0x1fffffff) == 0x10000000;
+  const bool is_small = __builtin_fabs(sum) < 0x1p-126;
+  if (!is_tie && !is_small) return float(sum);
+  const double back = sum - product;
+  const double residual = (product - (sum - back)) + (addend - back);
+  if (residual != 0 && (bits & 1) == 0) {
+    // Round to odd: step towards the residual, so that the float rounding below sees which side the sum lies on.
+    bits = (residual > 0) == (sum > 0) ? bits + 1 : bits - 1;
+    __builtin_memcpy(&sum, &bits, 8);
+  }
+  return float(sum);
+}
+
+inline Vec load(const float* p) { return {*p}; }
+inline Vec load(const float* p, long long count) { return {count > 0 ? *p : 0.0f}; }
+inline void store(float* p, Vec x) { *p = x.v; }
+inline void store(float* p, Vec x, long long count) {
+  if (count > 0) *p = x.v;
+}
+inline Vec broadcast(float x) { return {x}; }
+inline Vec operator+(Vec a, Vec b) { return {a.v + b.v}; }
+inline Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
+inline Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
+inline Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
+inline Vec operator-(Vec a) { return {-a.v}; }
+inline Vec fma(Vec a, Vec b, Vec c) { return {fma(a.v, b.v, c.v)}; }
+inline Vec sqrt(Vec a) { return {__builtin_sqrtf(a.v)}; }
+inline Vec abs(Vec a) { return {__builtin_fabsf(a.v)}; }
+inline Vec copysign(Vec magnitude, Vec sign) { return {__builtin_copysignf(magnitude.v, sign.v)}; }
+inline Mask operator<(Vec a, Vec b) { return {a.v < b.v}; }
+inline Mask operator<=(Vec a, Vec b) { return {a.v <= b.v}; }
+inline Mask operator>(Vec a, Vec b) { return {a.v > b.v}; }
+inline Mask operator>=(Vec a, Vec b) { return {a.v >= b.v}; }
+inline Mask is_nan(Vec a) { return {a.v != a.v}; }
+inline Mask first_lanes(long long count) { return {count > 0}; }
+inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
+inline bool any_nan(Vec a) { return a.v != a.v; }
+
+// p * 2^n for an integral n in [-150, 129], rounded once.
+inline Vec scale_by_power(Vec p, Vec n) {
+  const int whole = n.v == n.v ? int(n.v) : 0;
+  const int half = whole >> 1;
+  const unsigned bits[2] = {unsigned(half + 127) << 23, unsigned(whole - half + 127) << 23};
+  float power[2];
+  __builtin_memcpy(power, bits, 8);
+  return {p.v * power[0] * power[1]};
+}
+
+// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
+inline void decompose(Vec x, Vec& m, Vec& e) {
+  int bits;
+  __builtin_memcpy(&bits, &x.v, 4);
+  const int exponent = (bits - 0x3f3504f3) >> 23;
+  bits -= exponent * (1 << 23);
+  __builtin_memcpy(&m.v, &bits, 4);
+  e.v = float(exponent);
+}

@@ -1,0 +1,72 @@
+/** What a backend is: something that links programs and runs their entries. Choosing one is in choose.ts. */
+
+import type { Program, Slot } from '../compiler/program.ts'
+import type { FloatArray } from '../ops/arithmetic.ts'
+
+/** Arrays that instructions work on. */
+export type OperandArray = FloatArray | Uint32Array
+
+/** How a run ended. */
+export interface RunOutcome {
+  /** Completed runs of the entry. */
+  runs: number
+  /** Completed iterations of its repeats. */
+  steps: number
+  /** Status word: 0, EARLY_STOP, or 1 + index of the flag that halted the run. */
+  status: number
+  /** Whether `cancel` ended it. */
+  wasCancelled: boolean
+}
+
+/** What a run tells while it runs. */
+export interface RunOptions {
+  /** Doubles in the arena that are recorded after every completed run of the entry. */
+  report: { offset: number; count: number }
+  /** Called at most ~30 times a second, and never after the run has ended. */
+  onProgress: (progress: { runs: number; steps: number }) => void
+}
+
+/** A linked program with its own arena. */
+export interface Executable {
+  /** Threads that a run uses. */
+  readonly threads: number
+  /** Runs an entry `times` times without blocking the event loop; rejects only on an internal error. */
+  run(entry: string, times: number, options: RunOptions): Promise<RunOutcome>
+  /** The reports of the completed runs from `first` on, `count` doubles each. */
+  history(first: number): Float64Array
+  /** Runs an entry once, at once, for `rows` rows that follow `cursor` earlier ones. */
+  runSync(entry: string, rows: number, cursor?: number): void
+  /** Ends a run at the next step boundary. */
+  cancel(): void
+  /** Copies a slot's first `out.length` elements out of the arena. */
+  read<T extends OperandArray>(slot: Slot, out: T): T
+  /** Copies values into the arena at a slot's start. */
+  write(slot: Slot, values: OperandArray): void
+}
+
+/** Runs programs and single ops. */
+export interface Backend {
+  readonly name: 'native' | 'fallback'
+  /** Instruction set in use: `avx2`, `scalar`, or `typescript`. */
+  readonly isa: string
+  /** Links a program with its data buffers (arrays on shared memory, in the program's order). */
+  link(program: Program, buffers: readonly OperandArray[], options?: { threads?: number }): Executable
+  /** Runs one op on whole arrays, synchronously; sizes and overlap are checked against its signature. */
+  call(op: string, dims: readonly number[], scalars: readonly number[], operands: readonly OperandArray[]): void
+  /** BLAS gemm on arrays whose sizes the caller has checked. */
+  gemm(
+    transA: boolean,
+    transB: boolean,
+    m: number,
+    n: number,
+    k: number,
+    alpha: number,
+    a: FloatArray,
+    lda: number,
+    b: FloatArray,
+    ldb: number,
+    beta: number,
+    c: FloatArray,
+    ldc: number,
+  ): void
+}

@@ -1,0 +1,237 @@
+/** The fallback backend: interprets programs with the TypeScript kernels. It is the specification of the native core. */
+
+import { BackendError } from '../errors.ts'
+import { bytesOf, type Instruction, type OpInstruction, type Program } from '../compiler/program.ts'
+import { exactFloat32, fastFloat32, type Arithmetic, type FloatArray } from '../ops/arithmetic.ts'
+import { EARLY_STOP } from '../ops/control.ts'
+import { opNamed } from '../ops/index.ts'
+import { gemm } from '../ops/matmul.ts'
+import type { Call, Kernel } from '../ops/op.ts'
+import { elementCount, type ElementType } from '../ops/signature.ts'
+import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
+import { checkOperands } from './operands.ts'
+
+/** Longest stretch without yielding to the event loop, in milliseconds. */
+const SLICE_MS = 8
+const PROGRESS_MS = 33
+
+const NO_FLOATS = new Float32Array(0)
+const NO_WORDS = new Uint32Array(0)
+const NO_DOUBLES = new Float64Array(0)
+
+/**
+ * Builds the fallback backend.
+ *
+ * @param options.exact use the fma that agrees with the native core bit for bit, at half the speed; default false
+ */
+export function createFallback(options: { exact?: boolean } = {}): Backend {
+  const arithmetic = options.exact === true ? exactFloat32 : fastFloat32
+  const kernels = new Map<string, Kernel>()
+  const kernelOf = (name: string): Kernel => {
+    const kernel = kernels.get(name) ?? opNamed(name).kernel(arithmetic)
+    kernels.set(name, kernel)
+    return kernel
+  }
+  return {
+    name: 'fallback',
+    isa: 'typescript',
+    link: (program, buffers) => new FallbackExecutable(program, buffers, kernelOf, arithmetic),
+    call(name, dims, scalars, operands) {
+      const { signature } = opNamed(name)
+      checkOperands(name, dims, scalars, operands)
+      const rowsDim = signature.dims.indexOf('rows')
+      kernelOf(name)({
+        ...splitByType(
+          operands.map((array, i) => ({
+            array: array.subarray(0, elementCount(signature, signature.operands[i], dims)),
+            type: signature.operands[i].type,
+          })),
+        ),
+        dims,
+        scalars,
+        rows: rowsDim < 0 ? 0 : dims[rowsDim],
+        cursor: 0,
+      })
+    },
+    gemm: gemm(arithmetic),
+  }
+}
+
+// One array per operand in the place of its element type, and an empty one in the others.
+function splitByType(
+  operands: readonly { array: OperandArray; type: ElementType }[],
+): Pick<Call, 'operands' | 'words' | 'doubles'> {
+  return {
+    operands: operands.map(({ array, type }) => (type === 'f' ? (array as FloatArray) : NO_FLOATS)),
+    words: operands.map(({ array, type }) => (type === 'u32' ? (array as Uint32Array) : NO_WORDS)),
+    doubles: operands.map(({ array, type }) => (type === 'f64' ? (array as Float64Array) : NO_DOUBLES)),
+  }
+}
+
+interface LinkedOp {
+  readonly kind: 'op'
+  readonly kernel: Kernel
+  readonly call: Call
+}
+type LinkedInstruction = LinkedOp | Exclude<Instruction, OpInstruction>
+
+class FallbackExecutable implements Executable {
+  readonly threads = 1
+  readonly #arena: ArrayBuffer
+  readonly #entries = new Map<string, LinkedInstruction[]>()
+  readonly #status: Uint32Array
+  #reports: Float64Array[] = []
+  #isCancelled = false
+  #isRunning = false
+
+  constructor(
+    program: Program,
+    buffers: readonly OperandArray[],
+    kernelOf: (name: string) => Kernel,
+    arithmetic: Arithmetic,
+  ) {
+    this.#arena = new ArrayBuffer(program.arenaBytes)
+    this.#status = new Uint32Array(this.#arena, program.slots.get('status')?.offset ?? 0, 1)
+    for (const [name, instructions] of program.entries) {
+      this.#entries.set(
+        name,
+        instructions.map((instruction) =>
+          instruction.kind === 'op' ? this.#link(instruction, buffers, kernelOf, arithmetic) : instruction,
+        ),
+      )
+    }
+  }
+
+  #link(
+    instruction: OpInstruction,
+    buffers: readonly OperandArray[],
+    kernelOf: (name: string) => Kernel,
+    arithmetic: Arithmetic,
+  ): LinkedOp {
+    const { signature } = opNamed(instruction.op)
+    const operands = signature.operands.map((operand, i) => {
+      const { buffer, offset } = instruction.places[i]
+      const length = elementCount(signature, operand, instruction.dims)
+      const base = buffer === 0 ? this.#arena : buffers[buffer - 1].buffer
+      const start = buffer === 0 ? offset : buffers[buffer - 1].byteOffset + offset
+      return { array: viewOf(operand.type, arithmetic, base, start, length), type: operand.type }
+    })
+    return {
+      kind: 'op',
+      kernel: kernelOf(instruction.op),
+      call: {
+        ...splitByType(operands),
+        dims: instruction.dims,
+        scalars: instruction.scalars,
+        rows: 0,
+        cursor: 0,
+      },
+    }
+  }
+
+  runSync(entry: string, rows: number, cursor = 0): void {
+    for (const instruction of this.#entry(entry)) {
+      if (instruction.kind === 'op') this.#execute(instruction, rows, cursor)
+      if (this.#status[0] !== 0) return
+    }
+  }
+
+  async run(entry: string, times: number, { report, onProgress }: RunOptions): Promise<RunOutcome> {
+    if (this.#isRunning) throw new BackendError('run: the executable is running already')
+    this.#isRunning = true
+    this.#isCancelled = false
+    this.#reports = []
+    this.#status[0] = 0
+    const progress = { runs: 0, steps: 0 }
+    let sliceEnd = performance.now() + SLICE_MS
+    let nextProgress = performance.now() + PROGRESS_MS
+    try {
+      for (; progress.runs < times && !this.#isCancelled && this.#status[0] === 0; progress.runs++) {
+        for (const instruction of this.#entry(entry)) {
+          if (instruction.kind === 'op') this.#execute(instruction, 0, 0)
+          else if (instruction.kind === 'repeat') {
+            for (let cursor = 0; cursor < instruction.total; cursor += instruction.batch) {
+              this.runSync(instruction.entry, Math.min(instruction.batch, instruction.total - cursor), cursor)
+              if (this.#isHalted()) return this.#outcome(progress)
+              progress.steps++
+              if (performance.now() >= sliceEnd) {
+                if (performance.now() >= nextProgress) {
+                  onProgress({ ...progress })
+                  nextProgress = performance.now() + PROGRESS_MS
+                }
+                await new Promise((resolve) => setImmediate(resolve))
+                sliceEnd = performance.now() + SLICE_MS
+              }
+              if (this.#isCancelled) return this.#outcome(progress)
+            }
+          }
+          if (this.#isHalted()) return this.#outcome(progress)
+        }
+        this.#reports.push(new Float64Array(this.#arena, report.offset, report.count).slice())
+      }
+      return this.#outcome(progress)
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  history(first: number): Float64Array {
+    const reports = this.#reports.slice(first)
+    const values = new Float64Array(reports.reduce((length, report) => length + report.length, 0))
+    reports.forEach((report, i) => values.set(report, i * report.length))
+    return values
+  }
+
+  cancel(): void {
+    this.#isCancelled = true
+  }
+
+  read<T extends OperandArray>(slot: { offset: number }, out: T): T {
+    const bytes = new Uint8Array(this.#arena, slot.offset, out.byteLength)
+    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes)
+    return out
+  }
+
+  write(slot: { offset: number }, values: OperandArray): void {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    new Uint8Array(this.#arena, slot.offset, values.byteLength).set(bytes)
+  }
+
+  #execute({ kernel, call }: LinkedOp, rows: number, cursor: number): void {
+    call.rows = rows
+    call.cursor = cursor
+    kernel(call)
+  }
+
+  // A raised flag stops the run at once; running out of patience only at its end.
+  #isHalted(): boolean {
+    return this.#status[0] !== 0 && this.#status[0] !== EARLY_STOP
+  }
+
+  #outcome(progress: { runs: number; steps: number }): RunOutcome {
+    return { ...progress, status: this.#status[0], wasCancelled: this.#isCancelled }
+  }
+
+  #entry(name: string): LinkedInstruction[] {
+    const entry = this.#entries.get(name)
+    if (entry === undefined) throw new BackendError(`run: the program has no entry ${name}`)
+    return entry
+  }
+}
+
+function viewOf(
+  type: ElementType,
+  arithmetic: Arithmetic,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): OperandArray {
+  if (byteOffset + length * bytesOf(type) > buffer.byteLength) {
+    throw new BackendError('link: an operand ends beyond its buffer')
+  }
+  if (type === 'u32') return new Uint32Array(buffer, byteOffset, length)
+  if (type === 'f64') return new Float64Array(buffer, byteOffset, length)
+  return arithmetic.dtype === 'float32'
+    ? new Float32Array(buffer, byteOffset, length)
+    : new Float64Array(buffer, byteOffset, length)
+}

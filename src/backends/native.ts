@@ -1,0 +1,209 @@
+/** The native backend: the only file that touches the addon. */
+
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { BackendError } from '../errors.ts'
+import type { Program, Slot } from '../compiler/program.ts'
+import { opNamed, ops } from '../ops/index.ts'
+import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
+import { checkOperands } from './operands.ts'
+
+interface NativeProgram {
+  ops: string[]
+  code: Float64Array
+  entries: { name: string; start: number; end: number }[]
+  arenaBytes: number
+  rows: number
+  status: number
+  dtype: string
+}
+
+interface NativeRunResult {
+  runs: number
+  steps: number
+  status: number
+  cancelled: boolean
+}
+
+interface NativeExecutable {
+  readonly threads: number
+  run(
+    entry: string,
+    times: number,
+    options: {
+      report: { offset: number; count: number }
+      onProgress: (steps: number, runs: number) => void
+      onDone: (error: Error | null, result: NativeRunResult) => void
+    },
+  ): void
+  history(first: number): Float64Array
+  runSync(entry: string, rows: number, cursor: number): void
+  cancel(): void
+  read(offset: number, out: OperandArray): void
+  write(offset: number, values: OperandArray): void
+}
+
+/** What the addon exports. */
+export interface Binding {
+  info(): { isas: string[]; cores: number; ops: { name: string; split: string; signature: string }[] }
+  call(isa: string, op: string, dims: readonly number[], scalars: readonly number[], operands: readonly OperandArray[]): void
+  gemm(isa: string, ...args: Parameters<Backend['gemm']>): void
+  parseCsv(bytes: Uint8Array, options: unknown): unknown
+  Executable: new (
+    program: NativeProgram,
+    buffers: readonly OperandArray[],
+    options: { isa: string; threads: number },
+  ) => NativeExecutable
+}
+
+const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+let loaded: Binding | Error | undefined
+
+/**
+ * Loads the addon: a prebuilt binary for this platform, or the one that was compiled in place.
+ *
+ * @throws BackendError with the reason and the cure
+ */
+export function loadBinding(): Binding {
+  loaded ??= tryToLoad()
+  if (loaded instanceof Error) throw loaded
+  return loaded
+}
+
+function tryToLoad(): Binding | Error {
+  try {
+    const nodeRequire = createRequire(import.meta.url)
+    const binding = (nodeRequire('node-gyp-build') as (root: string) => Binding)(PACKAGE_ROOT)
+    const missing = missingOp(binding)
+    if (missing === undefined) return binding
+    return new BackendError(
+      `native core: expected the op ${missing} of this version of hadamard; received a binary without it. ` +
+        'Rebuild it: npx hadamard build',
+    )
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
+    return new BackendError(
+      `native core: expected a binary for ${process.platform}-${process.arch}; received: ${reason}. ` +
+        'Compile it with npx hadamard build',
+      { cause: error },
+    )
+  }
+}
+
+// A binary of another version may lack ops, or know them by another signature.
+function missingOp(binding: Binding): string | undefined {
+  const native = new Map(binding.info().ops.map((op) => [op.name, `${op.split} ${op.signature}`]))
+  for (const { name, split, signature } of ops.values()) {
+    if (native.get(name) !== `${split} ${signature.text}`) return name
+  }
+  return undefined
+}
+
+/**
+ * Builds the native backend.
+ *
+ * @param options.isa instruction set, default the best that this machine has
+ * @throws BackendError if the addon does not load or the machine lacks the instruction set
+ */
+export function createNative(options: { isa?: string } = {}): Backend {
+  const binding = loadBinding()
+  const { isas, cores } = binding.info()
+  const isa = options.isa ?? isas[0]
+  if (!isas.includes(isa)) {
+    throw new BackendError({ where: 'isa', expected: `one of ${isas.join(', ')}, which this machine has`, received: isa })
+  }
+  const defaultThreads = cores > 2 ? cores - 1 : cores
+  return {
+    name: 'native',
+    isa,
+    link: (program, buffers, { threads = defaultThreads } = {}) =>
+      new NativeBackendExecutable(new binding.Executable(encode(program), buffers, { isa, threads })),
+    call(op, dims, scalars, operands) {
+      checkOperands(op, dims, scalars, operands)
+      binding.call(isa, op, dims, scalars, operands)
+    },
+    gemm: (...args) => binding.gemm(isa, ...args),
+  }
+}
+
+class NativeBackendExecutable implements Executable {
+  readonly #native: NativeExecutable
+
+  constructor(native: NativeExecutable) {
+    this.#native = native
+  }
+
+  get threads(): number {
+    return this.#native.threads
+  }
+
+  run(entry: string, times: number, { report, onProgress }: RunOptions): Promise<RunOutcome> {
+    return new Promise((resolve, reject) => {
+      this.#native.run(entry, times, {
+        report,
+        onProgress: (steps, runs) => onProgress({ steps, runs }),
+        onDone: (error, result) => {
+          if (error !== null) reject(error)
+          else resolve({ ...result, wasCancelled: result.cancelled })
+        },
+      })
+    })
+  }
+
+  history(first: number): Float64Array {
+    return this.#native.history(first)
+  }
+
+  runSync(entry: string, rows: number, cursor = 0): void {
+    this.#native.runSync(entry, rows, cursor)
+  }
+
+  cancel(): void {
+    this.#native.cancel()
+  }
+
+  read<T extends OperandArray>(slot: Slot, out: T): T {
+    this.#native.read(slot.offset, out)
+    return out
+  }
+
+  write(slot: Slot, values: OperandArray): void {
+    this.#native.write(slot.offset, values)
+  }
+}
+
+// The flat form that the core links: op names once, then every instruction as numbers.
+function encode(program: Program): NativeProgram {
+  const names: string[] = []
+  const indexOf = (name: string): number => {
+    if (!names.includes(name)) names.push(name)
+    return names.indexOf(name)
+  }
+  const code: number[] = []
+  const entries: NativeProgram['entries'] = []
+  const entryNames = [...program.entries.keys()]
+  for (const [name, instructions] of program.entries) {
+    const start = code.length
+    for (const instruction of instructions) {
+      if (instruction.kind === 'barrier') code.push(indexOf('barrier'))
+      else if (instruction.kind === 'repeat') {
+        code.push(indexOf('repeat'), entryNames.indexOf(instruction.entry), instruction.total, instruction.batch)
+      } else {
+        const { op, dims, scalars, places } = instruction
+        code.push(indexOf(opNamed(op).name), ...dims, ...scalars)
+        for (const { buffer, offset } of places) code.push(buffer, offset)
+      }
+    }
+    entries.push({ name, start, end: code.length })
+  }
+  return {
+    ops: names,
+    code: Float64Array.from(code),
+    entries,
+    arenaBytes: program.arenaBytes,
+    rows: program.rows,
+    status: program.slots.get('status')?.offset ?? 0,
+    dtype: program.dtype,
+  }
+}

@@ -1,0 +1,92 @@
+/** Checks the JSON form of an encoder, which may come from a damaged or hostile file; builds fresh plain data from it. */
+
+import { DataError } from '../errors.ts'
+import type { EncoderData, Input } from './encoder.ts'
+import type { ClassLabel, Target } from './target.ts'
+
+/**
+ * Reads the JSON form of an encoder.
+ *
+ * @throws DataError naming the first part that is not as it should be
+ */
+export function readEncoderData(json: unknown): EncoderData {
+  const data = record(json, 'encoder')
+  const inputs = list(data.inputs, 'encoder.inputs').map((input, index) =>
+    readInput(input, `encoder.inputs[${index}]`),
+  )
+  const target = readTarget(data.target)
+  const ignored = texts(data.ignored, 'encoder.ignored')
+  const names = new Set([target.name, ...inputs.map(({ name }) => name)])
+  if (names.size !== inputs.length + 1)
+    throw wrong('encoder.inputs', 'columns of different names', 'a name twice')
+  return { inputs, target, ignored, taskReason: text(data.taskReason, 'encoder.taskReason') }
+}
+
+function readInput(json: unknown, where: string): Input {
+  const input = record(json, where)
+  const name = text(input.name, `${where}.name`)
+  if (input.type === 'numeric') return { name, type: 'numeric', ...readScale(input, where) }
+  if (input.type !== 'categorical') throw wrong(`${where}.type`, "'numeric' or 'categorical'", input.type)
+  const categories = texts(input.categories, `${where}.categories`)
+  checkAscending(categories, `${where}.categories`)
+  return { name, type: 'categorical', categories }
+}
+
+function readTarget(json: unknown): Target {
+  const where = 'encoder.target'
+  const target = record(json, where)
+  const name = text(target.name, `${where}.name`)
+  if (target.task === 'regression') return { name, task: 'regression', ...readScale(target, where) }
+  if (target.task !== 'classification')
+    throw wrong(`${where}.task`, "'classification' or 'regression'", target.task)
+  const labels = list(target.classes, `${where}.classes`)
+  const kind = typeof labels[0]
+  if (labels.length < 2) throw wrong(`${where}.classes`, 'at least 2 classes', labels)
+  for (const label of labels) {
+    const isLabel = kind === 'string' || kind === 'boolean' || (kind === 'number' && Number.isFinite(label))
+    if (!isLabel || typeof label !== kind) throw wrong(`${where}.classes`, 'labels of one kind', label)
+  }
+  const classes = labels as ClassLabel[]
+  checkAscending(classes, `${where}.classes`)
+  return { name, task: 'classification', classes }
+}
+
+function readScale(json: Record<string, unknown>, where: string): { mean: number; deviation: number } {
+  const { mean, deviation } = json
+  if (typeof mean !== 'number' || !Number.isFinite(mean))
+    throw wrong(`${where}.mean`, 'a finite number', mean)
+  if (typeof deviation !== 'number' || !Number.isFinite(deviation) || deviation <= 0) {
+    throw wrong(`${where}.deviation`, 'a number above 0', deviation)
+  }
+  return { mean, deviation }
+}
+
+function checkAscending(values: readonly ClassLabel[], where: string): void {
+  const at = values.findIndex((value, index) => index > 0 && !(values[index - 1] < value))
+  if (at >= 0) throw wrong(where, 'values in ascending order', values[at])
+}
+
+// Own properties only, so that nothing set on a prototype is taken for data.
+function record(json: unknown, where: string): Record<string, unknown> {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw wrong(where, 'an object', json)
+  return Object.assign(Object.create(null) as Record<string, unknown>, json)
+}
+
+function list(json: unknown, where: string): unknown[] {
+  if (!Array.isArray(json)) throw wrong(where, 'a list', json)
+  return json as unknown[]
+}
+
+function text(json: unknown, where: string): string {
+  if (typeof json !== 'string') throw wrong(where, 'a text', json)
+  return json
+}
+
+function texts(json: unknown, where: string): string[] {
+  return list(json, where).map((item, index) => text(item, `${where}[${index}]`))
+}
+
+function wrong(where: string, expected: string, received: unknown): DataError {
+  const shown = received === undefined ? 'nothing' : JSON.stringify(received)
+  return new DataError({ where, expected, received: shown.length > 60 ? `${shown.slice(0, 60)}…` : shown })
+}

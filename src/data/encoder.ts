@@ -1,0 +1,345 @@
+/** Turns the columns of a table into the inputs of a network, as learnt from the training rows. Does no input or output. */
+
+import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
+import { isNumberText } from './csv-number.ts'
+import { readEncoderData } from './encoder-json.ts'
+import { rowNumbers } from './split.ts'
+import { scaleOf, type Scale } from './statistics.ts'
+import {
+  column as columnOf,
+  unknownColumn,
+  type CategoricalColumn,
+  type Column,
+  type Table,
+} from './table.ts'
+import { encodeTarget, fitTarget, inferTask, labelledRows } from './target.ts'
+import type { ClassLabel, EncodedTarget, Target, Task } from './target.ts'
+
+/** A column among the inputs: one standardised number, or one input per category. */
+export type Input =
+  ({ name: string; type: 'numeric' } & Scale) | { name: string; type: 'categorical'; categories: string[] }
+
+/** All that an encoder knows, as plain data for JSON. */
+export interface EncoderData {
+  inputs: Input[]
+  target: Target
+  /** Columns that were left out on request. */
+  ignored: string[]
+  /** Why the task is what it is. */
+  taskReason: string
+}
+
+/** What to predict from what. */
+export interface EncoderOptions {
+  /** Name of the column to predict. */
+  target: string
+  /** Names of columns that are neither input nor target. */
+  ignore?: readonly string[]
+  /** The task; found from the target where not given, see {@link inferTask}. */
+  task?: Task
+}
+
+/** How often something happened in a column. */
+export interface ColumnCount {
+  column: string
+  count: number
+}
+
+/** Inputs for a network, and what was met on the way. */
+export interface EncodedInputs<X extends Float32Array | Float64Array = Float32Array> {
+  /** `[rows, inputs]` */
+  x: X
+  rows: number
+  /** Inputs a row. */
+  inputs: number
+  /** Missing values by column: numbers became the training mean, texts all zeros. */
+  missing: ColumnCount[]
+  /** Texts that the training rows did not have, by column; they became all zeros. */
+  unseen: ColumnCount[]
+  /** Columns of the table that are neither input, target nor ignored. */
+  extra: string[]
+}
+
+const mostElements = 2 ** 31
+
+/**
+ * The way from columns to inputs and back: numbers are standardised by mean and population standard deviation of the
+ * training rows, texts are one-hot in ascending order of the categories.
+ *
+ * @example
+ * const encoder = Encoder.fit(table, split.train, { target: 'species' })
+ * const { x } = encoder.encode(table, split.test)
+ */
+export class Encoder {
+  readonly data: EncoderData
+  /** Inputs a row. */
+  readonly width: number
+
+  private constructor(data: EncoderData) {
+    this.data = data
+    this.width = data.inputs.reduce((sum, input) => sum + inputWidth(input), 0)
+  }
+
+  /**
+   * Learns from the training rows; those whose target is missing are left out.
+   *
+   * @param rows training rows, in any order; the result does not depend on it
+   * @throws DataError for an unknown column, no rows, no inputs, fewer than two classes, text where regression is asked;
+   *   SpecError for a wrong option
+   */
+  static fit(table: Table, rows: ArrayLike<number>, options: EncoderOptions): Encoder {
+    rejectUnknownKeys('encoder options', options, ['target', 'ignore', 'task'])
+    const { target, ignore = [], task } = options
+    if (task !== undefined && task !== 'classification' && task !== 'regression') {
+      throw new SpecError({
+        where: 'task',
+        expected: "'classification' or 'regression'",
+        received: `'${task as string}'`,
+      })
+    }
+    const targetColumn = columnOf(table, target)
+    for (const name of ignore) columnOf(table, name)
+    if (ignore.includes(target)) {
+      throw new SpecError({
+        where: 'ignore',
+        expected: 'columns other than the target',
+        received: `'${target}'`,
+      })
+    }
+    const labelled = labelledRows(targetColumn, rows).sort()
+    if (labelled.length === 0) throw noRows(table, target, rows.length)
+    const found = task === undefined ? inferTask(targetColumn) : { task, reason: 'as asked for' }
+    const columns = table.columns.filter(({ name }) => name !== target && !ignore.includes(name))
+    const encoder = new Encoder({
+      inputs: columns.map((column) => fitInput(column, labelled)),
+      target: fitTarget(targetColumn, labelled, found.task),
+      ignored: [...ignore],
+      taskReason: found.reason,
+    })
+    if (encoder.width > 0) return encoder
+    throw new DataError({
+      where: table.source ?? 'table',
+      expected: 'columns to learn from',
+      received: 'none beside the target',
+    })
+  }
+
+  /**
+   * An encoder from what {@link Encoder.toJSON} gave. Trusts nothing: the data may come from a file.
+   *
+   * @throws DataError naming the first part that is not as it should be
+   */
+  static fromJSON(json: unknown): Encoder {
+    return new Encoder(readEncoderData(json))
+  }
+
+  toJSON(): EncoderData {
+    return structuredClone(this.data)
+  }
+
+  get task(): Task {
+    return this.data.target.task
+  }
+
+  /** The classes in the order of the network's outputs; none under regression. */
+  get classes(): readonly ClassLabel[] {
+    return this.data.target.task === 'classification' ? this.data.target.classes : []
+  }
+
+  /** One name per input: `age`, `city=Oslo`, `city=Rome`. */
+  get inputNames(): string[] {
+    return this.data.inputs.flatMap((input) =>
+      input.type === 'numeric'
+        ? [input.name]
+        : input.categories.map((category) => `${input.name}=${category}`),
+    )
+  }
+
+  /** The types of the input columns, to read a file for prediction with: `readCsv(path, { types })`. */
+  columnTypes(): Record<string, 'numeric' | 'categorical'> {
+    const types = Object.create(null) as Record<string, 'numeric' | 'categorical'>
+    for (const { name, type } of this.data.inputs) types[name] = type
+    return types
+  }
+
+  /**
+   * Inputs of the given rows (default all). The table may have its columns in another order, lack the target and have
+   * further columns. Computed in double precision, rounded once.
+   *
+   * @throws DataError for an input column that is missing, a text in a numeric column, and a number too far from those of
+   *   training to be encoded
+   */
+  encode(table: Table, rows?: ArrayLike<number>, dtype?: 'float32'): EncodedInputs
+  encode(table: Table, rows: ArrayLike<number> | undefined, dtype: 'float64'): EncodedInputs<Float64Array>
+  encode(
+    table: Table,
+    rows: ArrayLike<number> = rowNumbers(table.rows),
+    dtype: 'float32' | 'float64' = 'float32',
+  ): EncodedInputs<Float32Array | Float64Array> {
+    const elements = rows.length * this.width
+    if (elements > mostElements) throw this.tooWide(table, rows.length)
+    const x = dtype === 'float32' ? new Float32Array(elements) : new Float64Array(elements)
+    const missing: ColumnCount[] = []
+    const unseen: ColumnCount[] = []
+    let offset = 0
+    for (const input of this.data.inputs) {
+      const counts = this.encodeColumn(input, table, rows, x, offset)
+      if (counts.missing > 0) missing.push({ column: input.name, count: counts.missing })
+      if (counts.unseen > 0) unseen.push({ column: input.name, count: counts.unseen })
+      offset += inputWidth(input)
+    }
+    return { x, rows: rows.length, inputs: this.width, missing, unseen, extra: this.extraColumns(table) }
+  }
+
+  /**
+   * Class indices or standardised targets of the given rows (default all), without those whose target is missing.
+   *
+   * @throws DataError where the table lacks the target column, or has text where the target is numeric
+   */
+  encodeTarget(table: Table, rows: ArrayLike<number> = rowNumbers(table.rows)): EncodedTarget {
+    return encodeTarget(this.data.target, table, rows)
+  }
+
+  /** A network's output under regression, in the units of the data. */
+  decodeValue(output: number): number {
+    const { target } = this.data
+    return target.task === 'regression' ? output * target.deviation + target.mean : output
+  }
+
+  private encodeColumn(
+    input: Input,
+    table: Table,
+    rows: ArrayLike<number>,
+    x: Float32Array | Float64Array,
+    offset: number,
+  ): { missing: number; unseen: number } {
+    const found = table.columns.find(({ name }) => name === input.name)
+    if (found === undefined) {
+      throw unknownColumn(
+        table.source ?? 'table',
+        input.name,
+        table.columns.map(({ name }) => name),
+      )
+    }
+    const place = { table, rows, x, offset, width: this.width }
+    if (input.type === 'categorical') return encodeTexts(input.categories, found, place)
+    if (found.type === 'categorical') checkNoText(found, place)
+    return encodeNumbers(input, found, place)
+  }
+
+  private extraColumns(table: Table): string[] {
+    const known = new Set([
+      ...this.data.inputs.map(({ name }) => name),
+      this.data.target.name,
+      ...this.data.ignored,
+    ])
+    return table.columns.map(({ name }) => name).filter((name) => !known.has(name))
+  }
+
+  private tooWide(table: Table, rows: number): DataError {
+    const widest = this.data.inputs.reduce((a, b) => (inputWidth(b) > inputWidth(a) ? b : a))
+    return new DataError({
+      where: table.source ?? 'table',
+      expected: `at most ${mostElements} numbers after encoding`,
+      received: `${rows} rows of ${this.width} inputs, ${inputWidth(widest)} of them from column ${widest.name}`,
+      cure: `Ignore column ${widest.name}`,
+    })
+  }
+}
+
+/** Where a column's inputs go: `x[row * width + offset]` and on. */
+interface Place {
+  table: Table
+  rows: ArrayLike<number>
+  x: Float32Array | Float64Array
+  offset: number
+  width: number
+}
+
+function fitInput(column: Column, rows: Uint32Array): Input {
+  const { name } = column
+  if (column.type === 'numeric') return { name, type: 'numeric', ...scaleOf(column, rows) }
+  const isUsed = new Uint8Array(column.categories.length)
+  for (const row of rows) if (column.codes[row] >= 0) isUsed[column.codes[row]] = 1
+  return { name, type: 'categorical', categories: column.categories.filter((_, code) => isUsed[code] === 1) }
+}
+
+function encodeNumbers(scale: Scale, column: Column, place: Place): { missing: number; unseen: number } {
+  const { table, rows, x, offset, width } = place
+  let missing = 0
+  for (let i = 0; i < rows.length; i++) {
+    const value = column.type === 'numeric' ? column.values[rows[i]] : NaN
+    if (Number.isNaN(value)) {
+      missing++
+      continue
+    }
+    const at = i * width + offset
+    x[at] = (value - scale.mean) / scale.deviation
+    if (!Number.isFinite(x[at])) {
+      throw new DataError(
+        {
+          where: `${table.source ?? 'table'} row ${rows[i]}, column ${column.name}`,
+          expected: `a number near those of the training rows (mean ${scale.mean}, deviation ${scale.deviation})`,
+          received: String(value),
+        },
+        { column: column.name },
+      )
+    }
+  }
+  return { missing, unseen: 0 }
+}
+
+function encodeTexts(
+  categories: readonly string[],
+  column: Column,
+  { rows, x, offset, width }: Place,
+): { missing: number; unseen: number } {
+  const inputOf = new Map(categories.map((category, index) => [category, index]))
+  const inputOfCode =
+    column.type === 'categorical' ? column.categories.map((text) => inputOf.get(text) ?? -1) : []
+  let missing = 0
+  let unseen = 0
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]
+    const isMissing = column.type === 'categorical' ? column.codes[row] < 0 : Number.isNaN(column.values[row])
+    if (isMissing) {
+      missing++
+      continue
+    }
+    const input =
+      column.type === 'categorical'
+        ? inputOfCode[column.codes[row]]
+        : (inputOf.get(String(column.values[row])) ?? -1)
+    if (input < 0) unseen++
+    else x[i * width + offset + input] = 1
+  }
+  return { missing, unseen }
+}
+
+// A numeric column of training that is text now: names the first text that is no number, else the first text.
+function checkNoText(column: CategoricalColumn, { table, rows }: Place): void {
+  const isNumber = column.categories.map(isNumberText)
+  const present = Array.from(rows).filter((row) => column.codes[row] >= 0)
+  const row = present.find((candidate) => !isNumber[column.codes[candidate]]) ?? present[0]
+  if (row === undefined) return
+  throw new DataError(
+    {
+      where: `${table.source ?? 'table'} row ${row}, column ${column.name}`,
+      expected: 'a number, as in the training data',
+      received: `the text '${column.categories[column.codes[row]]}'`,
+    },
+    { column: column.name },
+  )
+}
+
+function inputWidth(input: Input): number {
+  return input.type === 'numeric' ? 1 : input.categories.length
+}
+
+function noRows(table: Table, target: string, rows: number): DataError {
+  return new DataError({
+    where: table.source ?? 'table',
+    expected: 'rows to train on',
+    received: rows === 0 ? 'none' : `${rows} rows, none with a value in column ${target}`,
+  })
+}

@@ -1,0 +1,62 @@
+/** The arithmetic that the TypeScript kernels are written in: one rounding and one fma per element type and mode. */
+
+/** Arrays that hold a program's own element type. */
+export type FloatArray = Float32Array | Float64Array
+
+/** Element type of a program. */
+export type Dtype = 'float32'
+
+/** Rounding and fused multiply-add of one element type. */
+export interface Arithmetic {
+  readonly dtype: Dtype
+  /** Rounds a double to the element type. */
+  round(value: number): number
+  /** a·b + c for operands of the element type, rounded once (in fast mode: almost always). */
+  fma(a: number, b: number, c: number): number
+}
+
+const double = new Float64Array(1)
+const words = new Uint32Array(double.buffer)
+// Index of the low word of a double in this machine's byte order.
+const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
+
+/**
+ * a·b + c of three float32 values, rounded once to float32, subnormals included.
+ *
+ * The product is exact in a double. Where the double sum is inexact, it is forced to odd in the direction of its
+ * residual, so that the second rounding decides as a single one would.
+ *
+ * @source Boldo, Melquiond 2008, Emulation of FMA and Correctly Rounded Sums
+ * @example
+ * fmaExact(1 + 2 ** -12, 1 + 2 ** -12, 2 ** -60) // 1.00048828125 + 2^-23, where the fast form gives 1.00048828125
+ */
+export function fmaExact(a: number, b: number, c: number): number {
+  const product = a * b
+  const sum = product + c
+  const back = sum - product
+  const residual = product - (sum - back) + (c - back)
+  if (residual === 0 || residual !== residual) return Math.fround(sum)
+  double[0] = sum
+  if ((words[LOW] & 1) === 0) {
+    if (residual > 0 === sum > 0) words[LOW] |= 1
+    else {
+      if (words[LOW] === 0) words[1 - LOW] -= 1
+      words[LOW] -= 1
+    }
+  }
+  return Math.fround(double[0])
+}
+
+/**
+ * The default of the fallback: the double sum is rounded a second time. Differs from {@link fmaExact} only where the
+ * double sum is inexact and stands at a tie of float32, about once in 5·10⁹ operations.
+ */
+export function fmaFast(a: number, b: number, c: number): number {
+  return Math.fround(a * b + c)
+}
+
+/** float32 with the fma that agrees with the native core bit for bit. */
+export const exactFloat32: Arithmetic = { dtype: 'float32', round: Math.fround, fma: fmaExact }
+
+/** float32 with the fast fma. */
+export const fastFloat32: Arithmetic = { dtype: 'float32', round: Math.fround, fma: fmaFast }

@@ -1,0 +1,64 @@
+/** Counters, checks and the decisions that end a run. */
+
+import { defineOp, type Op } from './op.ts'
+
+/** Status word of a run that ended because patience ran out; other non-zero values are 1 + index of a raised flag. */
+export const EARLY_STOP = 0x80000000
+
+/** The ops of this family. */
+export const control: readonly Op[] = [
+  defineOp('advance', 'serial', '(| | step:u32[1]) -> step:u32[1]', () => {
+    return ({ words: [step] }) => {
+      step[0]++
+    }
+  }),
+  defineOp('clear', 'serial', '(count | | ) -> total:f64[count]', () => {
+    return ({ doubles: [total] }) => {
+      total.fill(0)
+    }
+  }),
+  defineOp('copy', 'count', '(count | | x[count]) -> y[count]', () => {
+    return ({ operands: [x, y] }) => {
+      y.set(x)
+    }
+  }),
+  defineOp('find_nonfinite', 'count', '(count | | x[count] flag:u32[1]) -> flag:u32[1]', () => {
+    return ({ operands: [x], words: [, flag], dims: [count] }) => {
+      for (let i = 0; i < count; i++) if (x[i] - x[i] !== 0) flag[0] = 1
+    }
+  }),
+  defineOp(
+    'halt_if',
+    'serial',
+    '(count | | flags:u32[count] status:u32[1]) -> status:u32[1]',
+    () =>
+      ({ words: [flags, status] }) => {
+        const raised = flags.findIndex((flag) => flag !== 0)
+        if (raised >= 0) status[0] = raised + 1
+      },
+  ),
+  defineOp(
+    'keep_best',
+    'serial',
+    '(count | patience minDelta | loss:f64[1] w[count] best[count] state:f64[4] status:u32[1]) -> best[count] state:f64[4] status:u32[1]',
+    () => {
+      return ({
+        operands: [, w, best],
+        doubles: [loss, , , state],
+        words,
+        scalars: [patience, minDelta],
+      }) => {
+        state[2] += 1
+        if (loss[0] < state[0] - minDelta) {
+          state[0] = loss[0]
+          state[1] = state[2]
+          state[3] = 0
+          best.set(w)
+        } else {
+          state[3] += 1
+          if (patience > 0 && state[3] >= patience) words[4][0] = EARLY_STOP
+        }
+      }
+    },
+  ),
+]

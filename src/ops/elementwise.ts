@@ -1,0 +1,91 @@
+/** Element-wise arithmetic. */
+
+import type { Arithmetic } from './arithmetic.ts'
+import { defineOp, type Gradient, type Kernel, type Op } from './op.ts'
+
+/** A kernel for dims (rows, n) that maps each element of x to y. */
+export function mapRows(f: (x: number) => number): Kernel {
+  return ({ operands: [x, y], dims: [, n], rows }) => {
+    for (let i = 0; i < rows * n; i++) y[i] = f(x[i])
+  }
+}
+
+/** A kernel for dims (rows, n) that maps each pair of elements of a and b to y. */
+export function mapRows2(f: (a: number, b: number) => number): Kernel {
+  return ({ operands: [a, b, y], dims: [, n], rows }) => {
+    for (let i = 0; i < rows * n; i++) y[i] = f(a[i], b[i])
+  }
+}
+
+const BINARY = '(rows n | | a[rows n] b[rows n]) -> y~a~b[rows n]'
+
+function binary(
+  name: string,
+  f: (arithmetic: Arithmetic) => (a: number, b: number) => number,
+  gradient?: Gradient,
+): Op {
+  return defineOp(name, 'rows', BINARY, (arithmetic) => mapRows2(f(arithmetic)), gradient)
+}
+
+/** The ops of this family. */
+export const elementwise: readonly Op[] = [
+  binary(
+    'add',
+    ({ round }) =>
+      (a, b) =>
+        round(a + b),
+    (_, __, dy) => ({ a: () => dy, b: () => dy }),
+  ),
+  binary(
+    'subtract',
+    ({ round }) =>
+      (a, b) =>
+        round(a - b),
+    (g, _, dy) => ({ a: () => dy, b: () => g.emit('scale', { x: dy }, { alpha: -1 }) }),
+  ),
+  binary(
+    'hadamard',
+    ({ round }) =>
+      (a, b) =>
+        round(a * b),
+    (g, { inputs: { a, b } }, dy) => ({
+      a: () => g.emit('hadamard', { a: dy, b }),
+      b: () => g.emit('hadamard', { a: dy, b: a }),
+    }),
+  ),
+  binary(
+    'divide',
+    ({ round }) =>
+      (a, b) =>
+        round(a / b),
+  ),
+  defineOp(
+    'scale',
+    'rows',
+    '(rows n | alpha | x[rows n]) -> y~x[rows n]',
+    ({ round }) =>
+      (call) => {
+        const alpha = round(call.scalars[0])
+        mapRows((x) => round(alpha * x))(call)
+      },
+    (g, { scalars: { alpha } }, dy) => ({ x: () => g.emit('scale', { x: dy }, { alpha }) }),
+  ),
+  defineOp('axpy', 'count', '(count | alpha | x[count] y[count]) -> y[count]', ({ round, fma }) => {
+    return ({ operands: [x, y], dims: [count], scalars }) => {
+      const alpha = round(scalars[0])
+      for (let i = 0; i < count; i++) y[i] = fma(alpha, x[i], y[i])
+    }
+  }),
+  defineOp(
+    'add_bias',
+    'rows',
+    '(rows n | | x[rows n] b[n]) -> y~x[rows n]',
+    () =>
+      ({ operands: [x, b, y], dims: [, n], rows }) => {
+        for (let row = 0; row < rows; row++) {
+          for (let j = 0; j < n; j++) y[row * n + j] = x[row * n + j] + b[j]
+        }
+      },
+    (g, _, dy) => ({ x: () => dy, b: () => g.emit('sum_columns', { x: dy }) }),
+  ),
+]

@@ -1,0 +1,27 @@
+/** The op table: every op by name. */
+
+import { activations } from './activations.ts'
+import { control } from './control.ts'
+import { data } from './data.ts'
+import { dropout } from './dropout.ts'
+import { elementwise } from './elementwise.ts'
+import { losses } from './losses.ts'
+import { matmul } from './matmul.ts'
+import type { Op } from './op.ts'
+import { optimizers } from './optimizers.ts'
+import { reductions } from './reductions.ts'
+import { softmax } from './softmax.ts'
+
+/** Every op of the library, in the families' order. */
+export const ops: ReadonlyMap<string, Op> = new Map(
+  [matmul, elementwise, activations, reductions, softmax, losses, dropout, optimizers, data, control]
+    .flat()
+    .map((op) => [op.name, op]),
+)
+
+/** The op of a name that the library itself wrote. */
+export function opNamed(name: string): Op {
+  const op = ops.get(name)
+  if (op === undefined) throw new Error(`no op is called ${name}`)
+  return op
+}

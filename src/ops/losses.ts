@@ -1,0 +1,120 @@
+/** Losses per row, their gradients with respect to the network's output, and the count of right answers. */
+
+import type { FloatArray } from './arithmetic.ts'
+import { elementaryFunctions } from './math.ts'
+import { defineOp, type Op } from './op.ts'
+import { laneReductions } from './reductions.ts'
+import { rowMax, shiftedExponentials } from './softmax.ts'
+
+/** How a loss over rows becomes one number; the order is that of the ops' `reduction` scalar. */
+export const REDUCTIONS = ['sum', 'mean_samples', 'mean_elements'] as const
+
+/** `sum` over everything, or that divided by the rows, or by rows · outputs. */
+export type Reduction = (typeof REDUCTIONS)[number]
+
+/**
+ * The factor that a reduction puts on the sum over all elements.
+ *
+ * @param reduction index in {@link REDUCTIONS}
+ */
+export function reductionScale(reduction: number, rows: number, n: number): number {
+  return reduction === 0 ? 1 : reduction === 1 ? 1 / rows : 1 / (rows * n)
+}
+
+const LOGITS_LOSS = '(rows n | | z[rows n] t[rows n]) -> loss[rows]'
+const LOGITS_BACKWARD = '(rows n | reduction | z[rows n] t[rows n]) -> dz~z[rows n]'
+
+function firstLargest(x: FloatArray, start: number, n: number): number {
+  let best = 0
+  for (let j = 1; j < n; j++) if (x[start + j] > x[start + best]) best = j
+  return best
+}
+
+/** The ops of this family. */
+export const losses: readonly Op[] = [
+  defineOp('squared_error', 'rows', '(rows n | factor | y[rows n] t[rows n]) -> loss[rows]', (arithmetic) => {
+    const { round, fma } = arithmetic
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [y, t, loss], dims: [, n], rows, scalars }) => {
+      const factor = round(scalars[0])
+      for (let row = 0; row < rows; row++) {
+        const total = lanes.reduce(n, (j, lane) => {
+          const d = round(y[row * n + j] - t[row * n + j])
+          return fma(d, d, lane)
+        })
+        loss[row] = factor * total
+      }
+    }
+  }),
+  defineOp(
+    'squared_error_backward',
+    'rows',
+    '(rows n | factor reduction | y[rows n] t[rows n]) -> dy~y[rows n]',
+    ({ round }) => {
+      return ({ operands: [y, t, dy], dims: [, n], rows, scalars: [factor, reduction] }) => {
+        const c = round(2 * factor * reductionScale(reduction, rows, n))
+        for (let i = 0; i < rows * n; i++) dy[i] = c * round(y[i] - t[i])
+      }
+    },
+  ),
+  defineOp('binary_cross_entropy_with_logits', 'rows', LOGITS_LOSS, (arithmetic) => {
+    const { round, fma } = arithmetic
+    const { exp, log1p } = elementaryFunctions(arithmetic)
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [z, t, loss], dims: [, n], rows }) => {
+      for (let row = 0; row < rows; row++) {
+        loss[row] = lanes.sumOf(n, (j) => {
+          const logit = z[row * n + j]
+          const linear = fma(-logit, t[row * n + j], logit <= 0 ? 0 : logit)
+          return round(linear + log1p(exp(-Math.abs(logit))))
+        })
+      }
+    }
+  }),
+  defineOp('binary_cross_entropy_with_logits_backward', 'rows', LOGITS_BACKWARD, (arithmetic) => {
+    const { round } = arithmetic
+    const { logistic } = elementaryFunctions(arithmetic)
+    return ({ operands: [z, t, dz], dims: [, n], rows, scalars: [reduction] }) => {
+      const scale = round(reductionScale(reduction, rows, n))
+      for (let i = 0; i < rows * n; i++) dz[i] = round(logistic(z[i]) - t[i]) * scale
+    }
+  }),
+  defineOp('categorical_cross_entropy_with_logits', 'rows', LOGITS_LOSS, (arithmetic) => {
+    const { round, fma } = arithmetic
+    const { exp, log } = elementaryFunctions(arithmetic)
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [z, t, loss], dims: [, n], rows }) => {
+      for (let row = 0; row < rows; row++) {
+        const start = row * n
+        const largest = rowMax(z, start, n)
+        const logTotal = log(lanes.sumOf(n, (j) => exp(round(z[start + j] - largest))))
+        loss[row] = lanes.reduce(n, (j, lane) =>
+          fma(-t[start + j], round(round(z[start + j] - largest) - logTotal), lane),
+        )
+      }
+    }
+  }),
+  defineOp('categorical_cross_entropy_with_logits_backward', 'rows', LOGITS_BACKWARD, (arithmetic) => {
+    const { round, fma } = arithmetic
+    const exponentials = shiftedExponentials(arithmetic)
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [z, t, dz], dims: [, n], rows, scalars: [reduction] }) => {
+      const scale = round(reductionScale(reduction, rows, n))
+      for (let start = 0; start < rows * n; start += n) {
+        const targetTotal = lanes.sum(t, start, n)
+        const total = exponentials(z, dz, start, n)
+        for (let j = start; j < start + n; j++) dz[j] = fma(round(dz[j] / total), targetTotal, -t[j]) * scale
+      }
+    }
+  }),
+  defineOp('count_correct', 'rows', '(rows n | | y[rows n] t[rows n]) -> correct[rows]', () => {
+    return ({ operands: [y, t, correct], dims: [, n], rows }) => {
+      for (let row = 0; row < rows; row++) {
+        const start = row * n
+        const isRight =
+          n === 1 ? y[row] > 0 === t[row] > 0.5 : firstLargest(y, start, n) === firstLargest(t, start, n)
+        correct[row] = isRight ? 1 : 0
+      }
+    }
+  }),
+]

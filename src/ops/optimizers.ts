@@ -1,0 +1,71 @@
+/** Updates of one contiguous vector of weights; the learning rate is a double in the arena, rounded once per step. */
+
+import type { Arithmetic } from './arithmetic.ts'
+import { defineOp, type Kernel, type Op } from './op.ts'
+
+const MOMENTUM = '(count | mu | rate:f64[1] dw[count] v[count] w[count]) -> v[count] w[count]'
+
+// v = mu·v + dw, then w moves against direction(mu, v, dw).
+function momentumKernel(
+  { round, fma }: Arithmetic,
+  direction: (mu: number, velocity: number, gradient: number) => number,
+): Kernel {
+  return ({ operands: [, dw, v, w], doubles: [rate], dims: [count], scalars }) => {
+    const mu = round(scalars[0])
+    const step = round(-rate[0])
+    for (let i = 0; i < count; i++) {
+      v[i] = fma(mu, v[i], dw[i])
+      w[i] = fma(step, direction(mu, v[i], dw[i]), w[i])
+    }
+  }
+}
+
+/** The ops of this family. */
+export const optimizers: readonly Op[] = [
+  defineOp('sgd', 'count', '(count | | rate:f64[1] dw[count] w[count]) -> w[count]', ({ round, fma }) => {
+    return ({ operands: [, dw, w], doubles: [rate], dims: [count] }) => {
+      const step = round(-rate[0])
+      for (let i = 0; i < count; i++) w[i] = fma(step, dw[i], w[i])
+    }
+  }),
+  defineOp('momentum', 'count', MOMENTUM, (arithmetic) =>
+    momentumKernel(arithmetic, (_, velocity) => velocity),
+  ),
+  defineOp('nesterov', 'count', MOMENTUM, (arithmetic) =>
+    momentumKernel(arithmetic, (mu, velocity, gradient) => arithmetic.fma(mu, velocity, gradient)),
+  ),
+  defineOp(
+    'adam_advance',
+    'serial',
+    '(| beta1 beta2 | rate:f64[1] powers:f64[2]) -> powers:f64[2] coefficients:f64[2]',
+    () => {
+      return ({ doubles: [rate, powers, coefficients], scalars: [beta1, beta2] }) => {
+        powers[0] *= beta1
+        powers[1] *= beta2
+        coefficients[0] = rate[0] / (1 - powers[0])
+        coefficients[1] = 1 / Math.sqrt(1 - powers[1])
+      }
+    },
+  ),
+  // Source: Kingma, Ba 2015, Adam: A Method for Stochastic Optimization, algorithm 1.
+  defineOp(
+    'adam',
+    'count',
+    '(count | beta1 beta2 epsilon | coefficients:f64[2] dw[count] m[count] v[count] w[count]) -> m[count] v[count] w[count]',
+    ({ round, fma }) => {
+      return ({ operands: [, dw, m, v, w], doubles: [coefficients], dims: [count], scalars }) => {
+        const step = round(-coefficients[0])
+        const correction = round(coefficients[1])
+        const [beta1, beta2, epsilon] = [round(scalars[0]), round(scalars[1]), round(scalars[2])]
+        const [rest1, rest2] = [round(1 - scalars[0]), round(1 - scalars[1])]
+        for (let i = 0; i < count; i++) {
+          const g = dw[i]
+          m[i] = fma(beta1, m[i], round(rest1 * g))
+          v[i] = fma(beta2, v[i], round(round(rest2 * g) * g))
+          const denominator = fma(round(Math.sqrt(v[i])), correction, epsilon)
+          w[i] = fma(step, round(m[i] / denominator), w[i])
+        }
+      }
+    },
+  ),
+]

@@ -1,0 +1,86 @@
+/** Sums: by the sixteen virtual lanes of docs/numerics.md, or by columns. */
+
+import type { Arithmetic, FloatArray } from './arithmetic.ts'
+import { defineOp, type Op } from './op.ts'
+
+/** Sums over the elements [start, start + count) of arrays, element i in lane i mod 16. */
+export interface LaneReductions {
+  sum(x: FloatArray, start: number, count: number): number
+  dot(a: FloatArray, aStart: number, b: FloatArray, bStart: number, count: number): number
+  /** Sum of value(i) for i in [0, count). */
+  sumOf(count: number, value: (i: number) => number): number
+  /** Lanes of `step(i, lane)` for i in [0, count). */
+  reduce(count: number, step: (i: number, lane: number) => number): number
+}
+
+/** The lane reductions of one arithmetic. */
+export function laneReductions({ round, fma }: Arithmetic): LaneReductions {
+  const lanes = new Float64Array(16)
+
+  // Lane j takes in lane j + 8, + 4, + 2, + 1; lane 0 is the result.
+  function tree(): number {
+    for (let half = 8; half >= 1; half /= 2) {
+      for (let j = 0; j < half; j++) lanes[j] = round(lanes[j] + lanes[j + half])
+    }
+    return lanes[0]
+  }
+
+  return {
+    sum(x, start, count) {
+      lanes.fill(0)
+      for (let i = 0; i < count; i++) lanes[i & 15] = round(lanes[i & 15] + x[start + i])
+      return tree()
+    },
+    dot(a, aStart, b, bStart, count) {
+      lanes.fill(0)
+      for (let i = 0; i < count; i++) lanes[i & 15] = fma(a[aStart + i], b[bStart + i], lanes[i & 15])
+      return tree()
+    },
+    sumOf(count, value) {
+      lanes.fill(0)
+      for (let i = 0; i < count; i++) lanes[i & 15] = round(lanes[i & 15] + value(i))
+      return tree()
+    },
+    reduce(count, step) {
+      lanes.fill(0)
+      for (let i = 0; i < count; i++) lanes[i & 15] = step(i, lanes[i & 15])
+      return tree()
+    },
+  }
+}
+
+/** The ops of this family. */
+export const reductions: readonly Op[] = [
+  defineOp('sum', 'serial', '(rows | | x[rows]) -> s[1]', (arithmetic) => {
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [x, s], rows }) => {
+      s[0] = lanes.sum(x, 0, rows)
+    }
+  }),
+  defineOp('squared_norm', 'serial', '(count | | x[count]) -> s[1]', (arithmetic) => {
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [x, s], dims: [count] }) => {
+      s[0] = lanes.dot(x, 0, x, 0, count)
+    }
+  }),
+  defineOp('sum_columns', 'n', '(n rows | | x[rows n]) -> s[n]', ({ round }) => {
+    return ({ operands: [x, s], dims: [n], rows }) => {
+      for (let j = 0; j < n; j++) {
+        let chain = 0
+        for (let row = 0; row < rows; row++) chain = round(chain + x[row * n + j])
+        s[j] = chain
+      }
+    }
+  }),
+  defineOp('sum_rows', 'rows', '(rows n | | x[rows n]) -> s[rows]', (arithmetic) => {
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [x, s], dims: [, n], rows }) => {
+      for (let row = 0; row < rows; row++) s[row] = lanes.sum(x, row * n, n)
+    }
+  }),
+  defineOp('accumulate', 'serial', '(| | s[1] total:f64[1]) -> total:f64[1]', () => {
+    return ({ operands: [s], doubles: [, total] }) => {
+      total[0] += s[0]
+    }
+  }),
+]

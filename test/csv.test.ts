@@ -1,0 +1,525 @@
+/** The CSV reader: the manifest's cases, the rules of docs/data.md, exact numbers, and native against TypeScript. */
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isNumberText, numberAt } from '../src/data/csv-number.ts'
+import { findDelimiter } from '../src/data/csv-head.ts'
+import { csvBackends, parseCsv, readCsv, type CsvOptions } from '../src/data/csv.ts'
+import { columnValues, type Table, type Value } from '../src/data/table.ts'
+import { DataError, SpecError } from '../src/errors.ts'
+
+interface Case {
+  file: string
+  about: string
+  outcome: 'ok' | 'error' | 'either'
+  generated?: boolean
+  options: { delimiter: CsvOptions['delimiter']; header: boolean; numeric?: string[]; categorical?: string[] }
+  expect?: {
+    columns: string[]
+    rows?: Value[][]
+    types?: string[]
+    row_count?: number
+    first?: number[]
+    last?: number[]
+  }
+  error?: { line?: number; column?: string; mention: string[] }
+}
+
+const folder = join(import.meta.dirname, 'data', 'csv')
+const { files: cases } = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { files: Case[] }
+const backends = csvBackends()
+let generated = ''
+
+beforeAll(() => {
+  generated = mkdtempSync(join(tmpdir(), 'hadamard-csv-'))
+  const lines = ['x,y,z']
+  for (let i = 0; i < 100_000; i++) lines.push(`${i},${i / 8},${-i}`)
+  writeFileSync(join(generated, 'big_good.csv'), lines.join('\n') + '\n')
+  lines[69_999] = '69998,abc,-69998'
+  writeFileSync(join(generated, 'big_bad_token.csv'), lines.join('\n') + '\n')
+  mkdirSync(join(generated, 'a_directory.csv'))
+})
+
+afterAll(() => rmSync(generated, { recursive: true }))
+
+function parse(text: string | Uint8Array, options: CsvOptions = {}): Table {
+  return parseCsv(typeof text === 'string' ? Buffer.from(text) : text, { source: 'data.csv', ...options })
+}
+
+function rowsOf(table: Table): Value[][] {
+  const columns = table.columns.map(columnValues)
+  return Array.from({ length: table.rows }, (_, row) => columns.map((values) => values[row]))
+}
+
+function errorOf(action: () => unknown): DataError {
+  try {
+    action()
+  } catch (error) {
+    expect(error).toBeInstanceOf(DataError)
+    return error as DataError
+  }
+  throw new Error('expected an error')
+}
+
+function declaredTypes({ numeric = [], categorical = [] }: Case['options']): CsvOptions['types'] {
+  return Object.fromEntries([
+    ...numeric.map((name) => [name, 'numeric']),
+    ...categorical.map((name) => [name, 'categorical']),
+  ])
+}
+
+describe.each(backends)('the manifest on %s', (backend) => {
+  test.each(cases.filter(({ outcome }) => outcome !== 'error'))('$file is read: $about', async (entry) => {
+    const { delimiter, header } = entry.options
+    const path = join(entry.generated === true ? generated : folder, entry.file)
+    const types = declaredTypes(entry.options)
+    const table = await readCsv(path, { delimiter, header, types, backend })
+    expect(await readCsv(path, { header, types, backend }), 'with the delimiter found').toEqual(table)
+    if (entry.expect === undefined) {
+      expect(table.rows).toBe(0)
+      return
+    }
+    const { columns, rows, types: expectedTypes, row_count: rowCount, first, last } = entry.expect
+    expect(table.columns.map(({ name }) => name)).toEqual(columns)
+    if (expectedTypes !== undefined) expect(table.columns.map(({ type }) => type)).toEqual(expectedTypes)
+    const found = rowsOf(table)
+    if (rows !== undefined) expect(found).toEqual(rows)
+    if (rowCount === undefined) return
+    expect(table.rows).toBe(rowCount)
+    expect([found[0], found[rowCount - 1]]).toEqual([first, last])
+  })
+
+  test.each(cases.filter(({ outcome }) => outcome === 'error'))('$file is refused: $about', async (entry) => {
+    const path = join(entry.generated === true ? generated : folder, entry.file)
+    const { delimiter, header } = entry.options
+    const reading = readCsv(path, { delimiter, header, types: declaredTypes(entry.options), backend })
+    const error = await reading.then(
+      () => expect.unreachable(),
+      (reason: unknown) => reason as DataError,
+    )
+    expect(error).toBeInstanceOf(DataError)
+    expect(error.line).toBe(entry.error?.line)
+    if (entry.error?.column !== undefined) expect(error.column).toBe(entry.error.column)
+    for (const text of [entry.file, ...(entry.error?.mention ?? [])]) expect(error.message).toContain(text)
+    if (error.line !== undefined) expect(error.message).toContain(`line ${error.line}`)
+  })
+})
+
+describe.each(backends)('the rules of docs/data.md on %s', (backend) => {
+  const read = (text: string | Uint8Array, options: CsvOptions = {}): Value[][] =>
+    rowsOf(parse(text, { ...options, backend }))
+  const types = (text: string, options: CsvOptions = {}): string[] =>
+    parse(text, { ...options, backend }).columns.map(({ type }) => type)
+  const refused = (text: string | Uint8Array, options: CsvOptions = {}): DataError =>
+    errorOf(() => parse(text, { ...options, backend }))
+
+  test('LF, CR LF and CR end a line, also mixed', () => {
+    expect(read('a,b\r1,2\r\n3,4\n5,6\r')).toEqual([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ])
+  })
+
+  test('a lone CR, LF and CR LF inside quotes count as one line each and are kept', () => {
+    expect(read('a,b\n1,"x\ry\r\nz\n"\n')).toEqual([[1, 'x\ry\r\nz\n']])
+    expect(refused('a,b\n1,"x\ry\r\nz\n"\n2\n').line).toBe(6)
+  })
+
+  test('blanks around an unquoted field are ignored, also around quotes; inside quotes they are kept', () => {
+    expect(read('a, b\n1,  x y \n 2 ,\t" z "  \n')).toEqual([
+      [1, 'x y'],
+      [2, ' z '],
+    ])
+  })
+
+  test('a quote inside an unquoted field is an ordinary character', () => {
+    expect(read('a,b\n1,5 ft 10" tall\n2,x"y"z\n')).toEqual([
+      [1, '5 ft 10" tall'],
+      [2, 'x"y"z'],
+    ])
+  })
+
+  test('quoted numbers are numbers', () => {
+    expect(read('"a","b"\n"1","2.5"\n" 3 ","NA"\n')).toEqual([
+      [1, 2.5],
+      [3, null],
+    ])
+  })
+
+  test('a quoted empty field is an empty text, an unquoted one is missing', () => {
+    expect(read('a,b\n1,""\n2,\n3,x\n')).toEqual([
+      [1, ''],
+      [2, null],
+      [3, 'x'],
+    ])
+    expect(types('a\n1\n""\n')).toEqual(['categorical'])
+  })
+
+  test('NA is a text in a text column, unless it is listed as missing', () => {
+    expect(read('a\nNA\nx\n')).toEqual([['NA'], ['x']])
+    expect(read('a\nNA\nx\n"NA"\n', { missing: ['NA'] })).toEqual([[null], ['x'], [null]])
+  })
+
+  test('listed texts are missing in numeric columns too', () => {
+    expect(read('a,b\n1,-999\n?,2\n', { missing: ['?', '-999'] })).toEqual([
+      [1, null],
+      [null, 2],
+    ])
+    expect(read('a\n1\n""\n', { missing: [''] })).toEqual([[1], [null]])
+    expect(read('a,b\n1,"""q"\n', { missing: ['"q'] })).toEqual([[1, null]])
+  })
+
+  test('a column without any value is numeric', () => {
+    expect(types('a,b,c\n,NA,x\n,,y\n')).toEqual(['numeric', 'numeric', 'categorical'])
+  })
+
+  test('a type comes from all values, not from the first', () => {
+    const text = `a\n${'1\n'.repeat(5000)}x\n`
+    expect(types(text)).toEqual(['categorical'])
+    expect(parse(text, { backend }).columns[0]).toMatchObject({ categories: ['1', 'x'], missing: 0 })
+  })
+
+  test('declared types hold: numbers as texts keep their spelling', () => {
+    expect(read('zip,n\n007,1\n12,\n', { types: { zip: 'categorical' } })).toEqual([
+      ['007', 1],
+      ['12', null],
+    ])
+  })
+
+  test('categories ascend by UTF-16 code units', () => {
+    const texts = ['z', 'Z', 'ä', '\u{1F427}', '\uFF21', '10', '9', 'a"b']
+    const csv = `t,n\n${texts.map((text) => `"${text.replaceAll('"', '""')}",1`).join('\n')}\n`
+    expect(parse(csv, { backend }).columns[0]).toMatchObject({ categories: [...texts].sort() })
+  })
+
+  test('blank lines are no rows; in a file of one column an inner one is a missing value', () => {
+    expect(read('\n  \na,b\n\n1,2\n \n3,4\n\n\n')).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
+    expect(read('a\n1\n\n3\n\n\n')).toEqual([[1], [null], [3]])
+  })
+
+  test('without a header the columns are numbered', () => {
+    const table = parse('1,x\n2,y\n', { header: false, backend })
+    expect(table.columns.map(({ name }) => name)).toEqual(['column1', 'column2'])
+    expect(rowsOf(table)).toEqual([
+      [1, 'x'],
+      [2, 'y'],
+    ])
+    expect(refused('1,x\n2\n', { header: false }).message).toContain(
+      'expected 2 fields, as in the first row; received 1',
+    )
+  })
+
+  test('a number that overflows or is written as infinity is refused where the column is numeric', () => {
+    expect(refused('a,b\n1,2\n3,1e999\n')).toMatchObject({ line: 3, column: 'b' })
+    expect(refused('a\n-Infinity\n1\n').message).toBe(
+      "data.csv line 2, column a: expected a finite number; received '-Infinity'. " +
+        'Declare the column categorical, or list the text as missing',
+    )
+    expect(refused('a\ninf\n', { types: { a: 'numeric' } }).line).toBe(2)
+    expect(read('a\ninf\nx\n')).toEqual([['inf'], ['x']])
+    expect(read('a\n1e-999\n')).toEqual([[0]])
+  })
+
+  test('missing values that are not allowed are refused by line and column, as far as they are missing at all', () => {
+    const options = { allowMissing: false }
+    expect(refused('x,y\n1,\n', options)).toMatchObject({ line: 2, column: 'y' })
+    expect(refused('x,y\n1,2\nNA,3\n', options).message).toContain(
+      'line 3, column x: expected a value, as missing ones',
+    )
+    expect(refused('x,y\n1,a\n2,\n', options)).toMatchObject({ line: 3, column: 'y' })
+    expect(read('x,y\n1,NA\n2,z\n', options)).toEqual([
+      [1, 'NA'],
+      [2, 'z'],
+    ])
+  })
+
+  test('the first wrong value of the file is reported, whatever its column', () => {
+    const numeric = { types: { a: 'numeric', b: 'numeric' } } as const
+    expect(refused('a,b\n1,2\n3,x\ny,4\n', numeric)).toMatchObject({ line: 3, column: 'b' })
+    expect(refused('a,b\n1,inf\nx,4\n', numeric)).toMatchObject({ line: 2, column: 'b' })
+  })
+
+  test.each([
+    ['a,b\n1,2\n3\n', 'data.csv line 3: expected 2 fields, as in the header; received 1'],
+    ['a,b\n"x\ny",2,3\n', 'data.csv line 2: expected 2 fields, as in the header; received 3'],
+    [
+      'a,b\n1,"x"y\n',
+      "data.csv line 2, column b: expected a delimiter or a line end after the closing quote; received 'y'",
+    ],
+    ['a,b\n1,2\n3,"x\ny\n', 'data.csv line 3, column b: expected a closing quote'],
+    ['a,"b\n1,2\n', 'data.csv line 1: expected a closing quote'],
+    ['a,b,a\n1,2,3\n', "data.csv line 1: expected a name of its own for every column; received 'a' twice"],
+    [
+      '\n\na, ,c\n1,2,3\n',
+      'data.csv line 3: expected a name for every column; received none for column 2 of 3 columns',
+    ],
+    ['', 'data.csv: expected a header line and rows; received an empty file'],
+    ['\uFEFF\n \r\n', 'data.csv: expected a header line and rows; received an empty file'],
+    ['a,b\n1,x\0y\n', 'data.csv line 2: expected text in UTF-8; received a NUL byte'],
+  ])('%j is refused with what was expected, what came and where', (text, message) => {
+    expect(refused(text).message).toContain(message)
+  })
+
+  test('bytes that are no UTF-8 are refused with their line', () => {
+    expect(refused(Buffer.from('a,b\n1,x\n2,Ad\xE9lie\n', 'latin1')).message).toContain(
+      'line 3: expected text in UTF-8; received byte 0xE9',
+    )
+    expect(refused(Buffer.from('a\n\xC3', 'latin1'))).toMatchObject({ line: 2 })
+    for (const bytes of ['\xED\xA0\x80', '\xC0\xAF', '\xF4\x90\x80\x80', '\xE0\x80\x80', '\x80']) {
+      expect(refused(Buffer.from(`a\n\u00C3\u00A9\n${bytes}`, 'latin1'))).toMatchObject({ line: 3 })
+    }
+  })
+
+  test('UTF-16 is refused by name', () => {
+    expect(refused(Buffer.from('\uFEFFa,b\n1,2\n', 'utf16le')).message).toContain(
+      'one in UTF-16. Save it as UTF-8',
+    )
+    expect(refused(Buffer.from('a,b\n1,2\n', 'utf16le')).message).toContain('UTF-16')
+  })
+
+  test('a long offending text is cut', () => {
+    const { message } = refused(`a\n${'é'.repeat(5000)}\n`, { types: { a: 'numeric' } })
+    expect(message).toContain(`'${'é'.repeat(40)}…'`)
+  })
+
+  test('a declared column that is not there is refused with the nearest name', () => {
+    const { message } = refused('age,city\n1,x\n', { types: { agee: 'numeric' } })
+    expect(message).toContain("'age', 'city'")
+    expect(message).toContain("Did you mean 'age'?")
+  })
+
+  test('hostile column names are names like others', () => {
+    const table = parse('__proto__,constructor\n1,x\n', {
+      types: JSON.parse('{"__proto__":"categorical"}') as never,
+      backend,
+    })
+    expect(table.columns.map(({ name, type }) => [name, type])).toEqual([
+      ['__proto__', 'categorical'],
+      ['constructor', 'categorical'],
+    ])
+  })
+})
+
+describe('options', () => {
+  test.each([
+    [{ delimeter: ',' }, "Misspelled option 'delimeter' should be 'delimiter'"],
+    [{ delimiter: ':' }, "delimiter: expected ',', ';', a tab or '|'; received ':'"],
+    [{ types: { a: 'number' } }, "types.a: expected 'numeric' or 'categorical'; received 'number'"],
+    [{ missing: 'NA' }, 'missing: expected an array of texts'],
+    [{ header: 'no' }, 'header: expected true or false'],
+  ])('%j is refused', (options, message) => {
+    expect(() => parse('a\n1\n', options as CsvOptions)).toThrow(SpecError)
+    expect(() => parse('a\n1\n', options as CsvOptions)).toThrow(message)
+  })
+
+  test.each([
+    ['a;b\n1,5;2\n3;4,5\n', ';'],
+    ['"a,b";"c,d"\n1;2\n', ';'],
+    ['id\ttext\n1\tx, y; z\n', '\t'],
+    ['a|b|c\n1|2|3\n', '|'],
+    ['a,b,c\n1,2\n3;,4,5\n', ','],
+    ['a\n1\n2\n', ','],
+    ['a;b\n1;"x\n;y"\n', ';'],
+    ['name;note\nx;hello, world\ny;"a, b"\n', ';'],
+  ])('the delimiter of %j is %j', (text, delimiter) => {
+    expect(findDelimiter(Buffer.from(text))).toBe(delimiter)
+  })
+})
+
+describe('numbers', () => {
+  const at = (token: string): number => numberAt(Buffer.from(token), 0, Buffer.byteLength(token))
+
+  test.each([
+    '0',
+    '-0',
+    '.5',
+    '1.',
+    '+1',
+    '007',
+    '-.25e+1',
+    '1e22',
+    '1e23',
+    '9007199254740993',
+    '5e-324',
+    '2.4e-324',
+    '2.5e-324',
+    '2.2250738585072011e-308',
+    '1.7976931348623157e308',
+    '1.7976931348623159e308',
+    '0e999999999999',
+    '1e-999999999999',
+    '6.631236846766476e-316',
+    '9999999999999999999999e-20',
+    '123456789012345678901234567890',
+    '1e400',
+    '-1e309',
+  ])('%s is the double of Number()', (token) => {
+    expect(at(token)).toBe(Number(token))
+  })
+
+  test.each([
+    '',
+    '+',
+    '.',
+    'e5',
+    '1e',
+    '1e+',
+    '0x10',
+    '1_000',
+    '1,5',
+    '1 2',
+    '--1',
+    '1.2.3',
+    '1f',
+    'inf',
+    'NaN',
+    '\u00A01',
+  ])('%j is no number', (token) => expect(at(token)).toBeNaN())
+
+  test('numbers beyond the largest double are numbers by syntax', () => {
+    expect(isNumberText('1e999')).toBe(true)
+    expect(isNumberText('1e99x')).toBe(false)
+  })
+
+  test.each(backends)(
+    '120000 random tokens read by %s are the doubles of Number() bit for bit',
+    (backend) => {
+      const draw = generator(7)
+      const tokens = Array.from({ length: 120_000 }, () => randomNumber(draw))
+      const [column] = parse(`v\n${tokens.join('\n')}\n`, { backend }).columns
+      if (column.type !== 'numeric') expect.unreachable()
+      const wrong = tokens.findIndex((token, row) => !Object.is(column.values[row], Number(token)))
+      expect(wrong < 0 ? 'none' : `${tokens[wrong]} read as ${column.values[wrong]}`).toBe('none')
+    },
+  )
+})
+
+describe.runIf(backends.length > 1)('native and fallback', () => {
+  test('the same table or the same error on 1500 random and mutated files', () => {
+    const stored = cases.filter(({ generated: isGenerated }) => isGenerated !== true)
+    const sources = stored.map(({ file }) => readFileSync(join(folder, file)))
+    const draw = generator(11)
+    let refusals = 0
+    for (let round = 0; round < 1500; round++) {
+      const bytes = draw(2) === 0 ? randomCsv(draw) : mutate(sources[draw(sources.length)], draw)
+      const options = randomOptions(draw)
+      const [native, fallback] = (['native', 'fallback'] as const).map((backend) =>
+        outcome(bytes, { ...options, backend }),
+      )
+      expect(native, `round ${round}: ${JSON.stringify(bytes.toString('latin1'))}`).toEqual(fallback)
+      if (typeof fallback === 'string') refusals++
+    }
+    expect(refusals).toBeGreaterThan(100)
+    expect(refusals).toBeLessThan(1400)
+  })
+})
+
+function outcome(bytes: Uint8Array, options: CsvOptions): Table | string {
+  try {
+    return parse(bytes, options)
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error
+    return `${error.message} (${error.line}, ${error.column})`
+  }
+}
+
+// Integers in [0, bound) from a linear congruential generator: repeatable, and none of the library's own code.
+function generator(seed: number): (bound: number) => number {
+  let state = BigInt(seed)
+  return (bound) => {
+    state = BigInt.asUintN(64, state * 6364136223846793005n + 1442695040888963407n)
+    return Number((state >> 33n) % BigInt(bound))
+  }
+}
+
+function randomNumber(draw: (bound: number) => number): string {
+  const digits = (count: number): string => Array.from({ length: count }, () => draw(10)).join('')
+  const sign = ['', '', '-', '+'][draw(4)]
+  const exponent = (range: number): string => `${'eE'[draw(2)]}${['', '+', '-'][draw(3)]}${draw(range)}`
+  switch (draw(8)) {
+    case 0:
+      return sign + digits(1 + draw(22))
+    case 1:
+      return `${sign}${digits(1 + draw(5))}.${digits(draw(12))}`
+    case 2:
+      return `${sign}.${digits(1 + draw(20))}`
+    case 3:
+      return `${sign}${digits(1 + draw(18))}${exponent(30)}`
+    case 4:
+      return `${sign}${digits(1)}.${digits(1 + draw(25))}${exponent(300)}`
+    case 5:
+      return `${sign}${digits(1)}.${digits(16)}e-${300 + draw(40)}`
+    case 6:
+      return `${sign}${'0'.repeat(draw(25))}.${'0'.repeat(draw(25))}${digits(1 + draw(18))}`
+    default: {
+      const words = new Uint32Array([draw(2 ** 31), draw(2 ** 31)])
+      const value = new Float64Array(words.buffer)[0]
+      return Number.isFinite(value) ? String(value) : '1'
+    }
+  }
+}
+
+function randomCsv(draw: (bound: number) => number): Buffer {
+  const columns = 1 + draw(4)
+  const delimiter = [',', ';', '\t', '|'][draw(4)]
+  const lineEnd = ['\n', '\r\n', '\r'][draw(3)]
+  const names = Array.from({ length: columns }, (_, index) => `c${index}`)
+  const kinds = Array.from({ length: columns }, () => draw(3))
+  const rows = Array.from({ length: draw(12) }, () =>
+    kinds.map((kind) => randomField(kind, delimiter, draw)).join(delimiter),
+  )
+  return Buffer.from([names.join(delimiter), ...rows].join(lineEnd) + lineEnd.repeat(draw(3)))
+}
+
+function randomField(kind: number, delimiter: string, draw: (bound: number) => number): string {
+  const rare = [
+    '',
+    '',
+    'NA',
+    'nan',
+    ' ',
+    '""',
+    'inf',
+    '1e999',
+    '"1"',
+    `"x${delimiter}y"`,
+    '"l\r\nm"',
+    '"a""b"',
+    '?',
+    '\uFF21',
+    '\u{1F427}',
+  ]
+  if (draw(40) === 0) return rare[draw(rare.length)]
+  if (kind === 0) return randomNumber(draw)
+  if (kind === 1) return ['red', ' green', '"blue"', 'é', '5" tall'][draw(5)]
+  return rare[draw(6)]
+}
+
+function mutate(source: Buffer, draw: (bound: number) => number): Buffer {
+  const bytes = [...source]
+  const alphabet = Buffer.from('",;\t|\r\n 0a.-eé\0\xFF')
+  for (let edits = 1 + draw(3); edits > 0; edits--) {
+    const position = draw(bytes.length + 1)
+    const byte = alphabet[draw(alphabet.length)]
+    if (draw(3) === 0) bytes.splice(position, 1)
+    else if (draw(2) === 0) bytes.splice(position, 0, byte)
+    else bytes[position] = byte
+  }
+  return Buffer.from(bytes)
+}
+
+function randomOptions(draw: (bound: number) => number): CsvOptions {
+  return {
+    ...(draw(3) === 0 ? { delimiter: ([',', ';', '\t', '|'] as const)[draw(4)] } : {}),
+    ...(draw(4) === 0 ? { header: false } : {}),
+    ...(draw(4) === 0 ? { missing: ['?', 'red', 'a"b'] } : {}),
+    ...(draw(4) === 0 ? { allowMissing: false } : {}),
+    ...(draw(6) === 0 ? { types: { a: 'numeric' } as const } : {}),
+  }
+}
