@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "addon_csv.h"
 #include "addon_executable.h"
 #include "addon_values.h"
 #include "cpu.h"
@@ -179,6 +180,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New(env, guarded<info>, "info"));
   exports.Set("call", Napi::Function::New(env, guarded<call_op>, "call"));
   exports.Set("gemm", Napi::Function::New(env, guarded<gemm>, "gemm"));
+  exports.Set("parseCsv", Napi::Function::New(env, guarded<parse_csv>, "parseCsv"));
   define_executable(env, exports);
   return exports;
 }

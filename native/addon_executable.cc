@@ -1,4 +1,349 @@
+// Between JavaScript and the executor: reads programs, keeps what a run uses alive, carries its news to the event loop.
 #include "addon_executable.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "addon_values.h"
+#include "executor.h"
+#include "program.h"
+#include "training_thread.h"
+
 namespace hadamard::addon {
-void define_executable(Napi::Env, Napi::Object) {}
+namespace {
+
+constexpr Index max_threads = 1024;
+
+// 64-byte aligned and zeroed; null where there is not that much memory.
+class Arena {
+ public:
+  explicit Arena(Index bytes) : bytes_(bytes) {
+    data_ = ::operator new(static_cast<std::size_t>(bytes), alignment, std::nothrow);
+    if (data_ != nullptr) std::memset(data_, 0, static_cast<std::size_t>(bytes));
+  }
+  ~Arena() { ::operator delete(data_, alignment); }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  char* data() const { return static_cast<char*>(data_); }
+  Index bytes() const { return bytes_; }
+
+ private:
+  static constexpr std::align_val_t alignment{64};
+  void* data_;
+  Index bytes_;
+};
+
+ProgramSource program_of(const Napi::Value& value) {
+  const Napi::Object object = object_of(value, "program");
+  ProgramSource source;
+  const Napi::Array ops = array_of(object.Get("ops"), "program.ops");
+  for (std::uint32_t i = 0; i < ops.Length(); ++i) {
+    source.ops.push_back(string_of(ops.Get(i), "program.ops[" + std::to_string(i) + "]"));
+  }
+  const Napi::Array entries = array_of(object.Get("entries"), "program.entries");
+  for (std::uint32_t i = 0; i < entries.Length(); ++i) {
+    const std::string what = "program.entries[" + std::to_string(i) + "]";
+    const Napi::Object entry = object_of(entries.Get(i), what);
+    source.entries.push_back({string_of(entry.Get("name"), what + ".name"),
+                              integer_of(entry.Get("start"), 0, max_safe_integer, what + ".start"),
+                              integer_of(entry.Get("end"), 0, max_safe_integer, what + ".end")});
+  }
+  source.arena_bytes = integer_of(object.Get("arenaBytes"), 0, Index{1} << 46, "program.arenaBytes");
+  source.rows = integer_of(object.Get("rows"), 0, max_dim, "program.rows");
+  source.status = integer_of(object.Get("status"), 0, max_safe_integer, "program.status");
+  const std::string dtype = string_of(object.Get("dtype"), "program.dtype");
+  if (dtype != "float32") fail(value.Env(), "program.dtype: expected \"float32\"; received \"" + dtype + "\"");
+  const View code = view_of(object.Get("code"), Element::f64, "program.code");
+  const auto* const numbers = static_cast<const double*>(code.data);
+  source.code.assign(numbers, numbers + code.length);
+  return source;
 }
+
+// What the run's thread shares with the event loop. The messages carry nothing: what they announce stands here, so that
+// a busy event loop is never behind by more than one.
+struct Flight;
+enum class News { progress, done };
+void deliver(Napi::Env env, Napi::Function, Flight* flight, News* news);
+using Channel = Napi::TypedThreadSafeFunction<Flight, News, deliver>;
+
+class Executable;
+void join_at_teardown(void* flight);
+
+struct Flight {
+  Executable* owner = nullptr;
+  Napi::ObjectReference self;  // keeps the owner from the garbage collector
+  Napi::FunctionReference on_progress, on_done;
+  Channel channel;
+  std::atomic<bool> is_progress_waiting{false};
+  std::atomic<Index> steps{0}, runs{0};
+  RunResult result;
+  std::unique_ptr<TrainingThread> thread;  // last: it uses all of the above
+};
+
+News progress_news = News::progress, done_news = News::done;
+
+class Executable : public Napi::ObjectWrap<Executable> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Executable",
+                       {InstanceMethod<&Executable::guarded<&Executable::run>>("run"),
+                        InstanceMethod<&Executable::guarded<&Executable::run_sync>>("runSync"),
+                        InstanceMethod<&Executable::guarded<&Executable::history>>("history"),
+                        InstanceMethod<&Executable::guarded<&Executable::cancel>>("cancel"),
+                        InstanceMethod<&Executable::guarded<&Executable::read>>("read"),
+                        InstanceMethod<&Executable::guarded<&Executable::write>>("write"),
+                        InstanceAccessor<&Executable::threads>("threads")});
+  }
+
+  // new Executable(program, buffers, { isa, threads, minimumWork = 20000 })
+  explicit Executable(const Napi::CallbackInfo& call) : Napi::ObjectWrap<Executable>(call) {
+    try {
+      construct(call);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      fail(call.Env(), error.what());
+    }
+  }
+
+  ~Executable() override {
+    flight_.reset();
+    if (arena_ != nullptr) Napi::MemoryManagement::AdjustExternalMemory(Env(), -arena_->bytes());
+  }
+
+  // On the event loop, when the run's thread has nothing more to do.
+  void land(Napi::Env env) {
+    const std::unique_ptr<Flight> flight = std::move(flight_);
+    flight->thread->join();
+    napi_remove_env_cleanup_hook(env, join_at_teardown, flight.get());
+    flight->channel.Release();
+    const RunResult& result = flight->result;
+    Napi::Object outcome = outcome_of(env, result);
+    flight->on_done.Value().Call({env.Null(), outcome});
+  }
+
+ private:
+  template <Napi::Value (Executable::*method)(const Napi::CallbackInfo&)>
+  Napi::Value guarded(const Napi::CallbackInfo& call) {
+    try {
+      return (this->*method)(call);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      fail(call.Env(), error.what());
+    }
+  }
+
+  void construct(const Napi::CallbackInfo& call) {
+    const Napi::Env env = call.Env();
+    const ProgramSource source = program_of(call[0]);
+    const Napi::Array buffer_list = array_of(call[1], "buffers");
+    const Napi::Object options = object_of(call[2], "options");
+    const Isa& isa = isa_of(options.Get("isa"));
+    const auto threads = static_cast<int>(integer_of(options.Get("threads"), 1, max_threads, "threads"));
+    const Napi::Value work = options.Get("minimumWork");
+    const double minimum_work = work.IsUndefined() ? default_minimum_work : number_of(work, "minimumWork");
+
+    arena_ = std::make_unique<Arena>(source.arena_bytes);
+    if (arena_->data() == nullptr) {
+      arena_.reset();
+      fail(env, "program.arenaBytes: expected what this machine can allocate; received " + std::to_string(source.arena_bytes));
+    }
+    Napi::MemoryManagement::AdjustExternalMemory(env, arena_->bytes());
+    std::vector<Buffer> buffers{{arena_->data(), arena_->bytes()}};
+    for (std::uint32_t i = 0; i < buffer_list.Length(); ++i) {
+      const Napi::Value value = buffer_list.Get(i);
+      const View view = view_of(value, "buffers[" + std::to_string(i) + "]");
+      if (!view.is_shared) {
+        // The memory of an ArrayBuffer can be detached while a thread reads it.
+        fail(env, "buffers[" + std::to_string(i) + "]: expected a typed array on a SharedArrayBuffer; received one on an ArrayBuffer");
+      }
+      buffers.push_back({view.data, view.bytes});
+      buffers_.push_back(Napi::Persistent(value.As<Napi::Object>()));
+    }
+    LinkResult linked = link(source, buffers, *isa.f32);
+    if (!linked.error.empty()) fail(env, linked.error);
+    executor_ = std::make_unique<Executor>(std::move(linked.program), threads, minimum_work);
+  }
+
+  void refuse_while_running(Napi::Env env, const char* what) const {
+    if (flight_ != nullptr) fail(env, std::string(what) + ": expected an idle executable; a run is in progress");
+  }
+
+  std::size_t entry_of(const Napi::Value& value) const {
+    const std::string name = string_of(value, "entry");
+    const int entry = executor_->program().find_entry(name);
+    if (entry >= 0) return static_cast<std::size_t>(entry);
+    std::string known;
+    for (const Entry& candidate : executor_->program().entries) known += (known.empty() ? "" : ", ") + candidate.name;
+    fail(value.Env(), "entry: expected one of the program (" + known + "); received \"" + name + "\"");
+  }
+
+  Report report_of(const Napi::Value& value) const {
+    if (value.IsUndefined()) return {};
+    const Napi::Object object = object_of(value, "report");
+    const Report report{integer_of(object.Get("offset"), 0, arena_->bytes(), "report.offset"),
+                        integer_of(object.Get("count"), 0, arena_->bytes() / 8, "report.count")};
+    if (report.offset % 8 != 0 || report.count * 8 > arena_->bytes() - report.offset) {
+      fail(value.Env(), "report: expected f64 numbers at a multiple of 8 inside the arena of " +
+                            std::to_string(arena_->bytes()) + " bytes; received offset " + std::to_string(report.offset) +
+                            ", count " + std::to_string(report.count));
+    }
+    return report;
+  }
+
+  static Napi::FunctionReference function_of(const Napi::Value& value, const std::string& what) {
+    if (!value.IsFunction()) fail(value.Env(), what + ": expected a function");
+    return Napi::Persistent(value.As<Napi::Function>());
+  }
+
+  static Napi::Object outcome_of(Napi::Env env, const RunResult& result) {
+    Napi::Object outcome = Napi::Object::New(env);
+    outcome.Set("runs", static_cast<double>(result.runs));
+    outcome.Set("steps", static_cast<double>(result.steps));
+    outcome.Set("status", result.status);
+    outcome.Set("cancelled", result.is_cancelled);
+    outcome.Set("threads", result.threads);
+    return outcome;
+  }
+
+  // run(entry, times, { report, onProgress, onDone })
+  Napi::Value run(const Napi::CallbackInfo& call) {
+    const Napi::Env env = call.Env();
+    refuse_while_running(env, "run");
+    RunOptions options;
+    options.entry = entry_of(call[0]);
+    options.times = integer_of(call[1], 0, max_safe_integer, "times");
+    const Napi::Object given = object_of(call[2], "options");
+    options.report = report_of(given.Get("report"));
+    const Napi::Value on_progress = given.Get("onProgress");
+
+    auto flight = std::make_unique<Flight>();
+    flight->owner = this;
+    if (!on_progress.IsUndefined()) flight->on_progress = function_of(on_progress, "onProgress");
+    flight->on_done = function_of(given.Get("onDone"), "onDone");
+    refuse_while_running(env, "run");  // a getter of the options may have started one
+    flight->self = Napi::Persistent(Value());
+    flight->channel = Channel::New(env, "hadamard run", 0, 1, flight.get());
+    // After the channel: hooks run in reverse order, and the thread must be joined before its channel goes.
+    napi_add_env_cleanup_hook(env, join_at_teardown, flight.get());
+    history_.start(options.report.count);
+    options.history = &history_;
+    start(std::move(flight), std::move(options));
+    return env.Undefined();
+  }
+
+  void start(std::unique_ptr<Flight> flight, RunOptions options) {
+    Flight* const shared = flight.get();
+    std::function<void(Index, Index)> on_progress;
+    if (!shared->on_progress.IsEmpty()) {
+      on_progress = [shared](Index steps, Index runs) {
+        shared->steps.store(steps, std::memory_order_relaxed);
+        shared->runs.store(runs, std::memory_order_relaxed);
+        if (!shared->is_progress_waiting.exchange(true)) shared->channel.NonBlockingCall(&progress_news);
+      };
+    }
+    const auto on_done = [shared](const RunResult& result) {
+      shared->result = result;
+      shared->channel.NonBlockingCall(&done_news);
+    };
+    flight_ = std::move(flight);
+    flight_->thread = std::make_unique<TrainingThread>(*executor_, std::move(options), std::move(on_progress), on_done);
+  }
+
+  // runSync(entry, rows = capacity, cursor = 0)
+  Napi::Value run_sync(const Napi::CallbackInfo& call) {
+    const Napi::Env env = call.Env();
+    RunOptions options;
+    options.entry = entry_of(call[0]);
+    const Index capacity = executor_->program().rows;
+    options.rows = call[1].IsUndefined() ? capacity : integer_of(call[1], 0, capacity, "rows");
+    options.cursor = call[2].IsUndefined() ? 0 : integer_of(call[2], 0, max_safe_integer, "cursor");
+    refuse_while_running(env, "runSync");
+    return outcome_of(env, executor_->run(options));
+  }
+
+  // history(fromRun = 0)
+  Napi::Value history(const Napi::CallbackInfo& call) {
+    const Index from = call[0].IsUndefined() ? 0 : integer_of(call[0], 0, max_safe_integer, "fromRun");
+    const std::vector<double> values = history_.from(from);
+    Napi::Float64Array result = Napi::Float64Array::New(call.Env(), values.size());
+    std::copy(values.begin(), values.end(), result.Data());
+    return result;
+  }
+
+  Napi::Value cancel(const Napi::CallbackInfo& call) {
+    if (flight_ != nullptr) flight_->thread->cancel();
+    return call.Env().Undefined();
+  }
+
+  // The bytes of the arena that a copy to or from the view touches.
+  char* checked(const Napi::CallbackInfo& call, const char* what, View& view) {
+    const Index offset = integer_of(call[0], 0, arena_->bytes(), "byteOffset");
+    view = view_of(call[1], what);
+    refuse_while_running(call.Env(), what);
+    if (view.bytes > arena_->bytes() - offset) {
+      fail(call.Env(), std::string(what) + ": expected at most " + std::to_string(arena_->bytes() - offset) +
+                           " bytes from offset " + std::to_string(offset) + " to the arena's end; received " +
+                           std::to_string(view.bytes));
+    }
+    return arena_->data() + offset;
+  }
+
+  // read(byteOffset, typedArray)
+  Napi::Value read(const Napi::CallbackInfo& call) {
+    View view;
+    const char* const from = checked(call, "read", view);
+    if (view.bytes > 0) std::memcpy(view.data, from, static_cast<std::size_t>(view.bytes));
+    return call.Env().Undefined();
+  }
+
+  // write(byteOffset, typedArray)
+  Napi::Value write(const Napi::CallbackInfo& call) {
+    View view;
+    char* const to = checked(call, "write", view);
+    if (view.bytes > 0) std::memcpy(to, view.data, static_cast<std::size_t>(view.bytes));
+    return call.Env().Undefined();
+  }
+
+  // Threads that the largest entry asks for; the result of a run says how many it had.
+  Napi::Value threads(const Napi::CallbackInfo& call) {
+    int most = 1;
+    for (std::size_t i = 0; i < executor_->program().entries.size(); ++i) most = std::max(most, executor_->threads_for(i));
+    return Napi::Number::New(call.Env(), most);
+  }
+
+  std::unique_ptr<Arena> arena_;
+  std::vector<Napi::ObjectReference> buffers_;
+  History history_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Flight> flight_;  // last: its thread uses the rest
+};
+
+void deliver(Napi::Env env, Napi::Function, Flight* flight, News* news) {
+  if (static_cast<napi_env>(env) == nullptr) return;  // the environment goes; nobody listens
+  if (*news == News::done) return flight->owner->land(env);
+  flight->is_progress_waiting.store(false);
+  const auto steps = static_cast<double>(flight->steps.load(std::memory_order_relaxed));
+  const auto runs = static_cast<double>(flight->runs.load(std::memory_order_relaxed));
+  flight->on_progress.Value().Call({Napi::Number::New(env, steps), Napi::Number::New(env, runs)});
+}
+
+void join_at_teardown(void* argument) {
+  const auto* const flight = static_cast<Flight*>(argument);
+  flight->thread->cancel();
+  flight->thread->join();
+}
+
+}  // namespace
+
+void define_executable(Napi::Env env, Napi::Object exports) { exports.Set("Executable", Executable::define(env)); }
+
+}  // namespace hadamard::addon

@@ -28,7 +28,7 @@
   "targets": [
     {
       "target_name": "hadamard",
-      "sources": ["addon.cc", "addon_executable.cc", "addon_values.cc"],
+      "sources": ["addon.cc", "addon_csv.cc", "addon_executable.cc", "addon_values.cc"],
       "dependencies": ["hadamard_core"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
@@ -44,8 +44,14 @@
       "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
       "sources": [
         "cpu.cc",
+        "csv.cc",
+        "csv_number.cc",
         "dispatch.cc",
-        "signature.cc"
+        "executor.cc",
+        "program.cc",
+        "signature.cc",
+        "thread_pool.cc",
+        "training_thread.cc"
       ]
     },
     {

@@ -59,10 +59,15 @@ class Linker {
 
   LinkResult link() {
     if (check_source() && resolve_ops()) {
-      result_.program.entries.resize(source_.entries.size());
+      Program& program = result_.program;
+      program.rows = source_.rows;
+      program.arena = buffers_[0];
+      program.status = reinterpret_cast<const unsigned*>(static_cast<const char*>(buffers_[0].data) + source_.status);
+      program.entries.resize(source_.entries.size());
+      reserve_pools();
       for (std::size_t i = 0; i < source_.entries.size() && ok(); ++i) link_entry(i);
       if (ok()) check_repeats();
-      if (ok()) place();
+      if (ok()) estimate_steps();
     }
     return std::move(result_);
   }
@@ -111,6 +116,15 @@ class Linker {
     return true;
   }
 
+  // Instructions point into the pools, which therefore may not grow. Entries may share code.
+  void reserve_pools() {
+    std::size_t numbers = 0;
+    for (const EntrySource& entry : source_.entries) numbers += static_cast<std::size_t>(entry.end - entry.start);
+    result_.program.dims.reserve(numbers);
+    result_.program.scalars.reserve(numbers);
+    result_.program.operands.reserve(numbers);
+  }
+
   void link_entry(std::size_t index) {
     const EntrySource& entry = source_.entries[index];
     at_ = static_cast<std::size_t>(entry.start);
@@ -155,13 +169,18 @@ class Linker {
     const std::size_t dims = signature.dims.size(), scalars = signature.scalars.size();
     const std::size_t operands = signature.operands.size();
     const std::span<const double> numbers = take(dims + scalars + 2 * operands);
-    if (!ok() || !link_dims(signature, numbers.first(dims), result)) return result;
+    if (!ok()) return result;
+    const Program& program = result_.program;
+    result.kernel = kernels_.ops[op];
+    result.dims = program.dims.data() + program.dims.size();
+    result.scalars = program.scalars.data() + program.scalars.size();
+    result.operands = program.operands.data() + program.operands.size();
+    if (!link_dims(signature, numbers.first(dims), result)) return result;
     for (std::size_t i = 0; i < scalars; ++i) {
       const double value = numbers[dims + i];
       if (!std::isfinite(value)) fail_here("a finite scalar " + signature.scalars[i], show(value));
       result_.program.scalars.push_back(value);
     }
-    result.kernel = kernels_.ops[op];
     if (ok()) link_operands(signature, numbers.subspan(dims + scalars));
     return result;
   }
@@ -281,31 +300,22 @@ class Linker {
     }
   }
 
-  // Fills in what had to wait until the pools stopped growing.
-  void place() {
-    Program& program = result_.program;
-    std::size_t dim = 0, scalar = 0, operand = 0, entry_index = 0;
-    for (Entry& entry : program.entries) {
-      const EntrySource& source = source_.entries[entry_index++];
-      std::size_t at = static_cast<std::size_t>(source.start);
-      for (Instruction& instruction : entry.instructions) {
-        const int op = op_of_[static_cast<std::size_t>(source_.code[at])];
-        at += op == barrier_op ? 1 : op == repeat_op ? 4 : 0;
-        if (op < 0) continue;
-        const Signature& signature = ops()[static_cast<std::size_t>(op)];
-        instruction.dims = program.dims.data() + dim;
-        instruction.scalars = program.scalars.data() + scalar;
-        instruction.operands = program.operands.data() + operand;
-        dim += signature.dims.size();
-        scalar += signature.scalars.size();
-        operand += signature.operands.size();
-        at += 1 + signature.dims.size() + signature.scalars.size() + 2 * signature.operands.size();
+  // The work of a step decides whether threads are worth their barriers.
+  void estimate_steps() {
+    for (Entry& entry : result_.program.entries) {
+      double largest_body = -1;
+      for (const Instruction& instruction : entry.instructions) {
+        if (instruction.kind != Instruction::Kind::repeat) continue;
+        largest_body = std::max(largest_body, own_work(result_.program.entries[instruction.entry]));
       }
+      entry.step_work = largest_body < 0 ? own_work(entry) : largest_body;
     }
-    estimate_steps();
-    program.rows = source_.rows;
-    program.arena = buffers_[0];
-    program.status = reinterpret_cast<const unsigned*>(static_cast<const char*>(buffers_[0].data) + source_.status);
+  }
+
+  static double own_work(const Entry& entry) {
+    double work = 0;
+    for (const Instruction& instruction : entry.instructions) work += instruction.work;
+    return work;
   }
 
   const ProgramSource& source_;
@@ -320,4 +330,16 @@ class Linker {
 };
 
 }  // namespace
+
+int Program::find_entry(std::string_view name) const {
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+LinkResult link(const ProgramSource& source, std::span<const Buffer> buffers, const KernelTable& kernels) {
+  return Linker(source, buffers, kernels).link();
+}
+
 }  // namespace hadamard

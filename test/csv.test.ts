@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isNumberText, numberAt } from '../src/data/csv-number.ts'
 import { findDelimiter } from '../src/data/csv-head.ts'
-import { csvBackends, parseCsv, readCsv, type CsvOptions } from '../src/data/csv.ts'
+import { parseCsv, readCsv, type CsvOptions } from '../src/data/csv.ts'
 import { columnValues, type Table, type Value } from '../src/data/table.ts'
-import { DataError, SpecError } from '../src/errors.ts'
+import { chooseBackend } from '../src/backends/choose.ts'
+import { BackendError, DataError, SpecError } from '../src/errors.ts'
 
 interface Case {
   file: string
@@ -29,7 +30,7 @@ interface Case {
 
 const folder = join(import.meta.dirname, 'data', 'csv')
 const { files: cases } = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { files: Case[] }
-const backends = csvBackends()
+const backends = availableBackends()
 let generated = ''
 
 beforeAll(() => {
@@ -43,6 +44,19 @@ beforeAll(() => {
 })
 
 afterAll(() => rmSync(generated, { recursive: true }))
+
+// Both, unless the environment forbids one; without a binary the fallback alone, unless native is required.
+function availableBackends(): ('native' | 'fallback')[] {
+  const asked = process.env.HADAMARD_BACKEND
+  if (asked === 'fallback') return ['fallback']
+  try {
+    chooseBackend({ backend: 'native' })
+    return ['native', 'fallback']
+  } catch (error) {
+    if (asked === 'native' || !(error instanceof BackendError)) throw error
+    return ['fallback']
+  }
+}
 
 function parse(text: string | Uint8Array, options: CsvOptions = {}): Table {
   return parseCsv(typeof text === 'string' ? Buffer.from(text) : text, { source: 'data.csv', ...options })
@@ -64,10 +78,11 @@ function errorOf(action: () => unknown): DataError {
 }
 
 function declaredTypes({ numeric = [], categorical = [] }: Case['options']): CsvOptions['types'] {
-  return Object.fromEntries([
-    ...numeric.map((name) => [name, 'numeric']),
-    ...categorical.map((name) => [name, 'categorical']),
-  ])
+  const entries = [
+    ...numeric.map((name) => [name, 'numeric'] as const),
+    ...categorical.map((name) => [name, 'categorical'] as const),
+  ]
+  return Object.fromEntries(entries)
 }
 
 describe.each(backends)('the manifest on %s', (backend) => {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BackendError } from '../errors.ts'
 import type { Program, Slot } from '../compiler/program.ts'
+import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
 import { opNamed, ops } from '../ops/index.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
 import { checkOperands } from './operands.ts'
@@ -49,7 +50,15 @@ export interface Binding {
   info(): { isas: string[]; cores: number; ops: { name: string; split: string; signature: string }[] }
   call(isa: string, op: string, dims: readonly number[], scalars: readonly number[], operands: readonly OperandArray[]): void
   gemm(isa: string, ...args: Parameters<Backend['gemm']>): void
-  parseCsv(bytes: Uint8Array, options: unknown): unknown
+  parseCsv(
+    bytes: Uint8Array,
+    start: number,
+    line: number,
+    delimiter: number,
+    declared: Uint8Array,
+    missing: readonly string[],
+    allowMissing: boolean,
+  ): CsvBody | CsvFailure
   Executable: new (
     program: NativeProgram,
     buffers: readonly OperandArray[],
@@ -125,6 +134,16 @@ export function createNative(options: { isa?: string } = {}): Backend {
     },
     gemm: (...args) => binding.gemm(isa, ...args),
   }
+}
+
+/**
+ * Parses the rows of a CSV with the native parser; gives what `parseBody` of src/data/csv-parser.ts gives.
+ *
+ * @throws BackendError if the addon does not load
+ */
+export function parseCsvBody(bytes: Uint8Array, options: CsvBodyOptions): CsvBody | CsvFailure {
+  const { start, line, delimiter, declared, missing, allowMissing } = options
+  return loadBinding().parseCsv(bytes, start, line, delimiter, declared, missing, allowMissing)
 }
 
 class NativeBackendExecutable implements Executable {

@@ -140,6 +140,14 @@ export class Builder implements Emitter<Value> {
     this.#steps.push({ kind: 'repeat', entry, total, batch })
   }
 
+  /** Makes the nodes of the current entry use `to` in the place of `from`: the node that computes it writes there. */
+  redirect(from: Value, to: Value): void {
+    this.#steps.forEach((step, i) => {
+      if (step.kind !== 'op' || !step.operands.includes(from)) return
+      this.#steps[i] = { ...step, operands: step.operands.map((value) => (value === from ? to : value)) }
+    })
+  }
+
   #add(name: string, shape: Shape, type: ElementType, home: Home, isPinned: boolean): Value {
     const value = { id: this.values.length, name, shape, type, home, isPinned }
     this.values.push(value)

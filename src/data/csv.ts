@@ -1,11 +1,13 @@
 /** Reads CSV files into tables: options, file, encoding and header here; the rows in csv-parser.ts or its native twin. */
 
 import { open, type FileHandle } from 'node:fs/promises'
+import { chooseBackend } from '../backends/choose.ts'
+import { parseCsvBody } from '../backends/native.ts'
 import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
 import { checkEncoding } from './csv-encoding.ts'
 import { csvError } from './csv-errors.ts'
 import { readHead, type CsvHead } from './csv-head.ts'
-import { parseBody, type CsvBody, type CsvBodyOptions, type CsvFailure } from './csv-parser.ts'
+import { parseBody, type CsvBodyOptions } from './csv-parser.ts'
 import { collectTable, unknownColumn, type Column, type RowSource, type Table } from './table.ts'
 
 /** How a CSV is to be read. */
@@ -31,7 +33,8 @@ const optionNames = ['delimiter', 'header', 'types', 'missing', 'allowMissing', 
  *
  * @param path a file in UTF-8
  * @returns its columns with types found from all values; 0 rows where there is a header only
- * @throws DataError naming file, line, column and the offending text; SpecError for a wrong option
+ * @throws DataError naming file, line, column and the offending text; SpecError for a wrong option;
+ *   BackendError where the backend asked for cannot serve
  * @example
  * const table = await readCsv('penguins.csv', { types: { year: 'categorical' } })
  */
@@ -64,7 +67,8 @@ export function parseCsv(bytes: Uint8Array, options: CsvOptions & { source?: str
   checkOptions(rest)
   checkEncoding(bytes, source)
   const head = readHead(bytes, rest, source)
-  const body = parseRows(bytes, bodyOptions(head, rest, source), rest.backend)
+  const parse = chooseBackend({ backend: rest.backend }).name === 'native' ? parseCsvBody : parseBody
+  const body = parse(bytes, bodyOptions(head, rest, source))
   if ('error' in body) throw csvError(bytes, body, head, source)
   const columns = body.columns.map((column, index): Column => {
     const name = head.names[index]
@@ -78,20 +82,6 @@ export function parseCsv(bytes: Uint8Array, options: CsvOptions & { source?: str
     }
   })
   return { rows: body.rows, columns, source }
-}
-
-/** The parsers that can serve here; the first is the default. */
-export function csvBackends(): ('native' | 'fallback')[] {
-  return ['fallback']
-}
-
-function parseRows(
-  bytes: Uint8Array,
-  options: CsvBodyOptions,
-  backend = csvBackends()[0],
-): CsvBody | CsvFailure {
-  if (backend === 'native') throw new SpecError('no')
-  return parseBody(bytes, options)
 }
 
 function bodyOptions(head: CsvHead, options: CsvOptions, source: string): CsvBodyOptions {

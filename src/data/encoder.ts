@@ -260,7 +260,7 @@ function fitInput(column: Column, rows: Uint32Array): Input {
   const { name } = column
   if (column.type === 'numeric') return { name, type: 'numeric', ...scaleOf(column, rows) }
   const isUsed = new Uint8Array(column.categories.length)
-  for (const row of rows) if (column.codes[row] >= 0) isUsed[column.codes[row]] = 1
+  for (let i = 0; i < rows.length; i++) if (column.codes[rows[i]] >= 0) isUsed[column.codes[rows[i]]] = 1
   return { name, type: 'categorical', categories: column.categories.filter((_, code) => isUsed[code] === 1) }
 }
 

@@ -103,7 +103,9 @@ export function permutation(count: number, stream: Pick<RandomStream, 'below'>):
 
 /** The numbers 0 to `count - 1`, ascending. */
 export function rowNumbers(count: number): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, row) => row)
+  const rows = new Uint32Array(count)
+  for (let row = 0; row < count; row++) rows[row] = row
+  return rows
 }
 
 /**

@@ -21,14 +21,12 @@ const blockRows = 65_536
  */
 export function scaleOf(column: NumericColumn, rows: Uint32Array): Scale {
   const { values } = column
-  const present = rows.filter((row) => !Number.isNaN(values[row]))
-  if (present.length === 0) return { mean: 0, deviation: 1 }
-  const first = values[present[0]]
-  if (present.every((row) => values[row] === first)) return { mean: first + 0, deviation: 1 }
-  const mean = sumByBlocks(present, (row) => values[row]) / present.length
-  const variance = sumByBlocks(present, (row) => (values[row] - mean) ** 2) / present.length
+  const { count, first, isConstant } = survey(values, rows)
+  if (isConstant) return { mean: first + 0, deviation: 1 }
+  const mean = sumByBlocks(values, rows, 0, false) / count
+  const variance = sumByBlocks(values, rows, mean, true) / count
   if (!Number.isFinite(variance)) {
-    const largest = present.reduce((max, row) => Math.max(max, Math.abs(values[row])), 0)
+    const largest = rows.reduce((max, row) => (Math.abs(values[row]) > max ? Math.abs(values[row]) : max), 0)
     throw new DataError(
       {
         where: `column ${column.name}`,
@@ -42,18 +40,37 @@ export function scaleOf(column: NumericColumn, rows: Uint32Array): Scale {
   return { mean, deviation: deviation === 0 ? 1 : deviation }
 }
 
-function sumByBlocks(rows: Uint32Array, term: (row: number) => number): number {
+// How many values are present, and whether they are all the same; without any they are, and 0.
+function survey(
+  values: Float64Array,
+  rows: Uint32Array,
+): { count: number; first: number; isConstant: boolean } {
+  let count = 0
+  let first = 0
+  let isConstant = true
+  for (let i = 0; i < rows.length; i++) {
+    const value = values[rows[i]]
+    if (Number.isNaN(value)) continue
+    if (count++ === 0) first = value
+    else if (value !== first) isConstant = false
+  }
+  return { count, first, isConstant }
+}
+
+// The sum of `value - center`, or of its square. Index loops: this is most of the time of a fit.
+function sumByBlocks(values: Float64Array, rows: Uint32Array, center: number, isSquared: boolean): number {
   let total = 0
   let sum = 0
-  let block = 0
-  for (const row of rows) {
-    const own = Math.floor(row / blockRows)
-    if (own !== block) {
+  let end = blockRows
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]
+    if (row >= end) {
       total += sum
       sum = 0
-      block = own
+      end = (Math.floor(row / blockRows) + 1) * blockRows
     }
-    sum += term(row)
+    const difference = values[row] - center
+    if (!Number.isNaN(difference)) sum += isSquared ? difference * difference : difference
   }
   return total + sum
 }

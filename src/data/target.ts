@@ -76,9 +76,14 @@ export function inferTask(column: Column): { task: Task; reason: string } {
 
 /** The rows whose target is present, in the order given. */
 export function labelledRows(column: Column, rows: ArrayLike<number>): Uint32Array {
-  return Uint32Array.from(rows).filter((row) =>
-    column.type === 'numeric' ? !Number.isNaN(column.values[row]) : column.codes[row] >= 0,
-  )
+  const kept = new Uint32Array(rows.length)
+  let count = 0
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]
+    const isPresent = column.type === 'numeric' ? !Number.isNaN(column.values[row]) : column.codes[row] >= 0
+    if (isPresent) kept[count++] = row
+  }
+  return kept.slice(0, count)
 }
 
 /**
@@ -148,10 +153,12 @@ export function encodeTarget(target: Target, table: Table, rows: ArrayLike<numbe
 
 // Numbers ascend numerically, texts by UTF-16 code units; -0 is the class 0.
 function distinctLabels(column: Column, rows: Uint32Array): ClassLabel[] {
+  const seen = new Set<number>()
   if (column.type === 'numeric') {
-    return [...new Set(Array.from(rows, (row) => column.values[row] + 0))].sort((a, b) => a - b)
+    for (let i = 0; i < rows.length; i++) seen.add(column.values[rows[i]] + 0)
+    return [...seen].sort((a, b) => a - b)
   }
-  const codes = [...new Set(Array.from(rows, (row) => column.codes[row]))]
-  const texts = codes.map((code) => column.categories[code]).sort()
+  for (let i = 0; i < rows.length; i++) seen.add(column.codes[rows[i]])
+  const texts = [...seen].map((code) => column.categories[code]).sort()
   return column.isBoolean === true ? texts.map((text) => text === 'true') : texts
 }

@@ -21,6 +21,5 @@ export const dropout: readonly Op[] = [
         }
       }
     },
-    () => ({}),
   ),
 ]

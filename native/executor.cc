@@ -1,0 +1,167 @@
+// The walk over the instructions, and the decisions at barriers that end it on all threads at the same place.
+#include "executor.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "barrier.h"
+#include "thread_pool.h"
+
+namespace hadamard {
+namespace {
+
+// What the threads agree on at a barrier.
+enum Signal : std::uint32_t { go = 0, halt = 1, cancelled = 2 };
+
+struct Batch {
+  Index rows, cursor;
+};
+
+// Parts of other dims than rows are whole cache lines of floats.
+constexpr Index split_grain = 16;
+
+// The state of one run that its threads share.
+class Run {
+ public:
+  Run(const Program& program, const RunOptions& options, const Helpers& helpers)
+      : program_(program),
+        options_(options),
+        threads_(helpers.threads()),
+        barrier_(helpers.threads(), helpers.spins()) {}
+
+  void work(int thread) {
+    const Entry& entry = program_.entries[options_.entry];
+    const Batch whole{options_.rows < 0 ? program_.rows : options_.rows, options_.cursor};
+    const bool has_steps = std::any_of(entry.instructions.begin(), entry.instructions.end(),
+                                       [](const Instruction& i) { return i.kind == Instruction::Kind::repeat; });
+    std::uint32_t signal = go;
+    for (Index run = 0; run < options_.times && signal == go; ++run) {
+      signal = walk(entry, whole, thread);
+      if (signal != go) break;
+      // The report is read when all threads have written their part and before any begins the next run.
+      meet([] { return go; });
+      if (thread == 0) complete_run(!has_steps);
+      signal = meet([this, run] { return after_run(run + 1 == options_.times); });
+    }
+    if (thread == 0) result_.is_cancelled = signal == cancelled;
+  }
+
+  RunResult result() const {
+    RunResult result = result_;
+    result.status = *program_.status;
+    result.threads = threads_;
+    return result;
+  }
+
+ private:
+  template <class Decide>
+  std::uint32_t meet(Decide decide) {
+    return threads_ == 1 ? std::uint32_t{decide()} : barrier_.wait(decide);
+  }
+
+  bool must_halt() const { return *program_.status != 0 && *program_.status != unsigned(Status::early_stop); }
+  bool is_cancelled() const { return options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed); }
+
+  Signal after_step() const { return must_halt() ? halt : is_cancelled() ? cancelled : go; }
+  Signal after_run(bool is_last) const {
+    return *program_.status != 0 ? halt : !is_last && is_cancelled() ? cancelled : go;
+  }
+
+  std::uint32_t walk(const Entry& entry, Batch batch, int thread) {
+    for (const Instruction& instruction : entry.instructions) {
+      std::uint32_t signal = go;
+      switch (instruction.kind) {
+        case Instruction::Kind::op: execute(instruction, batch, thread); break;
+        case Instruction::Kind::barrier: signal = meet([this] { return must_halt() ? halt : go; }); break;
+        case Instruction::Kind::repeat: signal = repeat(instruction, thread); break;
+      }
+      if (signal != go) return signal;
+    }
+    return go;
+  }
+
+  std::uint32_t repeat(const Instruction& instruction, int thread) {
+    const Entry& body = program_.entries[instruction.entry];
+    for (Index cursor = 0; cursor < instruction.total; cursor += instruction.batch) {
+      const Batch batch{std::min(instruction.batch, instruction.total - cursor), cursor};
+      std::uint32_t signal = walk(body, batch, thread);
+      if (signal != go) return signal;
+      signal = meet([this] { return after_step(); });
+      if (thread == 0) count_step();
+      if (signal != go) return signal;
+    }
+    return go;
+  }
+
+  void execute(const Instruction& instruction, Batch batch, int thread) const {
+    Index begin = 0, end = instruction.splits_rows ? batch.rows : instruction.extent;
+    if (instruction.is_serial) {
+      if (thread != 0) return;
+    } else if (threads_ > 1) {
+      const Index grain = instruction.splits_rows ? 1 : split_grain;
+      const Index parts = (end + grain - 1) / grain;
+      begin = parts * thread / threads_ * grain;
+      end = std::min(end, parts * (thread + 1) / threads_ * grain);
+      if (begin >= end) return;
+    }
+    instruction.kernel({.dims = instruction.dims,
+                        .scalars = instruction.scalars,
+                        .operands = instruction.operands,
+                        .rows = instruction.has_rows ? batch.rows : 0,
+                        .cursor = batch.cursor,
+                        .begin = begin,
+                        .end = end});
+  }
+
+  void count_step() {
+    ++result_.steps;
+    if (options_.on_step) options_.on_step(result_.steps, result_.runs);
+  }
+
+  void complete_run(bool is_step) {
+    ++result_.runs;
+    if (options_.history != nullptr && options_.report.count > 0) {
+      const char* const arena = static_cast<const char*>(program_.arena.data);
+      options_.history->append(reinterpret_cast<const double*>(arena + options_.report.offset));
+    }
+    if (is_step) count_step();
+  }
+
+  const Program& program_;
+  const RunOptions& options_;
+  const int threads_;
+  Barrier barrier_;
+  RunResult result_;  // thread 0 only
+};
+
+}  // namespace
+
+void History::start(Index count) {
+  const std::lock_guard lock(mutex_);
+  count_ = count;
+  values_.clear();
+}
+
+void History::append(const double* values) {
+  const std::lock_guard lock(mutex_);
+  values_.insert(values_.end(), values, values + count_);
+}
+
+std::vector<double> History::from(Index run) const {
+  const std::lock_guard lock(mutex_);
+  if (count_ == 0 || run >= static_cast<Index>(values_.size()) / count_) return {};
+  return std::vector<double>(values_.begin() + run * count_, values_.end());
+}
+
+int Executor::threads_for(std::size_t entry) const {
+  return program_.entries[entry].step_work < minimum_work_ ? 1 : threads_;
+}
+
+RunResult Executor::run(const RunOptions& options) const {
+  Helpers helpers(threads_for(options.entry));
+  Run run(program_, options, helpers);
+  helpers.run([&run](int thread) { run.work(thread); });
+  return run.result();
+}
+
+}  // namespace hadamard

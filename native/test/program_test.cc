@@ -1,0 +1,141 @@
+// The verifier refuses every kind of bad program, with a message that names the mistake and its place.
+#include "program.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <limits>
+
+#include "example.h"
+
+namespace hadamard::test {
+namespace {
+
+const KernelTable& kernels() { return *find_isa("scalar")->f32; }
+
+std::string error_of(Example& example) {
+  const Memory arena(example.source.arena_bytes);
+  return link(example.source, example.buffers(arena.at<void>()), kernels()).error;
+}
+
+// A number of the first instruction with this op in entry 0; the op itself is number 0.
+double& number_of(Example& example, const std::string& op, std::size_t at) {
+  std::size_t op_index = 0;
+  while (example.source.ops[op_index] != op) ++op_index;
+  std::size_t position = std::size_t(example.source.entries[0].start);
+  while (std::size_t(example.source.code[position]) != op_index) {
+    const std::string& name = example.source.ops[std::size_t(example.source.code[position])];
+    if (name == "barrier") {
+      position += 1;
+      continue;
+    }
+    const Signature& skipped = ops()[std::size_t(find_op(name))];
+    position += 1 + skipped.dims.size() + skipped.scalars.size() + 2 * skipped.operands.size();
+  }
+  return example.source.code[position + at];
+}
+
+struct Mistake {
+  const char* title;
+  std::function<void(Example&)> make;
+  const char* message;
+};
+
+const double nan = std::numeric_limits<double>::quiet_NaN();
+
+const Mistake mistakes[] = {
+    {"an unknown op", [](Example& e) { e.source.ops[1] = "matmul_xy"; }, "received \"matmul_xy\""},
+    {"an op index outside of ops", [](Example& e) { e.source.code[0] = 99; },
+     "entry step, instruction 0: expected the index of an op"},
+    {"an op index that is NaN", [](Example& e) { e.source.code[0] = nan; }, "expected the index of an op"},
+    {"an instruction cut off", [](Example& e) { e.source.entries[0].end = 5; }, "numbers behind the op; received"},
+    {"a fractional dim", [](Example& e) { number_of(e, "matmul_nn", 2) = 2.5; },
+     "instruction 2, matmul_nn: expected an integer in [0, 2^31] for dim n; received 2.5"},
+    {"a negative dim", [](Example& e) { number_of(e, "matmul_nn", 3) = -1; }, "for dim k; received -1"},
+    {"an infinite dim", [](Example& e) { number_of(e, "matmul_nn", 3) = HUGE_VAL; }, "for dim k"},
+    {"rows other than the capacity", [](Example& e) { number_of(e, "matmul_nn", 1) = 7; },
+     "expected the program's capacity of 8 for dim rows; received 7"},
+    {"a scalar that is NaN", [](Example& e) { number_of(e, "squared_error", 3) = nan; }, "a finite scalar factor"},
+    {"an unknown buffer", [](Example& e) { number_of(e, "matmul_nn", 4) = 4; },
+     "matmul_nn, operand x: expected a buffer in [0, 3]; received 4"},
+    {"a negative offset", [](Example& e) { number_of(e, "matmul_nn", 5) = -64; }, "a byte offset, an integer >= 0"},
+    {"an operand that ends outside", [](Example& e) { number_of(e, "matmul_nn", 5) = double(e.source.arena_bytes - 64); },
+     "operand x: expected 672 bytes inside buffer 0"},
+    {"a shape that overflows",
+     [](Example& e) { number_of(e, "matmul_nn", 2) = number_of(e, "matmul_nn", 3) = 2147483648.0; }, "operand x: expected"},
+    {"a data buffer that is too short", [](Example& e) { e.t_data.pop_back(); },
+     "instruction 1, gather_rows, operand source: expected 2812 bytes inside buffer 2 of 2808 bytes"},
+    {"an output outside of the arena", [](Example& e) { number_of(e, "matmul_nn", 8) = 1; },
+     "operand y: expected an output in the arena"},
+    {"a vector off the cache lines", [](Example& e) { number_of(e, "matmul_nn", 5) += 4; }, "aligned to 64"},
+    {"a data offset between elements", [](Example& e) { number_of(e, "gather_rows", 8) = 2; }, "aligned to 4"},
+    {"an f64 at a multiple of 4", [](Example& e) { number_of(e, "momentum", 4) += 4; }, "operand rate: expected a byte offset aligned to 8"},
+    {"an output over an input", [](Example& e) { number_of(e, "matmul_nn", 9) = number_of(e, "matmul_nn", 5); },
+     "matmul_nn: expected output y apart from x"},
+    {"an output half over an input that it may alias", [](Example& e) { number_of(e, "tanh", 6) += 64; },
+     "tanh: expected output y exactly at x"},
+    {"a status word outside of the arena", [](Example& e) { e.source.status = e.source.arena_bytes; }, "program, status"},
+    {"a status word at an odd offset", [](Example& e) { e.source.status = 2; }, "expected a multiple of 4"},
+    {"an entry outside of the code", [](Example& e) { e.source.entries[1].end += 1; }, "entry epoch: expected 0 <= start"},
+    {"two entries of one name", [](Example& e) { e.source.entries[1].name = "step"; }, "\"step\" twice"},
+    {"a negative capacity", [](Example& e) { e.source.rows = -1; }, "program, rows"},
+    {"a repeat of an unknown entry", [](Example& e) { e.source.code[e.source.code.size() - 3] = 2; },
+     "entry epoch, instruction 2, repeat: expected the index of an entry in [0, 1]; received 2"},
+    {"a repeat of itself", [](Example& e) { e.source.code[e.source.code.size() - 3] = 1; }, "without a repeat of its own"},
+    {"a batch beyond the capacity", [](Example& e) { e.source.code.back() = 9; }, "a batch in [1, 8]"},
+    {"a batch of nothing", [](Example& e) { e.source.code.back() = 0; }, "a batch in [1, 8]"},
+};
+
+}  // namespace
+
+TEST_CASE("every signature of ops.def parses") {
+  for (const Signature& op : ops()) {
+    CAPTURE(op.name);
+    CHECK(find_op(op.name) >= 0);
+    CHECK((op.split == "serial") == (op.split_dim < 0));
+  }
+}
+
+TEST_CASE("a bad signature is refused with its place") {
+  CHECK(parse_signature("f", "rows", "(rows | | x[rows n]) -> y[rows]").error.find("instead of 'n'") != std::string::npos);
+  CHECK(parse_signature("f", "n", "(rows | | x[rows]) -> y[rows]").error.find("split") != std::string::npos);
+  CHECK(parse_signature("f", "rows", "(rows | | x[rows]) y[rows]").error.find("'->'") != std::string::npos);
+  CHECK(parse_signature("f", "rows", "(rows | | x:f16[rows]) -> y[rows]").error.find("u32 or f64") != std::string::npos);
+  CHECK(parse_signature("f", "rows", "(rows | | x[rows]) -> y~z[rows]").error.find("instead of 'z'") != std::string::npos);
+  CHECK(parse_signature("f", "rows", "(rows | | x[rows]) -> x[2]").error.find("same type and shape") != std::string::npos);
+}
+
+TEST_CASE("a good program links, its entries by name") {
+  Example example;
+  const Memory arena(example.source.arena_bytes);
+  const LinkResult linked = link(example.source, example.buffers(arena.at<void>()), kernels());
+  CHECK(linked.error == "");
+  CHECK(linked.program.find_entry("epoch") == 1);
+  CHECK(linked.program.find_entry("fit") == -1);
+  CHECK(linked.program.entries[1].step_work == linked.program.entries[0].step_work);
+}
+
+TEST_CASE("the verifier names each mistake and its place") {
+  for (const Mistake& mistake : mistakes) {
+    CAPTURE(mistake.title);
+    Example example;
+    mistake.make(example);
+    const std::string error = error_of(example);
+    CAPTURE(error);
+    CHECK(error.find(mistake.message) != std::string::npos);
+  }
+}
+
+TEST_CASE("a program with random numbers in place of its own does not break the verifier") {
+  unsigned long long state = 1;
+  const auto next = [&state] { return state = state * 6364136223846793005ull + 1442695040888963407ull, state >> 33; };
+  const double special[] = {0, -0.0, -1, 1, 0.5, 64, 2147483648.0, 9007199254740992.0, 1e300, nan};
+  for (int i = 0; i < 20000; ++i) {
+    Example example;
+    double& number = example.source.code[next() % example.source.code.size()];
+    number = next() % 2 ? special[next() % std::size(special)] : double(next() % 4096);
+    error_of(example);
+  }
+}
+
+}  // namespace hadamard::test

@@ -1,0 +1,63 @@
+/** Checks of single settings at the public edge; each throws a SpecError in the one form of all messages. */
+
+import { nearestName, SpecError } from './errors.ts'
+
+/** Limits of a number; `min` and `max` are included, `above` and `below` are not. */
+export interface Limits {
+  min?: number
+  max?: number
+  above?: number
+  below?: number
+}
+
+/** Checks a finite number within limits. */
+export function checkNumber(where: string, value: unknown, limits: Limits = {}): asserts value is number {
+  if (typeof value === 'number' && Number.isFinite(value) && isWithin(value, limits)) return
+  throw new SpecError({ where, expected: `a number${describeLimits(limits)}`, received: describeValue(value) })
+}
+
+/** Checks an integer within limits. */
+export function checkInteger(where: string, value: unknown, limits: Limits = {}): asserts value is number {
+  if (Number.isSafeInteger(value) && isWithin(value as number, limits)) return
+  throw new SpecError({ where, expected: `an integer${describeLimits(limits)}`, received: describeValue(value) })
+}
+
+/** Checks one of several names; the message has the nearest right one. */
+export function checkOneOf(where: string, value: unknown, names: readonly string[]): void {
+  if (typeof value === 'string' && names.includes(value)) return
+  const nearest = typeof value === 'string' ? nearestName(value, names) : undefined
+  throw new SpecError({
+    where,
+    expected: `one of ${names.join(', ')}`,
+    received: describeValue(value),
+    cure: nearest && `Did you mean '${nearest}'`,
+  })
+}
+
+/** A value as a message shows it: short, and never a dump of an object. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}'`
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value !== 'object' || value === null) return String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  return ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : 'an object'
+}
+
+function isWithin(value: number, { min, max, above, below }: Limits): boolean {
+  return (
+    value >= (min ?? -Infinity) &&
+    value <= (max ?? Infinity) &&
+    value > (above ?? -Infinity) &&
+    value < (below ?? Infinity)
+  )
+}
+
+function describeLimits({ min, max, above, below }: Limits): string {
+  const limits = [
+    min === undefined ? '' : `at least ${min}`,
+    above === undefined ? '' : `above ${above}`,
+    max === undefined ? '' : `at most ${max}`,
+    below === undefined ? '' : `below ${below}`,
+  ].filter(Boolean)
+  return limits.length === 0 ? '' : ` ${limits.join(' and ')}`
+}

@@ -1,0 +1,171 @@
+/** From a network's spec to nodes: parameters, forward pass, loss, gradients and checks. */
+
+import type { NetworkSpec } from '../spec.ts'
+import { parametersOf } from '../spec.ts'
+import { layerTypeOf } from '../layers/index.ts'
+import { lossInfo } from '../layers/loss.ts'
+import { REDUCTIONS } from '../ops/losses.ts'
+import { outputsOf, inputsOf, type Builder, type Node, type Value } from './builder.ts'
+import { differentiate } from './differentiate.ts'
+import { optimizerInfo, type OptimizerSpec } from './optimizers.ts'
+import { ALIGNMENT } from './program.ts'
+
+/** The values that live as long as the program: parameters, counters, flags. */
+export interface Persistent {
+  readonly parameters: ReadonlyMap<string, Value>
+  readonly flags: Value
+  readonly status: Value
+  readonly rate: Value
+  /** Steps done; the dropout masks' counter. */
+  readonly step: Value
+}
+
+/** What a forward pass gives. */
+export interface ForwardPass {
+  readonly output: Value
+  readonly layerOutputs: readonly Value[]
+  readonly nodes: readonly Node[]
+}
+
+/** Declares parameters, settings and one flag per thing that is checked. */
+export function declarePersistent(builder: Builder, spec: NetworkSpec): Persistent {
+  const parameters = new Map(
+    parametersOf(spec).map(({ name, shape }) => [name, builder.value(name, shape, { region: 'parameters' })]),
+  )
+  const words = (flagNames(spec).length * ALIGNMENT) / 4
+  const setting = { region: 'settings', type: 'u32' } as const
+  return {
+    parameters,
+    status: builder.value('status', [1], setting),
+    flags: builder.value('flags', [words], setting),
+    step: builder.value('step', [1], setting),
+    rate: builder.value('learningRate', [1], { region: 'settings', type: 'f64' }),
+  }
+}
+
+/** What the flags stand for, in their order: the loss, the gradient of each parameter, the weights. */
+export function flagNames(spec: NetworkSpec): string[] {
+  return ['loss', ...parametersOf(spec).map(({ name }) => `gradient of ${name}`), 'weights']
+}
+
+/** The flag that a status word of a halted run tells of. */
+export function flagOfStatus(spec: NetworkSpec, status: number): string {
+  return flagNames(spec)[Math.floor((status - 1) / (ALIGNMENT / 4))]
+}
+
+/** The flag of a name, as an operand of its own cache line. */
+export function flagOf(builder: Builder, spec: NetworkSpec, { flags }: Persistent, name: string): Value {
+  return builder.view(`flag of ${name}`, flags, flagNames(spec).indexOf(name) * ALIGNMENT, [1])
+}
+
+/** Adds the forward pass to the current entry. */
+export function forwardPass(
+  builder: Builder,
+  spec: NetworkSpec,
+  { parameters, step }: Persistent,
+  x: Value,
+  { isTraining, areMasksGiven = false }: { isTraining: boolean; areMasksGiven?: boolean },
+): ForwardPass {
+  const first = builder.steps.length
+  const outputs: Value[] = []
+  let value = x
+  for (const layer of spec.layers) {
+    const parameter = (name: string): Value => {
+      const found = parameters.get(`${layer.name}.${name}`)
+      if (found === undefined) throw new Error(`layer ${layer.name} has no parameter ${name}`)
+      return found
+    }
+    const mask = (rate: number, units: number): Value => {
+      if (areMasksGiven) return builder.value(`${layer.name}.mask`, ['rows', units], { region: 'batch' })
+      const key = builder.value(`${layer.name}.key`, [2], { region: 'settings', type: 'u32' })
+      return builder.emit('dropout_mask', { key, step }, { rate }, {}, `${layer.name}.mask`)
+    }
+    value = layerTypeOf(layer).forward(layer, value, { builder, name: layer.name, isTraining, parameter, mask })
+    outputs.push(value)
+  }
+  const nodes = builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
+  return { output: value, layerOutputs: outputs, nodes }
+}
+
+/** Adds the loss per row [rows] of a forward pass; `logits` is the value it was computed from. */
+export function lossPerRow(
+  builder: Builder,
+  spec: NetworkSpec,
+  forward: ForwardPass,
+  target: Value,
+): { loss: Value; logits: Value; nodes: readonly Node[] } {
+  const { op, needs } = lossInfo(spec.loss.name)
+  if (needs === undefined) {
+    const operands = lossOperands(op, forward.output, target)
+    return { loss: builder.emit(op, operands, lossScalars(spec)), logits: forward.output, nodes: forward.nodes }
+  }
+  // The last activation and the loss are one function of the activation's input: exact where the composition saturates.
+  const last = forward.nodes.findIndex((node) => outputsOf(node)[0] === forward.output)
+  const [logits] = inputsOf(forward.nodes[last])
+  return {
+    loss: builder.emit(op, { z: logits, t: target }, lossScalars(spec)),
+    logits,
+    nodes: forward.nodes.slice(0, last),
+  }
+}
+
+/** Adds the gradients of the loss with respect to the wanted values. */
+export function backwardPass(
+  builder: Builder,
+  spec: NetworkSpec,
+  { logits, nodes }: { logits: Value; nodes: readonly Node[] },
+  target: Value,
+  wanted: readonly Value[],
+): Map<Value, Value> {
+  const { op } = lossInfo(spec.loss.name)
+  const reduction = REDUCTIONS.indexOf(spec.loss.reduction)
+  const seed = builder.emit(`${op}_backward`, lossOperands(op, logits, target), { ...lossScalars(spec), reduction })
+  return differentiate(builder, nodes, logits, seed, wanted)
+}
+
+/** Adds what follows the gradients: penalty, checks, and the update of all parameters. */
+export function update(
+  builder: Builder,
+  spec: NetworkSpec,
+  persistent: Persistent,
+  gradients: ReadonlyMap<string, Value>,
+  optimizer: OptimizerSpec,
+): void {
+  const { flags, status, rate } = persistent
+  for (const { name } of parametersOf(spec)) {
+    const gradient = gradients.get(name)
+    if (gradient === undefined) throw new Error(`${name} has no gradient`)
+    const flag = flagOf(builder, spec, persistent, `gradient of ${name}`)
+    builder.emit('find_nonfinite', { x: gradient, flag })
+  }
+  builder.emit('halt_if', { flags, status })
+  const w = builder.wholeRegion('parameters')
+  const dw = builder.wholeRegion('gradients')
+  optimizerInfo(optimizer.name).emit(builder, { rate, dw, w }, optimizer.settings, (name) =>
+    builder.value(`optimizer.${name}`, w.shape, { region: 'optimizer' }),
+  )
+}
+
+/** Adds λ·W to the gradients of the penalised parameters. */
+export function addPenaltyGradient(
+  builder: Builder,
+  spec: NetworkSpec,
+  { parameters }: Persistent,
+  gradients: ReadonlyMap<string, Value>,
+): void {
+  if (spec.l2 === 0) return
+  for (const { name, isPenalised } of parametersOf(spec)) {
+    const x = parameters.get(name)
+    const y = gradients.get(name)
+    if (isPenalised && x !== undefined && y !== undefined) builder.emit('axpy', { x, y }, { alpha: spec.l2 })
+  }
+}
+
+function lossScalars(spec: NetworkSpec): Record<string, number> {
+  return spec.loss.factor === undefined ? {} : { factor: spec.loss.factor }
+}
+
+// The ops call the network's output y where it is compared as it is, and z where it is a logit.
+function lossOperands(op: string, output: Value, target: Value): Record<string, Value> {
+  return op === 'squared_error' ? { y: output, t: target } : { z: output, t: target }
+}

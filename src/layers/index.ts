@@ -1,0 +1,25 @@
+/** The layer table. */
+
+import { activationLayer, type ActivationSpec } from './activation.ts'
+import { denseLayer, type DenseSpec } from './dense.ts'
+import { dropoutLayer, type DropoutSpec } from './dropout.ts'
+import type { LayerType } from './layer.ts'
+
+/** Any layer as plain data. */
+export type LayerSpec = DenseSpec | DropoutSpec | ActivationSpec
+
+const layerTypes: ReadonlyMap<string, LayerType<never>> = new Map<string, LayerType<never>>([
+  ['dense', denseLayer],
+  ['dropout', dropoutLayer],
+  ['activation', activationLayer],
+])
+
+/** Names of the layer types. */
+export const layerNames: readonly string[] = [...layerTypes.keys()]
+
+/** The row of a layer's type, which must be known. */
+export function layerTypeOf(spec: LayerSpec): LayerType<LayerSpec> {
+  const type = layerTypes.get(spec.type)
+  if (type === undefined) throw new Error(`no layer type is called ${spec.type}`)
+  return type as unknown as LayerType<LayerSpec>
+}

@@ -1,0 +1,139 @@
+/** The network as plain data: defaults filled in, names given, everything checked. */
+
+import { checkInteger, checkNumber, checkOneOf, describeValue } from './check.ts'
+import { rejectUnknownKeys, SpecError } from './errors.ts'
+import type { ParameterSpec } from './layers/layer.ts'
+import { layerNames, layerTypeOf, type LayerSpec } from './layers/index.ts'
+import { lossInfo, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
+import type { Dtype } from './ops/arithmetic.ts'
+
+/** What `new Network` takes. */
+export interface NetworkOptions {
+  /** Features per row, an integer ≥ 1. */
+  inputs: number
+  /** Layers from the input to the output; at least one has parameters. */
+  layers: readonly LayerSpec[]
+  /** What training minimises. */
+  loss: Loss
+  /** λ of the penalty λ/2·ΣW² on weight matrices, default 0. */
+  l2?: number
+  /** Seed of weights, shuffles and dropout: an integer from 0 to 2⁵³ − 1, default 0. */
+  seed?: number
+  /** Element type, default float32. */
+  dtype?: Dtype
+}
+
+/** A network as plain data; survives JSON. */
+export interface NetworkSpec {
+  readonly inputs: number
+  readonly layers: readonly (LayerSpec & { readonly name: string })[]
+  readonly loss: LossSpec
+  readonly l2: number
+  readonly seed: number
+  readonly dtype: Dtype
+}
+
+/** A parameter with the name that it has in the network, `dense1.weight`. */
+export interface NamedParameter extends ParameterSpec {
+  readonly layer: string
+}
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws SpecError at the first thing that cannot be
+ */
+export function normalizeSpec(options: NetworkOptions): NetworkSpec {
+  rejectUnknownKeys('Network', options, ['inputs', 'layers', 'loss', 'l2', 'seed', 'dtype'])
+  const { inputs, layers, l2 = 0, seed = 0, dtype = 'float32' } = options
+  checkInteger('inputs', inputs, { min: 1, max: 2 ** 24 })
+  checkNumber('l2', l2, { min: 0 })
+  checkInteger('seed', seed, { min: 0 })
+  checkOneOf('dtype', dtype, ['float32'])
+  if (!Array.isArray(layers) || layers.length === 0) {
+    throw new SpecError({ where: 'layers', expected: 'an array of at least one layer', received: describeValue(layers) })
+  }
+  const spec: NetworkSpec = { inputs, layers: nameLayers(layers), loss: normalizeLoss(options.loss), l2, seed, dtype }
+  if (parametersOf(spec).length === 0) {
+    throw new SpecError({ where: 'layers', expected: 'a layer with weights, such as dense(1)', received: 'none' })
+  }
+  checkOutput(spec)
+  return spec
+}
+
+/** Parameters of a network in the order of its layers. */
+export function parametersOf(spec: NetworkSpec): NamedParameter[] {
+  let features = spec.inputs
+  return spec.layers.flatMap((layer) => {
+    const type = layerTypeOf(layer)
+    const parameters = type.parameters(layer, features)
+    features = type.outputs(layer, features)
+    return parameters.map((parameter) => ({ ...parameter, name: `${layer.name}.${parameter.name}`, layer: layer.name }))
+  })
+}
+
+/** Features behind each layer. */
+export function layerOutputs(spec: NetworkSpec): number[] {
+  let features = spec.inputs
+  return spec.layers.map((layer) => (features = layerTypeOf(layer).outputs(layer, features)))
+}
+
+/** Outputs of the network per row. */
+export function outputsOf(spec: NetworkSpec): number {
+  return layerOutputs(spec)[spec.layers.length - 1]
+}
+
+function nameLayers(layers: readonly LayerSpec[]): (LayerSpec & { name: string })[] {
+  const counts = new Map<string, number>()
+  const names = new Set<string>()
+  return layers.map((layer, i) => {
+    const where = `layers[${i}]`
+    if (typeof layer !== 'object' || layer === null || !layerNames.includes(layer.type)) {
+      const received = describeValue((layer as { type?: unknown } | null)?.type ?? layer)
+      throw new SpecError({ where, expected: `a layer of type ${layerNames.join(', ')}`, received })
+    }
+    layerTypeOf(layer).validate(layer, where)
+    const count = (counts.get(layer.type) ?? 0) + 1
+    counts.set(layer.type, count)
+    const name = layer.name ?? `${layer.type}${count}`
+    if (typeof name !== 'string' || !/^[\w-]+$/.test(name) || names.has(name)) {
+      throw new SpecError({
+        where: `${where}.name`,
+        expected: 'a name of letters, digits, _ and - that no other layer has',
+        received: describeValue(name),
+      })
+    }
+    names.add(name)
+    return { ...layer, name }
+  })
+}
+
+// The loss may need a certain last activation, and softmax is of no use with one output.
+function checkOutput(spec: NetworkSpec): void {
+  const { needs, task, squash } = lossInfo(spec.loss.name)
+  const last = spec.layers[spec.layers.length - 1]
+  const activation = last.type === 'dropout' ? 'linear' : last.activation
+  const where = `loss ${spec.loss.name}`
+  if (last.type === 'dropout') {
+    throw new SpecError({ where: 'layers', expected: 'a last layer that gives the output', received: 'dropout' })
+  }
+  if (needs !== undefined && activation !== needs) {
+    throw new SpecError({
+      where,
+      expected: `a last layer with the activation ${needs}`,
+      received: activation,
+      cure: `Use activation '${needs}', or ${spec.loss.name}FromLogits with a linear last layer`,
+    })
+  }
+  if (squash !== undefined && activation !== 'linear') {
+    throw new SpecError({
+      where,
+      expected: 'a linear last layer, whose outputs are the logits',
+      received: activation,
+      cure: `Leave the activation out, or use ${spec.loss.name.replace('FromLogits', '')} with activation '${squash}'`,
+    })
+  }
+  if (task === 'classes' && outputsOf(spec) < 2) {
+    throw new SpecError({ where, expected: 'at least 2 outputs, one per class', received: String(outputsOf(spec)) })
+  }
+}

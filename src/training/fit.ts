@@ -1,0 +1,235 @@
+/** One fit: compiles the training program, runs its epochs on a backend, and reports what comes back. */
+
+import type { Backend, Executable, RunOutcome } from '../backends/backend.ts'
+import { compileTraining, TRAINING_METRICS } from '../compiler/compile.ts'
+import { flagOfStatus } from '../compiler/graph.ts'
+import { slotNamed, type Program } from '../compiler/program.ts'
+import { DivergenceError } from '../errors.ts'
+import { lossInfo } from '../layers/loss.ts'
+import { EARLY_STOP } from '../ops/control.ts'
+import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
+import { streamKey } from '../random.ts'
+import { outputsOf, type NetworkSpec } from '../spec.ts'
+import type { FitSettings } from './options.ts'
+import type { EpochRecord, History, Progress, StopReason } from './run.ts'
+
+/** Everything that a fit works on. */
+export interface FitJob {
+  readonly spec: NetworkSpec
+  readonly backend: Backend
+  readonly settings: FitSettings
+  /** [rows · inputs], on shared memory. */
+  readonly x: Float32Array
+  /** [rows · outputs] numbers, or [rows] class indices; on shared memory. */
+  readonly y: Float32Array | Uint32Array
+  /** Row numbers, on shared memory. */
+  readonly trainRows: Uint32Array
+  readonly validationRows: Uint32Array
+  /** The region of parameters to start from. */
+  readonly parameters: Float32Array
+}
+
+/** Epochs of one native call: bounds the memory of the reports. */
+const EPOCHS_PER_RUN = 4096
+/** Doubles between two metrics of a report: each stands in its own cache line. */
+const METRIC_STRIDE = 8
+
+/**
+ * Links the program of a job; throws synchronously where that fails.
+ *
+ * @returns the run, to be started at once; `keep` receives the weights to keep, whatever the end
+ */
+export function prepareFit(
+  job: FitJob,
+  keep: (parameters: Float32Array) => void,
+): (report: (epochs: readonly EpochRecord[]) => void, onProgress: (progress: Progress) => void) => Promise<History> {
+  const { spec, settings, trainRows, validationRows } = job
+  const isWatched = settings.earlyStopping !== undefined
+  const watchedRows = validationRows.length > 0 ? validationRows.length : trainRows.length
+  const program = compileTraining(spec, {
+    batchSize: Math.min(settings.batchSize, trainRows.length),
+    totalRows: job.x.length / spec.inputs,
+    trainRows: trainRows.length,
+    validationRows: validationRows.length,
+    optimizer: settings.optimizer,
+    areTargetsLabels: job.y instanceof Uint32Array,
+    patience: settings.earlyStopping?.patience,
+    minDelta: (settings.earlyStopping?.minDelta ?? 0) / lossScale(spec, watchedRows),
+  })
+  const data: Record<string, Float32Array | Uint32Array> = { x: job.x, y: job.y, trainRows, validationRows }
+  const executable = job.backend.link(
+    program,
+    program.buffers.map((name) => data[name]),
+    { threads: settings.threads },
+  )
+  initializeArena(program, executable, job)
+  return (report, onProgress) => {
+    const stop = watchForStop(settings, executable)
+    return runEpochs(job, program, executable, stop, report, onProgress)
+      .finally(() => {
+        stop.dispose()
+      })
+      .then(
+        (end) => {
+          keep(isWatched ? bestWeights(program, executable, job) : end.weights)
+          return end.history
+        },
+        (error: unknown) => {
+          keep(lastGoodWeights(program, executable, job))
+          throw error
+        },
+      )
+  }
+}
+
+function initializeArena(program: Program, executable: Executable, { spec, settings, parameters }: FitJob): void {
+  const write = (name: string, values: Float32Array | Float64Array | Uint32Array): void => {
+    if (program.slots.has(name)) executable.write(slotNamed(program, name), values)
+  }
+  write('parameters', parameters)
+  write('best', parameters)
+  write('learningRate', Float64Array.of(settings.optimizer.learningRate))
+  write('adam.powers', Float64Array.of(1, 1))
+  write('best.state', Float64Array.of(Infinity, 0, 0, 0))
+  write('shuffle.key', streamKey(spec.seed, 'shuffle'))
+  for (const { name } of spec.layers) write(`${name}.key`, streamKey(spec.seed, name))
+}
+
+interface StopWatch {
+  readonly reason: () => 'aborted' | 'maxTime' | undefined
+  readonly dispose: () => void
+}
+
+// Cancels the executable on the signal or when time is up.
+function watchForStop({ signal, maxTimeMs }: FitSettings, executable: Executable): StopWatch {
+  let reason: 'aborted' | 'maxTime' | undefined
+  const stop = (why: 'aborted' | 'maxTime') => () => {
+    reason ??= why
+    executable.cancel()
+  }
+  const onAbort = stop('aborted')
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const timer = maxTimeMs === undefined ? undefined : setTimeout(stop('maxTime'), maxTimeMs)
+  if (signal?.aborted === true) reason = 'aborted'
+  return {
+    reason: () => reason,
+    dispose: () => {
+      signal?.removeEventListener('abort', onAbort)
+      clearTimeout(timer)
+    },
+  }
+}
+
+interface End {
+  readonly history: History
+  readonly weights: Float32Array
+}
+
+async function runEpochs(
+  job: FitJob,
+  program: Program,
+  executable: Executable,
+  stop: StopWatch,
+  report: (epochs: readonly EpochRecord[]) => void,
+  onProgress: (progress: Progress) => void,
+): Promise<End> {
+  const { epochs, earlyStopping } = job.settings
+  const { offset, length } = slotNamed(program, 'metrics')
+  const started = performance.now()
+  const records: EpochRecord[] = []
+  let steps = 0
+  let stopped: StopReason = 'epochs'
+  while (records.length < epochs) {
+    if (stop.reason() !== undefined) {
+      stopped = stop.reason() ?? 'aborted'
+      break
+    }
+    const before = { epochs: records.length, steps }
+    const takeReports = (): void => {
+      const fresh = readReports(job, executable, records.length - before.epochs, records.length)
+      records.push(...fresh)
+      if (fresh.length > 0) report(fresh)
+    }
+    const outcome = await executable.run('epoch', Math.min(EPOCHS_PER_RUN, epochs - records.length), {
+      report: { offset, count: length },
+      onProgress: (progress) => {
+        takeReports()
+        onProgress({ epochs: before.epochs + progress.runs, steps: before.steps + progress.steps })
+      },
+    })
+    takeReports()
+    steps += outcome.steps
+    if (outcome.status !== 0 && outcome.status !== EARLY_STOP) throw divergence(job, outcome, records, steps)
+    if (outcome.status === EARLY_STOP) {
+      stopped = 'earlyStopping'
+      break
+    }
+  }
+  onProgress({ epochs: records.length, steps })
+  const state = earlyStopping && executable.read(slotNamed(program, 'best.state'), new Float64Array(4))
+  const history: History = {
+    epochs: records,
+    stopped,
+    ...(state === undefined ? {} : { bestEpoch: state[1] }),
+    steps,
+    durationMs: performance.now() - started,
+    threads: executable.threads,
+  }
+  return { history, weights: executable.read(slotNamed(program, 'parameters'), job.parameters.slice()) }
+}
+
+// The reports of a run from its `first` epoch on, as records numbered from `done` + 1.
+function readReports(job: FitJob, executable: Executable, first: number, done: number): EpochRecord[] {
+  const { spec, trainRows, validationRows } = job
+  const values = executable.history(first)
+  const stride = METRIC_STRIDE * TRAINING_METRICS.length
+  const hasClasses = lossInfo(spec.loss.name).task !== 'regression'
+  return Array.from({ length: values.length / stride }, (_, i) => {
+    const metric = (name: (typeof TRAINING_METRICS)[number]): number =>
+      values[i * stride + TRAINING_METRICS.indexOf(name) * METRIC_STRIDE]
+    const record: EpochRecord = {
+      epoch: done + i + 1,
+      loss: metric('loss') * lossScale(spec, trainRows.length),
+    }
+    if (validationRows.length > 0) {
+      record.validation = {
+        loss: metric('validation.loss') * lossScale(spec, validationRows.length),
+        ...(hasClasses ? { accuracy: metric('validation.correct') / validationRows.length } : {}),
+      }
+    }
+    return record
+  })
+}
+
+/** The factor from a sum of losses over rows to the loss that is reported. */
+export function lossScale(spec: NetworkSpec, rows: number): number {
+  return reductionScale(REDUCTIONS.indexOf(spec.loss.reduction), rows, outputsOf(spec))
+}
+
+function divergence(job: FitJob, outcome: RunOutcome, records: readonly EpochRecord[], steps: number): DivergenceError {
+  const what = flagOfStatus(job.spec, outcome.status)
+  const { name, learningRate } = job.settings.optimizer
+  const cause =
+    what === 'loss'
+      ? 'The weights have grown too large for the data'
+      : 'The gradients have grown beyond what float32 holds'
+  return new DivergenceError({
+    where: `fit: epoch ${records.length + 1}, step ${steps + 1}`,
+    expected: `a finite ${what === 'weights' ? 'set of weights' : what}`,
+    received: 'infinity or NaN',
+    cure:
+      `${cause}: lower the learning rate of ${name} (now ${learningRate}), or scale inputs and targets to about ` +
+      '-1..1. The last good weights are kept',
+  })
+}
+
+function bestWeights(program: Program, executable: Executable, { parameters }: FitJob): Float32Array {
+  return executable.read(slotNamed(program, 'best'), parameters.slice())
+}
+
+// The weights of the last complete step, or where those are not finite the last ones kept.
+function lastGoodWeights(program: Program, executable: Executable, job: FitJob): Float32Array {
+  if (job.settings.earlyStopping !== undefined) return bestWeights(program, executable, job)
+  const current = executable.read(slotNamed(program, 'parameters'), job.parameters.slice())
+  return current.every((weight) => Number.isFinite(weight)) ? current : bestWeights(program, executable, job)
+}

@@ -1,0 +1,99 @@
+/** The options of `fit`: checked, with defaults. */
+
+import { checkInteger, checkNumber, describeValue } from '../check.ts'
+import { normalizeOptimizer, type Optimizer, type OptimizerSpec } from '../compiler/optimizers.ts'
+import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import type { Rows, Targets } from './arrays.ts'
+
+/** When to stop before the last epoch. */
+export interface EarlyStopping {
+  /** Epochs without improvement after which the run ends, an integer ≥ 1, default 10. */
+  patience?: number
+  /** Improvement of the loss that counts, default 0. */
+  minDelta?: number
+}
+
+/** Validation data: a share of the rows (0 to below 1), row numbers of x, or other data. */
+export type Validation = number | Uint32Array | { x: Rows; y: Targets }
+
+/** Settings of `fit`. */
+export interface FitOptions {
+  /** Passes over the training rows, an integer ≥ 1, default 100. */
+  epochs?: number
+  /** Rows per step, an integer ≥ 1, default 32; at most the training rows are used. */
+  batchSize?: number
+  /** Default adam. */
+  optimizer?: Optimizer
+  /** Default none. A share is drawn by a permutation that depends on the network's seed. */
+  validation?: Validation
+  /** Ends the run when the watched loss (validation, else training) stops falling, and keeps the best weights. */
+  earlyStopping?: EarlyStopping | boolean
+  /** Ends the run after this many milliseconds. */
+  maxTimeMs?: number
+  /** Ends the run at the next step; the promise resolves with `stopped: 'aborted'`. */
+  signal?: AbortSignal
+  /** Threads of the native core, default the physical cores, less one where there are more than two. */
+  threads?: number
+}
+
+/** Fit options with everything filled in. */
+export interface FitSettings {
+  readonly epochs: number
+  readonly batchSize: number
+  readonly optimizer: OptimizerSpec
+  readonly validation?: Validation
+  readonly earlyStopping?: Required<EarlyStopping>
+  readonly maxTimeMs?: number
+  readonly signal?: AbortSignal
+  readonly threads?: number
+}
+
+const KNOWN = ['epochs', 'batchSize', 'optimizer', 'validation', 'earlyStopping', 'maxTimeMs', 'signal', 'threads']
+const MAX_THREADS = 1024
+
+/**
+ * Checks fit options and fills in defaults.
+ *
+ * @throws SpecError at the first option that is unknown or out of range
+ */
+export function normalizeFitOptions(options: FitOptions): FitSettings {
+  rejectUnknownKeys('fit', options, KNOWN)
+  const { epochs = 100, batchSize = 32, optimizer = 'adam', validation, maxTimeMs, signal } = options
+  checkInteger('fit: epochs', epochs, { min: 1 })
+  checkInteger('fit: batchSize', batchSize, { min: 1, max: 2 ** 24 })
+  if (typeof validation === 'number') checkNumber('fit: validation', validation, { min: 0, below: 1 })
+  if (maxTimeMs !== undefined) checkNumber('fit: maxTimeMs', maxTimeMs, { above: 0 })
+  const threads = options.threads ?? environmentThreads()
+  if (threads !== undefined) checkInteger('fit: threads', threads, { min: 1, max: MAX_THREADS })
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new SpecError({ where: 'fit: signal', expected: 'an AbortSignal', received: describeValue(signal) })
+  }
+  return {
+    epochs,
+    batchSize,
+    optimizer: normalizeOptimizer(optimizer),
+    validation,
+    earlyStopping: normalizeEarlyStopping(options.earlyStopping),
+    maxTimeMs,
+    signal,
+    threads,
+  }
+}
+
+function normalizeEarlyStopping(option: EarlyStopping | boolean | undefined): Required<EarlyStopping> | undefined {
+  if (option === undefined || option === false) return undefined
+  const given = option === true ? {} : option
+  rejectUnknownKeys('fit: earlyStopping', given, ['patience', 'minDelta'])
+  const { patience = 10, minDelta = 0 } = given
+  checkInteger('fit: earlyStopping.patience', patience, { min: 1 })
+  checkNumber('fit: earlyStopping.minDelta', minDelta, { min: 0 })
+  return { patience, minDelta }
+}
+
+function environmentThreads(): number | undefined {
+  const text = process.env.HADAMARD_THREADS
+  if (text === undefined || text === '') return undefined
+  const threads = Number(text)
+  checkInteger('HADAMARD_THREADS', threads, { min: 1, max: MAX_THREADS })
+  return threads
+}

@@ -1,0 +1,230 @@
+/** One step at a time, with every number in reach: what tests, tools and explanations use. */
+
+import type { Backend, Executable } from '../backends/backend.ts'
+import { slotNamed, type Program } from '../compiler/program.ts'
+import type { OptimizerSpec } from '../compiler/optimizers.ts'
+import { DivergenceError, SpecError } from '../errors.ts'
+import { flagOfStatus } from '../compiler/graph.ts'
+import { randomStream } from '../random.ts'
+import { layerOutputs, parametersOf, type NetworkSpec } from '../spec.ts'
+import { lossScale } from './fit.ts'
+
+/** Settings of a single step. */
+export interface StepOptions {
+  /** Row numbers of this step's batch, default all rows. */
+  rows?: ArrayLike<number>
+  /** Masks of dropout layers by name, 1 = kept, [all rows · features]; default drawn from the seed, anew at each step. */
+  dropoutMasks?: Record<string, ArrayLike<number>>
+}
+
+// `none` switches dropout off.
+type BatchOptions = Omit<StepOptions, 'dropoutMasks'> & { dropoutMasks?: StepOptions['dropoutMasks'] | 'none' }
+
+/** What a step reports, before its update. */
+export interface StepResult {
+  /** Loss and penalty. */
+  objective: number
+  loss: number
+  /** λ/2·ΣW². */
+  penalty: number
+}
+
+/** Gradients of the objective. */
+export interface Gradients extends StepResult {
+  /** By parameter name, in the parameter's layout. */
+  parameters: Record<string, Float32Array>
+  /** [rows · inputs]. */
+  input: Float32Array
+  /** Outputs of the layers in training mode, by name. */
+  layerOutputs: Record<string, Float32Array>
+}
+
+/** Runs single steps of a network; keeps the optimizer's state between them. */
+export class StepTrainer {
+  readonly #spec: NetworkSpec
+  readonly #backend: Backend
+  readonly #optimizer: OptimizerSpec
+  readonly #compile: (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec) => Program
+  readonly #parameterCount: number
+  #linked: { program: Program; executable: Executable }
+  #steps = 0
+
+  constructor(
+    spec: NetworkSpec,
+    backend: Backend,
+    parameters: Float32Array,
+    optimizer: OptimizerSpec,
+    compile: (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec) => Program,
+  ) {
+    this.#spec = spec
+    this.#backend = backend
+    this.#optimizer = optimizer
+    this.#compile = compile
+    this.#parameterCount = parameters.length
+    this.#linked = this.#link(1)
+    this.#write('parameters', parameters)
+    this.#write('adam.powers', Float64Array.of(1, 1))
+  }
+
+  /** Whether the trainer's optimizer is this one. */
+  uses(optimizer: OptimizerSpec): boolean {
+    return JSON.stringify(optimizer) === JSON.stringify(this.#optimizer)
+  }
+
+  /** The region of parameters. */
+  parameters(): Float32Array {
+    return this.#read('parameters', this.#parameterCount)
+  }
+
+  /** Outputs of all layers; `none` switches dropout off. */
+  forward(x: Float32Array, masks: StepOptions['dropoutMasks'] | 'none'): Record<string, Float32Array> {
+    const rows = x.length / this.#spec.inputs
+    const outputs = layerOutputs(this.#spec)
+    const targets = new Float32Array(rows * outputs[outputs.length - 1])
+    this.#load(x, targets, { dropoutMasks: masks })
+    this.#linked.executable.runSync('gradient', rows)
+    return this.#layerOutputs(rows)
+  }
+
+  /** Gradients on a batch. */
+  gradients(x: Float32Array, targets: Float32Array, options: StepOptions): Gradients {
+    const rows = this.#load(x, targets, options)
+    const result = this.#runGradient(rows)
+    return {
+      ...result,
+      parameters: Object.fromEntries(
+        parametersOf(this.#spec).map(({ name, shape }) => [
+          name,
+          this.#read(`gradient of ${name}`, shape.reduce((a, b) => a * b, 1)),
+        ]),
+      ),
+      input: this.#read('gradient of x', rows * this.#spec.inputs),
+      layerOutputs: this.#layerOutputs(rows),
+    }
+  }
+
+  /** One update. */
+  step(x: Float32Array, targets: Float32Array, options: StepOptions): StepResult {
+    const rows = this.#load(x, targets, options)
+    const result = this.#runGradient(rows)
+    this.#write('learningRate', Float64Array.of(this.#optimizer.learningRate))
+    this.#linked.executable.write(slotNamed(this.#linked.program, 'status'), Uint32Array.of(0))
+    this.#linked.executable.runSync('update', rows)
+    const [status] = this.#linked.executable.read(slotNamed(this.#linked.program, 'status'), new Uint32Array(1))
+    if (status !== 0) {
+      throw new DivergenceError({
+        where: `trainStep ${this.#steps + 1}`,
+        expected: `a finite ${flagOfStatus(this.#spec, status)}`,
+        received: 'infinity or NaN',
+        cure: 'Lower the learning rate or scale the data. The weights are those before this step',
+      })
+    }
+    this.#steps++
+    return result
+  }
+
+  #runGradient(rows: number): StepResult {
+    this.#linked.executable.runSync('gradient', rows)
+    const loss = this.#read('loss', 1)[0] * lossScale(this.#spec, rows)
+    let squares = 0
+    for (const { name, isPenalised } of parametersOf(this.#spec)) {
+      if (isPenalised) squares += this.#read(`squared norm of ${name}`, 1)[0]
+    }
+    const penalty = (this.#spec.l2 / 2) * squares
+    return { objective: loss + penalty, loss, penalty }
+  }
+
+  // Writes the batch; a larger batch than ever before needs a program of that size.
+  #load(x: Float32Array, targets: Float32Array, { rows, dropoutMasks }: BatchOptions): number {
+    const { inputs } = this.#spec
+    const total = x.length / inputs
+    const batch = rows === undefined ? Array.from({ length: total }, (_, i) => i) : Array.from(rows)
+    const outside = batch.find((row) => !Number.isInteger(row) || row < 0 || row >= total)
+    if (outside !== undefined || batch.length === 0) {
+      throw new SpecError({ where: 'rows', expected: `row numbers below ${total}, at least one`, received: String(outside ?? 'none') })
+    }
+    this.#reserve(batch.length)
+    this.#write('x', pick(x, inputs, batch))
+    this.#write('t', pick(targets, targets.length / total, batch))
+    this.#writeMasks(batch, total, dropoutMasks)
+    return batch.length
+  }
+
+  #writeMasks(batch: readonly number[], total: number, masks: BatchOptions['dropoutMasks']): void {
+    const sizes = layerOutputs(this.#spec)
+    this.#spec.layers.forEach((layer, i) => {
+      if (layer.type !== 'dropout' || layer.rate === 0) return
+      const units = sizes[i]
+      const values = new Float32Array(batch.length * units)
+      if (masks === 'none') values.fill(1)
+      else this.#fillMask(values, layer.name, layer.rate, { batch, total, units, given: masks?.[layer.name] })
+      this.#write(`${layer.name}.mask`, values)
+    })
+  }
+
+  // 0 or 1/(1 − rate), from the given mask or from the seed's draw for this step.
+  #fillMask(
+    values: Float32Array,
+    name: string,
+    rate: number,
+    { batch, total, units, given }: { batch: readonly number[]; total: number; units: number; given?: ArrayLike<number> },
+  ): void {
+    if (given !== undefined && given.length !== total * units) {
+      throw new SpecError({
+        where: `dropoutMasks.${name}`,
+        expected: `${total * units} values, ${units} for each row of x`,
+        received: String(given.length),
+      })
+    }
+    const random = randomStream(this.#spec.seed, name)
+    batch.forEach((row, r) => {
+      for (let j = 0; j < units; j++) {
+        const isKept =
+          given === undefined
+            ? random.uniform((this.#steps * total + row) * units + j) >= rate
+            : given[row * units + j] !== 0
+        values[r * units + j] = isKept ? 1 / (1 - rate) : 0
+      }
+    })
+  }
+
+  #layerOutputs(rows: number): Record<string, Float32Array> {
+    const sizes = layerOutputs(this.#spec)
+    return Object.fromEntries(
+      this.#spec.layers.map(({ name }, i) => [name, this.#read(`output of ${name}`, rows * sizes[i])]),
+    )
+  }
+
+  // Moves everything that lasts (parameters, optimizer state, counters) into a program for more rows.
+  #reserve(rows: number): void {
+    if (rows <= this.#linked.program.rows) return
+    const { program, executable } = this.#linked
+    this.#linked = this.#link(rows)
+    for (const name of ['parameters', 'optimizer', 'adam.powers']) {
+      const slot = program.slots.get(name)
+      if (slot === undefined || slot.length === 0) continue
+      const values = slot.type === 'f64' ? new Float64Array(slot.length) : new Float32Array(slot.length)
+      this.#write(name, executable.read(slot, values))
+    }
+  }
+
+  #link(rows: number): { program: Program; executable: Executable } {
+    const program = this.#compile(this.#spec, rows, this.#optimizer)
+    return { program, executable: this.#backend.link(program, [], { threads: 1 }) }
+  }
+
+  #read(name: string, length: number): Float32Array {
+    return this.#linked.executable.read(slotNamed(this.#linked.program, name), new Float32Array(length))
+  }
+
+  #write(name: string, values: Float32Array | Float64Array): void {
+    const slot = this.#linked.program.slots.get(name)
+    if (slot !== undefined) this.#linked.executable.write(slot, values)
+  }
+}
+
+function pick(values: Float32Array, features: number, rows: readonly number[]): Float32Array {
+  const picked = new Float32Array(rows.length * features)
+  rows.forEach((row, i) => picked.set(values.subarray(row * features, (row + 1) * features), i * features))
+  return picked
+}
