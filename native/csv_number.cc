@@ -28,7 +28,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // What a scan of the token learns: digits × 10^exponent.
 struct Scan {
   std::uint64_t mantissa = 0;     // the first 19 significant digits
-  std::int64_t significant = 0;   // how many there are in all
+  std::int64_t significant = 0;   // how many there are in all; zeros that lead may count where that is at most 19
   std::int64_t exponent = 0;      // of the last digit
   bool is_number = false;
 };
@@ -48,26 +48,37 @@ bool scan_exponent(const char* at, const char* end, std::int64_t& exponent) {
   return true;
 }
 
-Scan scan(const char* at, const char* end) {
-  Scan result;
-  bool has_digits = false;
-  bool is_fraction = false;
-  for (; at < end; at++) {
-    if (is_digit(*at)) {
-      const auto digit = static_cast<std::uint64_t>(*at - '0');
-      has_digits = true;
-      if (result.significant > 0 || digit != 0) {
-        if (result.significant < 19) result.mantissa = result.mantissa * 10 + digit;
-        result.significant++;
-      }
-      if (is_fraction) result.exponent--;
-    } else if (*at == '.' && !is_fraction) {
-      is_fraction = true;
-    } else {
-      break;
-    }
+// Reads on over digits; the mantissa wraps where there are more than 19 in all.
+const char* scan_digits(const char* at, const char* end, std::uint64_t& mantissa) {
+  for (; at < end && is_digit(*at); at++) mantissa = mantissa * 10 + static_cast<std::uint64_t>(*at - '0');
+  return at;
+}
+
+// Digits without the zeros that lead them; `mantissa` becomes right where 19 or fewer remain.
+void count_significant(const char* begin, const char* end, Scan& result) {
+  result.mantissa = 0;
+  for (const char* at = begin; at < end; at++) {
+    if (*at == '.' || (result.significant == 0 && *at == '0')) continue;
+    if (result.significant++ < 19) result.mantissa = result.mantissa * 10 + static_cast<std::uint64_t>(*at - '0');
   }
-  result.is_number = has_digits && (at == end || scan_exponent(at, end, result.exponent));
+}
+
+Scan scan(const char* begin, const char* end) {
+  Scan result;
+  const char* at = scan_digits(begin, end, result.mantissa);
+  std::ptrdiff_t digits = at - begin;
+  if (at < end && *at == '.') {
+    const char* const fraction = at + 1;
+    at = scan_digits(fraction, end, result.mantissa);
+    digits += at - fraction;
+    result.exponent = fraction - at;
+  }
+  if (digits > 19) {
+    count_significant(begin, at, result);
+  } else {
+    result.significant = result.mantissa == 0 ? 0 : digits;
+  }
+  result.is_number = digits > 0 && (at == end || scan_exponent(at, end, result.exponent));
   return result;
 }
 

@@ -41,10 +41,10 @@ struct RunOptions {
   Index times = 1;
   Index rows = -1;  // of the batch, where the entry repeats nothing; -1 for the capacity
   Index cursor = 0;
-  Report report;
+  Report report{};
   History* history = nullptr;
   const std::atomic<bool>* cancel = nullptr;
-  std::function<void(Index steps, Index runs)> on_step;  // on the caller's thread, after every step
+  std::function<void(Index steps, Index runs)> on_step{};  // on the caller's thread, after every step
 };
 
 struct RunResult {

@@ -13,13 +13,21 @@ export interface Limits {
 /** Checks a finite number within limits. */
 export function checkNumber(where: string, value: unknown, limits: Limits = {}): asserts value is number {
   if (typeof value === 'number' && Number.isFinite(value) && isWithin(value, limits)) return
-  throw new SpecError({ where, expected: `a number${describeLimits(limits)}`, received: describeValue(value) })
+  throw new SpecError({
+    where,
+    expected: `a number${describeLimits(limits)}`,
+    received: describeValue(value),
+  })
 }
 
 /** Checks an integer within limits. */
 export function checkInteger(where: string, value: unknown, limits: Limits = {}): asserts value is number {
   if (Number.isSafeInteger(value) && isWithin(value as number, limits)) return
-  throw new SpecError({ where, expected: `an integer${describeLimits(limits)}`, received: describeValue(value) })
+  throw new SpecError({
+    where,
+    expected: `an integer${describeLimits(limits)}`,
+    received: describeValue(value),
+  })
 }
 
 /** Checks one of several names; the message has the nearest right one. */

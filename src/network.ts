@@ -10,7 +10,14 @@ import { initialize } from './layers/initializers.ts'
 import { lossInfo } from './layers/loss.ts'
 import { randomStream } from './random.ts'
 import { elementsIn } from './shape.ts'
-import { layerOutputs, normalizeSpec, outputsOf, parametersOf, type NetworkOptions, type NetworkSpec } from './spec.ts'
+import {
+  layerOutputs,
+  normalizeSpec,
+  outputsOf,
+  parametersOf,
+  type NetworkOptions,
+  type NetworkSpec,
+} from './spec.ts'
 import {
   allocate,
   isIntegerArray,
@@ -23,7 +30,12 @@ import {
 } from './training/arrays.ts'
 import { lossScale, prepareFit } from './training/fit.ts'
 import { regressionMetrics, type RegressionMetrics } from './training/metrics.ts'
-import { normalizeFitOptions, type FitOptions, type FitSettings, type Validation } from './training/options.ts'
+import {
+  normalizeFitOptions,
+  type FitOptions,
+  type FitSettings,
+  type Validation,
+} from './training/options.ts'
 import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
 import { StepTrainer, type StepOptions, type StepResult, type Gradients } from './training/step.ts'
 
@@ -109,7 +121,8 @@ export class Network {
       if (place === undefined || values.length !== place.length) {
         throw new SpecError({
           where: `setParameters: ${name}`,
-          expected: place === undefined ? `one of ${[...places.keys()].join(', ')}` : `${place.length} numbers`,
+          expected:
+            place === undefined ? `one of ${[...places.keys()].join(', ')}` : `${place.length} numbers`,
           received: place === undefined ? `'${name}'` : `${values.length}`,
         })
       }
@@ -126,7 +139,12 @@ export class Network {
    * @throws SpecError, DataError synchronously, before anything runs. The run rejects with a DivergenceError where a
    *   loss, gradient or weight is not finite; the last good weights are kept.
    */
-  fit(x: Rows, y: Targets, options: FitOptions & { validation: Validation }, onProgress?: (progress: Progress) => void): FitRun<ValidatedEpoch>
+  fit(
+    x: Rows,
+    y: Targets,
+    options: FitOptions & { validation: Validation },
+    onProgress?: (progress: Progress) => void,
+  ): FitRun<ValidatedEpoch>
   fit(x: Rows, y: Targets, options?: FitOptions, onProgress?: (progress: Progress) => void): FitRun
   fit(x: Rows, y: Targets, options: FitOptions = {}, onProgress?: (progress: Progress) => void): FitRun {
     this.#assertIdle('fit')
@@ -194,7 +212,10 @@ export class Network {
    * @param options.training whether dropout acts, with the masks given as for {@link trainStep}; default false
    * @returns name of the layer → [rows · features]
    */
-  forward(x: Rows, options: { training?: boolean; dropoutMasks?: StepOptions['dropoutMasks'] } = {}): Record<string, Float32Array> {
+  forward(
+    x: Rows,
+    options: { training?: boolean; dropoutMasks?: StepOptions['dropoutMasks'] } = {},
+  ): Record<string, Float32Array> {
     this.#assertIdle('forward')
     const masks = options.training === true ? options.dropoutMasks : 'none'
     return this.#stepTrainer().forward(toRows(x, this.#inputExpectation()), masks)
@@ -232,14 +253,26 @@ export class Network {
     const parameters = parametersOf(this.spec)
     const sizes = layerOutputs(this.spec)
     const rows = this.spec.layers.map((layer, i) => {
-      const count = parameters.filter((p) => p.layer === layer.name).reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
+      const count = parameters
+        .filter((p) => p.layer === layer.name)
+        .reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
       const detail =
-        layer.type === 'dropout' ? `rate ${layer.rate}` : layer.slope === undefined ? layer.activation : `${layer.activation}(${layer.slope})`
+        layer.type === 'dropout'
+          ? `rate ${layer.rate}`
+          : layer.slope === undefined
+            ? layer.activation
+            : `${layer.activation}(${layer.slope})`
       return [layer.name, detail, `[batch, ${sizes[i]}]`, count.toLocaleString('en')]
     })
-    const table = [['layer', 'activation', 'output', 'parameters'], ['input', '', `[batch, ${this.spec.inputs}]`, '0'], ...rows]
+    const table = [
+      ['layer', 'activation', 'output', 'parameters'],
+      ['input', '', `[batch, ${this.spec.inputs}]`, '0'],
+      ...rows,
+    ]
     const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)))
-    const lines = table.map((row) => row.map((cell, i) => (i === 3 ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '))
+    const lines = table.map((row) =>
+      row.map((cell, i) => (i === 3 ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '),
+    )
     const total = parameters.reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
     const depth = this.spec.layers.filter((layer) => parameters.some((p) => p.layer === layer.name)).length
     const { loss, l2, seed } = this.spec
@@ -268,7 +301,13 @@ export class Network {
   #stepTrainer(optimizer?: Optimizer): StepTrainer {
     const spec = optimizer === undefined ? undefined : normalizeOptimizer(optimizer)
     if (this.#trainer === undefined || (spec !== undefined && !this.#trainer.uses(spec))) {
-      this.#trainer = new StepTrainer(this.spec, this.#backend, this.#parameters, spec ?? normalizeOptimizer('adam'), compileStep)
+      this.#trainer = new StepTrainer(
+        this.spec,
+        this.#backend,
+        this.#parameters,
+        spec ?? normalizeOptimizer('adam'),
+        compileStep,
+      )
     }
     return this.#trainer
   }
@@ -307,7 +346,11 @@ export class Network {
       checkRows(labels.length, rows)
       return task === 'binary' ? new Float32Array(allocate(rows, isShared)).map((_, i) => labels[i]) : labels
     }
-    const targets = toRows(y as Rows, { where: 'y', features: outputs, reason: "as the network's outputs" }, { isShared })
+    const targets = toRows(
+      y as Rows,
+      { where: 'y', features: outputs, reason: "as the network's outputs" },
+      { isShared },
+    )
     checkRows(targets.length / outputs, rows)
     if (task === 'regression') return targets
     const outside = targets.findIndex((value) => value < 0 || value > 1)
@@ -321,7 +364,11 @@ export class Network {
     return targets
   }
 
-  #trainingData(x: Rows, y: Targets, settings: FitSettings): {
+  #trainingData(
+    x: Rows,
+    y: Targets,
+    settings: FitSettings,
+  ): {
     x: Float32Array
     y: Float32Array | Uint32Array
     trainRows: Uint32Array
@@ -344,8 +391,13 @@ export class Network {
         validationRows: toSharedIndices(Array.from({ length: more }, (_, i) => rows + i)),
       }
     }
-    const validationRows = typeof validation === 'number' ? drawRows(rows, validation, seed) : (validation ?? new Uint32Array())
-    return { x: flat, y: isOnSharedMemory(targets) ? targets : copyShared(targets), ...divideRows(rows, validationRows) }
+    const validationRows =
+      typeof validation === 'number' ? drawRows(rows, validation, seed) : (validation ?? new Uint32Array())
+    return {
+      x: flat,
+      y: isOnSharedMemory(targets) ? targets : copyShared(targets),
+      ...divideRows(rows, validationRows),
+    }
   }
 
   // Runs a forward program over all rows in blocks; `run.read` and `run.write` reach its slots.
@@ -383,7 +435,9 @@ interface BlockRun {
 }
 
 // Where each parameter stands in the region of all parameters, in elements.
-function parameterPlaces(spec: NetworkSpec): { name: string; shape: readonly number[]; start: number; length: number }[] {
+function parameterPlaces(
+  spec: NetworkSpec,
+): { name: string; shape: readonly number[]; start: number; length: number }[] {
   let next = 0
   return parametersOf(spec).map(({ name, shape }) => {
     const place = { name, shape, start: next, length: elementsIn(shape, 1) }
@@ -423,7 +477,10 @@ function drawRows(rows: number, share: number, seed: number): Uint32Array {
   return order.slice(0, Math.round(rows * share))
 }
 
-function divideRows(rows: number, validation: Uint32Array): { trainRows: Uint32Array; validationRows: Uint32Array } {
+function divideRows(
+  rows: number,
+  validation: Uint32Array,
+): { trainRows: Uint32Array; validationRows: Uint32Array } {
   const isHeldOut = new Uint8Array(rows)
   for (const row of validation) {
     if (row >= rows || isHeldOut[row] === 1) {
@@ -437,7 +494,11 @@ function divideRows(rows: number, validation: Uint32Array): { trainRows: Uint32A
   }
   const train = Uint32Array.from({ length: rows }, (_, i) => i).filter((row) => isHeldOut[row] === 0)
   if (train.length === 0) {
-    throw new DataError({ where: 'fit: validation', expected: 'at least one row left to train on', received: 'all rows' })
+    throw new DataError({
+      where: 'fit: validation',
+      expected: 'at least one row left to train on',
+      received: 'all rows',
+    })
   }
   return { trainRows: toSharedIndices(train), validationRows: toSharedIndices(validation) }
 }

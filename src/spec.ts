@@ -51,11 +51,26 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
   checkInteger('seed', seed, { min: 0 })
   checkOneOf('dtype', dtype, ['float32'])
   if (!Array.isArray(layers) || layers.length === 0) {
-    throw new SpecError({ where: 'layers', expected: 'an array of at least one layer', received: describeValue(layers) })
+    throw new SpecError({
+      where: 'layers',
+      expected: 'an array of at least one layer',
+      received: describeValue(layers),
+    })
   }
-  const spec: NetworkSpec = { inputs, layers: nameLayers(layers), loss: normalizeLoss(options.loss), l2, seed, dtype }
+  const spec: NetworkSpec = {
+    inputs,
+    layers: nameLayers(layers),
+    loss: normalizeLoss(options.loss),
+    l2,
+    seed,
+    dtype,
+  }
   if (parametersOf(spec).length === 0) {
-    throw new SpecError({ where: 'layers', expected: 'a layer with weights, such as dense(1)', received: 'none' })
+    throw new SpecError({
+      where: 'layers',
+      expected: 'a layer with weights, such as dense(1)',
+      received: 'none',
+    })
   }
   checkOutput(spec)
   return spec
@@ -68,7 +83,11 @@ export function parametersOf(spec: NetworkSpec): NamedParameter[] {
     const type = layerTypeOf(layer)
     const parameters = type.parameters(layer, features)
     features = type.outputs(layer, features)
-    return parameters.map((parameter) => ({ ...parameter, name: `${layer.name}.${parameter.name}`, layer: layer.name }))
+    return parameters.map((parameter) => ({
+      ...parameter,
+      name: `${layer.name}.${parameter.name}`,
+      layer: layer.name,
+    }))
   })
 }
 
@@ -115,7 +134,11 @@ function checkOutput(spec: NetworkSpec): void {
   const activation = last.type === 'dropout' ? 'linear' : last.activation
   const where = `loss ${spec.loss.name}`
   if (last.type === 'dropout') {
-    throw new SpecError({ where: 'layers', expected: 'a last layer that gives the output', received: 'dropout' })
+    throw new SpecError({
+      where: 'layers',
+      expected: 'a last layer that gives the output',
+      received: 'dropout',
+    })
   }
   if (needs !== undefined && activation !== needs) {
     throw new SpecError({
@@ -134,6 +157,10 @@ function checkOutput(spec: NetworkSpec): void {
     })
   }
   if (task === 'classes' && outputsOf(spec) < 2) {
-    throw new SpecError({ where, expected: 'at least 2 outputs, one per class', received: String(outputsOf(spec)) })
+    throw new SpecError({
+      where,
+      expected: 'at least 2 outputs, one per class',
+      received: String(outputsOf(spec)),
+    })
   }
 }

@@ -159,6 +159,17 @@ describe('inputs', () => {
     expect(() => fit(csv('a,y\n1e200,u\n-1e200,v\n'), { target: 'y' })).toThrow(
       'column a: expected values that can be standardised',
     )
+    const blocks = Float64Array.from({ length: 150_000 }, (_, row) => (row < 70_000 ? 1e308 : -1e308))
+    const halves = tableFromRows([
+      { a: 1, y: 'u' },
+      { a: 2, y: 'v' },
+    ])
+    const far = selectRows(
+      halves,
+      Array.from(blocks, (value) => (value > 0 ? 0 : 1)),
+    )
+    far.columns[0] = { name: 'a', type: 'numeric', values: blocks, missing: 0 }
+    expect(() => fit(far, { target: 'y' })).toThrow('values up to 1e+308')
     const encoder = fit(csv('a,y\n1,u\n2,v\n'), { target: 'y' })
     expect(() => encoder.encode(csv('a\n1\n1e300\n'))).toThrow(
       'data.csv row 1, column a: expected a number near those',

@@ -2,13 +2,12 @@
 
 import { describe, expect, test } from 'vitest'
 import { createFallback } from '../src/backends/fallback.ts'
+import { isas, isNativeUnderTest } from './support/backends.ts'
 import { createNative, loadBinding } from '../src/backends/native.ts'
 import { ops } from '../src/ops/index.ts'
 import { copyOperands, dimsFor, operandsFor, scalarsFor } from './support/operands.ts'
 import { firstDifference } from './support/bits.ts'
 
-const isNativeWanted = process.env.HADAMARD_BACKEND !== 'fallback'
-const isas = isNativeWanted ? loadBinding().info().isas : []
 const fallback = createFallback({ exact: true })
 
 // Every count from 0 to beyond two vectors of 16 lanes, then sizes around tiles and panels.
@@ -24,7 +23,7 @@ const SIZES: number[][] = [
   [37, 10, 64],
 ]
 
-describe.runIf(isNativeWanted)('parity', () => {
+describe.runIf(isNativeUnderTest)('parity', () => {
   test('the native op table is the TypeScript op table, string for string', () => {
     const native = loadBinding().info().ops
     expect(native.map((op) => op.name).sort()).toEqual([...ops.keys()].sort())
@@ -35,26 +34,31 @@ describe.runIf(isNativeWanted)('parity', () => {
 
   for (const isa of isas) {
     const native = createNative({ isa })
-    test.each([...ops.values()].map((op) => [op.name, op] as const))(`%s: native ${isa} equals the fallback bit for bit`, (name, op) => {
-      for (const sizes of SIZES) {
-        for (const offset of [0, 1, 3]) {
-          for (const hasSpecials of [false, true]) {
-            const dims = dimsFor(op, sizes)
-            const seed = sizes[0] * 1000 + sizes[1] + offset
-            const expected = operandsFor(op, dims, { seed, offset, hasSpecials })
-            const received = copyOperands(expected)
-            const scalars = scalarsFor(op)
-            fallback.call(name, dims, scalars, expected)
-            native.call(name, dims, scalars, received)
-            op.signature.operands.forEach((operand, i) => {
-              const difference = firstDifference(expected[i], received[i])
-              if (difference === undefined) return
-              expect.fail(`${name} on ${isa}, dims ${dims.join(' ')}, offset ${offset}, seed ${seed}, ${operand.name}: ${difference}`)
-            })
+    test.each([...ops.values()].map((op) => [op.name, op] as const))(
+      `%s: native ${isa} equals the fallback bit for bit`,
+      (name, op) => {
+        for (const sizes of SIZES) {
+          for (const offset of [0, 1, 3]) {
+            for (const hasSpecials of [false, true]) {
+              const dims = dimsFor(op, sizes)
+              const seed = sizes[0] * 1000 + sizes[1] + offset
+              const expected = operandsFor(op, dims, { seed, offset, hasSpecials })
+              const received = copyOperands(expected)
+              const scalars = scalarsFor(op)
+              fallback.call(name, dims, scalars, expected)
+              native.call(name, dims, scalars, received)
+              op.signature.operands.forEach((operand, i) => {
+                const difference = firstDifference(expected[i], received[i])
+                if (difference === undefined) return
+                expect.fail(
+                  `${name} on ${isa}, dims ${dims.join(' ')}, offset ${offset}, seed ${seed}, ${operand.name}: ${difference}`,
+                )
+              })
+            }
           }
         }
-      }
-    })
+      },
+    )
 
     test(`ops in place: native ${isa} equals the fallback bit for bit`, () => {
       for (const op of ops.values()) {

@@ -52,7 +52,12 @@ export interface Backend {
   /** Links a program with its data buffers (arrays on shared memory, in the program's order). */
   link(program: Program, buffers: readonly OperandArray[], options?: { threads?: number }): Executable
   /** Runs one op on whole arrays, synchronously; sizes and overlap are checked against its signature. */
-  call(op: string, dims: readonly number[], scalars: readonly number[], operands: readonly OperandArray[]): void
+  call(
+    op: string,
+    dims: readonly number[],
+    scalars: readonly number[],
+    operands: readonly OperandArray[],
+  ): void
   /** BLAS gemm on arrays whose sizes the caller has checked. */
   gemm(
     transA: boolean,

@@ -48,7 +48,13 @@ interface NativeExecutable {
 /** What the addon exports. */
 export interface Binding {
   info(): { isas: string[]; cores: number; ops: { name: string; split: string; signature: string }[] }
-  call(isa: string, op: string, dims: readonly number[], scalars: readonly number[], operands: readonly OperandArray[]): void
+  call(
+    isa: string,
+    op: string,
+    dims: readonly number[],
+    scalars: readonly number[],
+    operands: readonly OperandArray[],
+  ): void
   gemm(isa: string, ...args: Parameters<Backend['gemm']>): void
   parseCsv(
     bytes: Uint8Array,
@@ -120,7 +126,11 @@ export function createNative(options: { isa?: string } = {}): Backend {
   const { isas, cores } = binding.info()
   const isa = options.isa ?? isas[0]
   if (!isas.includes(isa)) {
-    throw new BackendError({ where: 'isa', expected: `one of ${isas.join(', ')}, which this machine has`, received: isa })
+    throw new BackendError({
+      where: 'isa',
+      expected: `one of ${isas.join(', ')}, which this machine has`,
+      received: isa,
+    })
   }
   const defaultThreads = cores > 2 ? cores - 1 : cores
   return {
@@ -207,7 +217,12 @@ function encode(program: Program): NativeProgram {
     for (const instruction of instructions) {
       if (instruction.kind === 'barrier') code.push(indexOf('barrier'))
       else if (instruction.kind === 'repeat') {
-        code.push(indexOf('repeat'), entryNames.indexOf(instruction.entry), instruction.total, instruction.batch)
+        code.push(
+          indexOf('repeat'),
+          entryNames.indexOf(instruction.entry),
+          instruction.total,
+          instruction.batch,
+        )
       } else {
         const { op, dims, scalars, places } = instruction
         code.push(indexOf(opNamed(op).name), ...dims, ...scalars)

@@ -49,7 +49,10 @@ function withoutDeadNodes(steps: readonly Step[]): Step[] {
   for (const step of [...steps].reverse()) {
     if (step.kind === 'op') {
       const isRoot = (value: Value): boolean =>
-        value.isPinned || live.has(value) || value.home.kind !== 'region' || value.home.region !== 'activations'
+        value.isPinned ||
+        live.has(value) ||
+        value.home.kind !== 'region' ||
+        value.home.region !== 'activations'
       if (!outputsOf(step).some(isRoot)) continue
       inputsOf(step).forEach((value) => live.add(value))
     }

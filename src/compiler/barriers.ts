@@ -71,7 +71,8 @@ function conflicts(a: Footprint, b: Footprint): boolean {
   if (a.split === 'serial' && b.split === 'serial') return false
   return a.accesses.some((x) =>
     b.accesses.some((y) => {
-      if (!(x.isWrite || y.isWrite) || x.buffer !== y.buffer || x.end <= y.start || y.end <= x.start) return false
+      if (!(x.isWrite || y.isWrite) || x.buffer !== y.buffer || x.end <= y.start || y.end <= x.start)
+        return false
       const isSamePart = x.isSplit && y.isSplit && a.split === b.split && a.size === b.size
       return !(isSamePart && x.start === y.start && x.end === y.end)
     }),

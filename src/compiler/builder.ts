@@ -91,7 +91,11 @@ export class Builder implements Emitter<Value> {
   }
 
   /** A value in the arena. */
-  value(name: string, shape: Shape, { region = 'activations', type = 'f', isPinned = false }: ValueOptions = {}): Value {
+  value(
+    name: string,
+    shape: Shape,
+    { region = 'activations', type = 'f', isPinned = false }: ValueOptions = {},
+  ): Value {
     return this.#add(name, shape, type, { kind: 'region', region }, isPinned)
   }
 
@@ -128,7 +132,13 @@ export class Builder implements Emitter<Value> {
     const operands = signature.operands.map(
       (pattern) =>
         (given[pattern.name] as Value | undefined) ??
-        this.#add(name, this.#shapeOf(pattern, signature, dims), pattern.type, { kind: 'region', region: 'activations' }, false),
+        this.#add(
+          name,
+          this.#shapeOf(pattern, signature, dims),
+          pattern.type,
+          { kind: 'region', region: 'activations' },
+          false,
+        ),
     )
     this.#steps.push({ kind: 'op', op, dims, scalars, operands })
     const first = signature.operands.findIndex((operand) => operand.isOutput)
@@ -167,7 +177,9 @@ export class Builder implements Emitter<Value> {
         const size = shape[i] === 'rows' ? this.rows : shape[i]
         const expected = typeof dim === 'number' ? dim : sizes.get(dim)
         if (size === undefined || (expected !== undefined && expected !== size)) {
-          throw new Error(`${op}: ${pattern.name} ${formatShape(value.shape)} does not fit ${dim} = ${expected}`)
+          throw new Error(
+            `${op}: ${pattern.name} ${formatShape(value.shape)} does not fit ${dim} = ${expected}`,
+          )
         }
         if (typeof dim === 'string') sizes.set(dim, size)
       })
@@ -180,7 +192,9 @@ export class Builder implements Emitter<Value> {
   }
 
   #shapeOf(pattern: OperandPattern, { dims }: Signature, sizes: readonly number[]): Shape {
-    return pattern.shape.map((dim) => (dim === 'rows' || typeof dim === 'number' ? dim : sizes[dims.indexOf(dim)]))
+    return pattern.shape.map((dim) =>
+      dim === 'rows' || typeof dim === 'number' ? dim : sizes[dims.indexOf(dim)],
+    )
   }
 }
 

@@ -50,15 +50,27 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
   const outputs = layerOutputs(spec)[spec.layers.length - 1]
   const { areTargetsLabels, totalRows, trainRows, validationRows } = plan
   const x = builder.buffer('x', [totalRows, spec.inputs])
-  const y = areTargetsLabels ? builder.buffer('y', [totalRows], 'u32') : builder.buffer('y', [totalRows, outputs])
+  const y = areTargetsLabels
+    ? builder.buffer('y', [totalRows], 'u32')
+    : builder.buffer('y', [totalRows, outputs])
   const base = builder.buffer('trainRows', [trainRows], 'u32')
   const totals = TRAINING_METRICS.map((name) => builder.value(name, [1], { region: 'metrics', type: 'f64' }))
   const order = builder.value('order', [trainRows], { region: 'batch', type: 'u32' })
 
   const gather = (rows: Value): { input: Value; target: Value } => ({
-    input: builder.emit('gather_rows', { source: x, order: rows }, {}, { y: batchValue(builder, 'x', spec.inputs) }),
+    input: builder.emit(
+      'gather_rows',
+      { source: x, order: rows },
+      {},
+      { y: batchValue(builder, 'x', spec.inputs) },
+    ),
     target: areTargetsLabels
-      ? builder.emit('gather_one_hot', { label: y, order: rows }, {}, { y: batchValue(builder, 't', outputs) })
+      ? builder.emit(
+          'gather_one_hot',
+          { label: y, order: rows },
+          {},
+          { y: batchValue(builder, 't', outputs) },
+        )
       : builder.emit('gather_rows', { source: y, order: rows }, {}, { y: batchValue(builder, 't', outputs) }),
   })
 
@@ -99,11 +111,19 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
   builder.beginEntry('gradient')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: true, areMasksGiven: true })
   forward.layerOutputs.forEach((value, i) => {
-    const kept = builder.value(`output of ${spec.layers[i].name}`, value.shape, { region: 'batch', isPinned: true })
+    const kept = builder.value(`output of ${spec.layers[i].name}`, value.shape, {
+      region: 'batch',
+      isPinned: true,
+    })
     builder.emit('scale', { x: value }, { alpha: 1 }, { y: kept })
   })
   const perRow = lossPerRow(builder, spec, forward, t)
-  builder.emit('sum', { x: perRow.loss }, {}, { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) })
+  builder.emit(
+    'sum',
+    { x: perRow.loss },
+    {},
+    { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) },
+  )
   const found = backwardPass(builder, spec, perRow, t, [...persistent.parameters.values(), x])
   const gradients = keepGradients(builder, persistent, found)
   addPenaltyGradient(builder, spec, persistent, gradients)
@@ -145,10 +165,20 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
   builder.beginEntry('evaluate')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: false })
   const { loss, logits } = lossPerRow(builder, spec, forward, t)
-  builder.emit('sum', { x: loss }, {}, { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) })
+  builder.emit(
+    'sum',
+    { x: loss },
+    {},
+    { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) },
+  )
   if (task !== 'regression') {
     const correct = builder.emit('count_correct', { y: logits, t })
-    builder.emit('sum', { x: correct }, {}, { s: builder.value('correct', [1], { region: 'metrics', isPinned: true }) })
+    builder.emit(
+      'sum',
+      { x: correct },
+      {},
+      { s: builder.value('correct', [1], { region: 'metrics', isPinned: true }) },
+    )
   }
   return allocate(builder)
 }

@@ -20,7 +20,8 @@ export function differentiate(
 ): Map<Value, Value> {
   const needed = new Set<Value>(wanted)
   for (const node of forward) {
-    if (inputsOf(node).some((input) => needed.has(input))) outputsOf(node).forEach((value) => needed.add(value))
+    if (inputsOf(node).some((input) => needed.has(input)))
+      outputsOf(node).forEach((value) => needed.add(value))
   }
   const gradients = new Map<Value, Value>([[output, outputGradient]])
   for (const node of [...forward].reverse()) {
@@ -36,7 +37,10 @@ export function differentiate(
       if (!needed.has(input)) continue
       const earlier = gradients.get(input)
       const gradient = emitGradient()
-      gradients.set(input, earlier === undefined ? gradient : builder.emit('add', { a: earlier, b: gradient }))
+      gradients.set(
+        input,
+        earlier === undefined ? gradient : builder.emit('add', { a: earlier, b: gradient }),
+      )
     }
   }
   return gradients

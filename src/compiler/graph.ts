@@ -78,9 +78,16 @@ export function forwardPass(
     const mask = (rate: number, units: number): Value => {
       if (areMasksGiven) return builder.value(`${layer.name}.mask`, ['rows', units], { region: 'batch' })
       const key = builder.value(`${layer.name}.key`, [2], { region: 'settings', type: 'u32' })
-      return builder.emit('dropout_mask', { key, step }, { rate }, {}, `${layer.name}.mask`)
+      const mask = builder.value(`${layer.name}.mask`, ['rows', units])
+      return builder.emit('dropout_mask', { key, step }, { rate }, { mask })
     }
-    value = layerTypeOf(layer).forward(layer, value, { builder, name: layer.name, isTraining, parameter, mask })
+    value = layerTypeOf(layer).forward(layer, value, {
+      builder,
+      name: layer.name,
+      isTraining,
+      parameter,
+      mask,
+    })
     outputs.push(value)
   }
   const nodes = builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
@@ -97,7 +104,11 @@ export function lossPerRow(
   const { op, needs } = lossInfo(spec.loss.name)
   if (needs === undefined) {
     const operands = lossOperands(op, forward.output, target)
-    return { loss: builder.emit(op, operands, lossScalars(spec)), logits: forward.output, nodes: forward.nodes }
+    return {
+      loss: builder.emit(op, operands, lossScalars(spec)),
+      logits: forward.output,
+      nodes: forward.nodes,
+    }
   }
   // The last activation and the loss are one function of the activation's input: exact where the composition saturates.
   const last = forward.nodes.findIndex((node) => outputsOf(node)[0] === forward.output)
@@ -119,7 +130,10 @@ export function backwardPass(
 ): Map<Value, Value> {
   const { op } = lossInfo(spec.loss.name)
   const reduction = REDUCTIONS.indexOf(spec.loss.reduction)
-  const seed = builder.emit(`${op}_backward`, lossOperands(op, logits, target), { ...lossScalars(spec), reduction })
+  const seed = builder.emit(`${op}_backward`, lossOperands(op, logits, target), {
+    ...lossScalars(spec),
+    reduction,
+  })
   return differentiate(builder, nodes, logits, seed, wanted)
 }
 

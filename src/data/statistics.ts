@@ -25,7 +25,7 @@ export function scaleOf(column: NumericColumn, rows: Uint32Array): Scale {
   if (isConstant) return { mean: first + 0, deviation: 1 }
   const mean = sumByBlocks(values, rows, 0, false) / count
   const variance = sumByBlocks(values, rows, mean, true) / count
-  if (!Number.isFinite(variance)) {
+  if (!Number.isFinite(mean) || !Number.isFinite(variance)) {
     const largest = rows.reduce((max, row) => (Math.abs(values[row]) > max ? Math.abs(values[row]) : max), 0)
     throw new DataError(
       {

@@ -22,7 +22,12 @@ export const activationTable = {
   logistic: { op: 'logistic', initializer: 'glorotUniform', formula: '1 / (1 + e^-x)' },
   tanh: { op: 'tanh', initializer: 'glorotUniform', formula: '(e^x - e^-x) / (e^x + e^-x)' },
   relu: { op: 'relu', initializer: 'heUniform', formula: 'max(0, x)' },
-  leaky_relu: { op: 'leaky_relu', hasSlope: true, initializer: 'heUniform', formula: 'x >= 0 ? x : slope * x' },
+  leaky_relu: {
+    op: 'leaky_relu',
+    hasSlope: true,
+    initializer: 'heUniform',
+    formula: 'x >= 0 ? x : slope * x',
+  },
   softmax: { op: 'softmax', initializer: 'glorotUniform', formula: 'e^x_j / sum_k e^x_k, over each row' },
 } satisfies Record<string, ActivationInfo>
 
@@ -65,7 +70,11 @@ export function normalizeActivation(
   checkOneOf(where, name, Object.keys(activationTable))
   const info: ActivationInfo = activationTable[name]
   if (slope !== undefined && info.hasSlope !== true) {
-    throw new SpecError({ where: `${where}.slope`, expected: `no slope for ${name}`, received: String(slope) })
+    throw new SpecError({
+      where: `${where}.slope`,
+      expected: `no slope for ${name}`,
+      received: String(slope),
+    })
   }
   if (info.hasSlope !== true) return { activation: name }
   checkNumber(`${where}.slope`, slope ?? DEFAULT_SLOPE, { min: 0 })

@@ -2,7 +2,13 @@
 
 import { rejectUnknownKeys } from '../errors.ts'
 import { checkInteger, checkOneOf } from '../check.ts'
-import { activationTable, applyActivation, normalizeActivation, type Activation, type ActivationName } from './activation.ts'
+import {
+  activationTable,
+  applyActivation,
+  normalizeActivation,
+  type Activation,
+  type ActivationName,
+} from './activation.ts'
 import { initializers, type InitializerName } from './initializers.ts'
 import type { LayerType } from './layer.ts'
 
@@ -39,7 +45,11 @@ export interface DenseOptions {
  * @example
  * dense(64, 'relu').units // 64
  */
-export function dense(units: number, activation: Activation = 'linear', options: DenseOptions = {}): DenseSpec {
+export function dense(
+  units: number,
+  activation: Activation = 'linear',
+  options: DenseOptions = {},
+): DenseSpec {
   rejectUnknownKeys('dense', options, ['bias', 'initializer', 'name'])
   const normalized = normalizeActivation(activation, 'dense: activation')
   const spec: DenseSpec = {
@@ -59,7 +69,10 @@ export const denseLayer: LayerType<DenseSpec> = {
   type: 'dense',
   validate({ units, activation, slope, initializer }, where) {
     checkInteger(`${where}: units`, units, { min: 1, max: 2 ** 24 })
-    normalizeActivation(slope === undefined ? activation : { name: activation, slope }, `${where}: activation`)
+    normalizeActivation(
+      slope === undefined ? activation : { name: activation, slope },
+      `${where}: activation`,
+    )
     checkOneOf(`${where}: initializer`, initializer, Object.keys(initializers))
   },
   outputs: ({ units }) => units,
@@ -69,7 +82,9 @@ export const denseLayer: LayerType<DenseSpec> = {
   ],
   forward(spec, x, { builder, name, parameter }) {
     const product = builder.emit('matmul_nn', { x, w: parameter('weight') }, {}, {}, name)
-    const net = spec.bias ? builder.emit('add_bias', { x: product, b: parameter('bias') }, {}, {}, name) : product
+    const net = spec.bias
+      ? builder.emit('add_bias', { x: product, b: parameter('bias') }, {}, {}, name)
+      : product
     return applyActivation(builder, net, spec)
   },
 }

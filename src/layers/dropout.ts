@@ -23,7 +23,11 @@ export interface DropoutSpec {
  */
 export function dropout(rate: number, options: { name?: string } = {}): DropoutSpec {
   rejectUnknownKeys('dropout', options, ['name'])
-  const spec: DropoutSpec = { type: 'dropout', ...(options.name === undefined ? {} : { name: options.name }), rate }
+  const spec: DropoutSpec = {
+    type: 'dropout',
+    ...(options.name === undefined ? {} : { name: options.name }),
+    rate,
+  }
   dropoutLayer.validate(spec, 'dropout')
   return spec
 }

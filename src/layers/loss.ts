@@ -87,7 +87,11 @@ export function normalizeLoss(loss: Loss): LossSpec {
   checkOneOf('loss.reduction', reduction, REDUCTIONS)
   if (!info.hasFactor) {
     if (given.factor === undefined) return { name: given.name, reduction }
-    throw new SpecError({ where: 'loss.factor', expected: `none for ${given.name}`, received: String(given.factor) })
+    throw new SpecError({
+      where: 'loss.factor',
+      expected: `none for ${given.name}`,
+      received: String(given.factor),
+    })
   }
   checkNumber('loss.factor', given.factor ?? 1, { above: 0 })
   return { name: given.name, reduction, factor: given.factor ?? 1 }

@@ -11,7 +11,8 @@ export type Rows =
   | readonly number[]
 
 /** Class indices. */
-export type IntegerArray = Uint8Array | Uint8ClampedArray | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array
+export type IntegerArray =
+  Uint8Array | Uint8ClampedArray | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array
 
 /** Targets: numbers like {@link Rows}, or class indices in an integer array. */
 export type Targets = Rows | IntegerArray
@@ -125,7 +126,11 @@ function fill<T>(target: T, write: (target: T) => void): T {
 
 function toNumber(value: unknown, where: string, row: number, position: number): number {
   if (typeof value === 'number') return value
-  throw new DataError({ where: `${where}: row ${row}, position ${position}`, expected: 'a number', received: describeValue(value) })
+  throw new DataError({
+    where: `${where}: row ${row}, position ${position}`,
+    expected: 'a number',
+    received: describeValue(value),
+  })
 }
 
 function checkFinite(flat: Float32Array, given: ArrayLike<number>, { where, features }: Expectation): void {

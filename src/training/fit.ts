@@ -42,7 +42,10 @@ const METRIC_STRIDE = 8
 export function prepareFit(
   job: FitJob,
   keep: (parameters: Float32Array) => void,
-): (report: (epochs: readonly EpochRecord[]) => void, onProgress: (progress: Progress) => void) => Promise<History> {
+): (
+  report: (epochs: readonly EpochRecord[]) => void,
+  onProgress: (progress: Progress) => void,
+) => Promise<History> {
   const { spec, settings, trainRows, validationRows } = job
   const isWatched = settings.earlyStopping !== undefined
   const watchedRows = validationRows.length > 0 ? validationRows.length : trainRows.length
@@ -82,7 +85,11 @@ export function prepareFit(
   }
 }
 
-function initializeArena(program: Program, executable: Executable, { spec, settings, parameters }: FitJob): void {
+function initializeArena(
+  program: Program,
+  executable: Executable,
+  { spec, settings, parameters }: FitJob,
+): void {
   const write = (name: string, values: Float32Array | Float64Array | Uint32Array): void => {
     if (program.slots.has(name)) executable.write(slotNamed(program, name), values)
   }
@@ -206,7 +213,12 @@ export function lossScale(spec: NetworkSpec, rows: number): number {
   return reductionScale(REDUCTIONS.indexOf(spec.loss.reduction), rows, outputsOf(spec))
 }
 
-function divergence(job: FitJob, outcome: RunOutcome, records: readonly EpochRecord[], steps: number): DivergenceError {
+function divergence(
+  job: FitJob,
+  outcome: RunOutcome,
+  records: readonly EpochRecord[],
+  steps: number,
+): DivergenceError {
   const what = flagOfStatus(job.spec, outcome.status)
   const { name, learningRate } = job.settings.optimizer
   const cause =

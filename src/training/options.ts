@@ -48,7 +48,16 @@ export interface FitSettings {
   readonly threads?: number
 }
 
-const KNOWN = ['epochs', 'batchSize', 'optimizer', 'validation', 'earlyStopping', 'maxTimeMs', 'signal', 'threads']
+const KNOWN = [
+  'epochs',
+  'batchSize',
+  'optimizer',
+  'validation',
+  'earlyStopping',
+  'maxTimeMs',
+  'signal',
+  'threads',
+]
 const MAX_THREADS = 1024
 
 /**
@@ -80,7 +89,9 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
   }
 }
 
-function normalizeEarlyStopping(option: EarlyStopping | boolean | undefined): Required<EarlyStopping> | undefined {
+function normalizeEarlyStopping(
+  option: EarlyStopping | boolean | undefined,
+): Required<EarlyStopping> | undefined {
   if (option === undefined || option === false) return undefined
   const given = option === true ? {} : option
   rejectUnknownKeys('fit: earlyStopping', given, ['patience', 'minDelta'])

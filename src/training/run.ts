@@ -75,7 +75,7 @@ export class FitRun<E extends EpochRecord = EpochRecord> implements PromiseLike<
 
   /** Every epoch from the first on, whenever the iteration starts. */
   async *[Symbol.asyncIterator](): AsyncGenerator<E, void> {
-    for (let next = 0; ; ) {
+    for (let next = 0; ;) {
       while (next < this.#epochs.length) yield this.#epochs[next++]
       if (this.#isFinished) {
         await this.#finished

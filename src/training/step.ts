@@ -18,7 +18,9 @@ export interface StepOptions {
 }
 
 // `none` switches dropout off.
-type BatchOptions = Omit<StepOptions, 'dropoutMasks'> & { dropoutMasks?: StepOptions['dropoutMasks'] | 'none' }
+type BatchOptions = Omit<StepOptions, 'dropoutMasks'> & {
+  dropoutMasks?: StepOptions['dropoutMasks'] | 'none'
+}
 
 /** What a step reports, before its update. */
 export interface StepResult {
@@ -95,7 +97,10 @@ export class StepTrainer {
       parameters: Object.fromEntries(
         parametersOf(this.#spec).map(({ name, shape }) => [
           name,
-          this.#read(`gradient of ${name}`, shape.reduce((a, b) => a * b, 1)),
+          this.#read(
+            `gradient of ${name}`,
+            shape.reduce((a, b) => a * b, 1),
+          ),
         ]),
       ),
       input: this.#read('gradient of x', rows * this.#spec.inputs),
@@ -110,7 +115,10 @@ export class StepTrainer {
     this.#write('learningRate', Float64Array.of(this.#optimizer.learningRate))
     this.#linked.executable.write(slotNamed(this.#linked.program, 'status'), Uint32Array.of(0))
     this.#linked.executable.runSync('update', rows)
-    const [status] = this.#linked.executable.read(slotNamed(this.#linked.program, 'status'), new Uint32Array(1))
+    const [status] = this.#linked.executable.read(
+      slotNamed(this.#linked.program, 'status'),
+      new Uint32Array(1),
+    )
     if (status !== 0) {
       throw new DivergenceError({
         where: `trainStep ${this.#steps + 1}`,
@@ -141,7 +149,11 @@ export class StepTrainer {
     const batch = rows === undefined ? Array.from({ length: total }, (_, i) => i) : Array.from(rows)
     const outside = batch.find((row) => !Number.isInteger(row) || row < 0 || row >= total)
     if (outside !== undefined || batch.length === 0) {
-      throw new SpecError({ where: 'rows', expected: `row numbers below ${total}, at least one`, received: String(outside ?? 'none') })
+      throw new SpecError({
+        where: 'rows',
+        expected: `row numbers below ${total}, at least one`,
+        received: String(outside ?? 'none'),
+      })
     }
     this.#reserve(batch.length)
     this.#write('x', pick(x, inputs, batch))
@@ -167,7 +179,12 @@ export class StepTrainer {
     values: Float32Array,
     name: string,
     rate: number,
-    { batch, total, units, given }: { batch: readonly number[]; total: number; units: number; given?: ArrayLike<number> },
+    {
+      batch,
+      total,
+      units,
+      given,
+    }: { batch: readonly number[]; total: number; units: number; given?: ArrayLike<number> },
   ): void {
     if (given !== undefined && given.length !== total * units) {
       throw new SpecError({

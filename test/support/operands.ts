@@ -5,7 +5,22 @@ import type { Op } from '../../src/ops/op.ts'
 import { elementCount } from '../../src/ops/signature.ts'
 import { randomStream } from '../../src/random.ts'
 
-const SPECIAL = [0, -0, 1, -1, Infinity, -Infinity, NaN, 1e-45, -1e-40, 1.1754943508222875e-38, 3.4e38, 88.5, -103.9, 0.625]
+const SPECIAL = [
+  0,
+  -0,
+  1,
+  -1,
+  Infinity,
+  -Infinity,
+  NaN,
+  1e-45,
+  -1e-40,
+  1.1754943508222875e-38,
+  3.4e38,
+  88.5,
+  -103.9,
+  0.625,
+]
 
 /** Scalars that suit an op: rates and factors in the range that the op is used with. */
 export function scalarsFor(op: Op): number[] {
@@ -59,7 +74,11 @@ export function operandsFor(
 export function copyOperands(operands: readonly OperandArray[]): OperandArray[] {
   return operands.map((array) => {
     const whole = array.buffer.slice(0)
-    const type = array.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => OperandArray
+    const type = array.constructor as new (
+      buffer: ArrayBufferLike,
+      offset: number,
+      length: number,
+    ) => OperandArray
     return new type(whole, array.byteOffset, array.length)
   })
 }

@@ -1,0 +1,221 @@
+/** Networks to files and back: what the metadata say, and writing that leaves either the old file or the whole new one. */
+
+import { randomBytes } from 'node:crypto'
+import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { endianness } from 'node:os'
+import { dirname } from 'node:path'
+import { describeValue } from './check.ts'
+import { DataError } from './errors.ts'
+import { decodeHeader, decodeLength, encodeHeader, PREFIX_BYTES, type Header, type TensorPlace } from './safetensors.ts'
+import { normalizeSpec, parametersOf, type NetworkOptions, type NetworkSpec } from './spec.ts'
+import { libraryVersion } from './version.ts'
+
+/** Version of the layout of metadata and tensors that this library writes. */
+export const FORMAT_VERSION = 1
+
+/** Name that tells a model file of this library from other safetensors files. */
+const FORMAT = 'hadamard'
+/** Tensors that a reader may leave out. */
+const OPTIONAL_PREFIX = 'optimizer.'
+const ELEMENT_BYTES = 4
+
+/** A parameter with its shape, row by row. */
+export interface StoredParameter {
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+
+/** What a model file holds. */
+export interface ModelFile {
+  readonly spec: NetworkSpec
+  /** By name, such as `dense1.weight`; exactly those of the spec. */
+  readonly parameters: Readonly<Record<string, StoredParameter>>
+  /** Further strings: `encoder`, `split`, `metrics`, …; each is JSON. */
+  readonly metadata: ReadonlyMap<string, string>
+}
+
+/**
+ * Writes a model file: to a temporary file in the same folder, flushed to the disk, then renamed.
+ *
+ * @throws DataError naming the path where it cannot be written
+ */
+export async function writeModelFile(path: string, { spec, parameters, metadata }: ModelFile): Promise<void> {
+  const tensors = new Map<string, TensorPlace>()
+  let next = 0
+  for (const [name, { shape, data }] of Object.entries(parameters)) {
+    const end = next + data.length * ELEMENT_BYTES
+    tensors.set(name, { dtype: 'F32', shape, begin: next, end })
+    next = end
+  }
+  const all = new Map([
+    ['format', FORMAT],
+    ['format_version', String(FORMAT_VERSION)],
+    ['library_version', libraryVersion],
+    ['spec', JSON.stringify(spec)],
+    ['seed', String(spec.seed)],
+    ...metadata,
+  ])
+  const header = encodeHeader({ metadata: all, tensors }, path)
+  const parts = Object.values(parameters).map(({ data }) => littleEndian(data))
+  await replaceFile(path, [header, ...parts])
+}
+
+/**
+ * Reads a model file. Nothing in it is trusted: sizes are checked before memory is taken, the spec is checked as a user's
+ * would be, and the tensors must be exactly the parameters that the spec has.
+ *
+ * @throws DataError naming the file, what was expected and what came
+ */
+export async function readModelFile(path: string): Promise<ModelFile> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path)
+    return await readFrom(handle, path)
+  } catch (error) {
+    if (error instanceof DataError) throw error
+    throw new DataError({ where: path, expected: 'a model file', received: fileTrouble(error) }, { cause: error })
+  } finally {
+    await handle?.close()
+  }
+}
+
+async function readFrom(handle: FileHandle, path: string): Promise<ModelFile> {
+  const { size } = await handle.stat()
+  if (size < PREFIX_BYTES) {
+    const received = size === 0 ? 'an empty file' : `${size} bytes: the file is truncated, or no model file`
+    throw new DataError({ where: path, expected: 'a model file', received })
+  }
+  const length = decodeLength(await readBytes(handle, 0, PREFIX_BYTES, path), size, path)
+  const start = PREFIX_BYTES + length
+  const header = decodeHeader(await readBytes(handle, PREFIX_BYTES, length, path), size - start, path)
+  checkFormat(header.metadata, path)
+  const spec = readSpec(header.metadata.get('spec'), path)
+  checkTensors(header, spec, path)
+  const parameters: [string, StoredParameter][] = []
+  for (const { name, shape } of parametersOf(spec)) {
+    const { begin, end } = header.tensors.get(name) ?? { begin: 0, end: 0 }
+    const data = fromLittleEndian(await readBytes(handle, start + begin, end - begin, path))
+    const at = data.findIndex((value) => value - value !== 0)
+    if (at >= 0) {
+      const where = `${path}: tensor ${name}, element ${at}`
+      throw new DataError({ where, expected: 'a finite number', received: String(data[at]) })
+    }
+    parameters.push([name, { shape, data }])
+  }
+  return { spec, parameters: Object.fromEntries(parameters), metadata: header.metadata }
+}
+
+function checkFormat(metadata: ReadonlyMap<string, string>, path: string): void {
+  const format = metadata.get('format')
+  if (format !== FORMAT) {
+    const received = `a safetensors file of ${format === undefined ? 'another origin' : describeValue(format)}`
+    throw new DataError({ where: path, expected: 'a model file of hadamard', received })
+  }
+  const version = metadata.get('format_version')
+  if (version === String(FORMAT_VERSION)) return
+  throw new DataError({
+    where: path,
+    expected: `format version ${FORMAT_VERSION}`,
+    received: describeValue(version),
+    cure: `It was written by hadamard ${metadata.get('library_version') ?? 'of unknown version'}; this is ${libraryVersion}`,
+  })
+}
+
+function readSpec(text: string | undefined, path: string): NetworkSpec {
+  try {
+    const spec: unknown = JSON.parse(text ?? '')
+    if (typeof spec !== 'object' || spec === null) throw new Error(`received ${describeValue(spec)}`)
+    return normalizeSpec(spec as NetworkOptions)
+  } catch (error) {
+    const reason = text === undefined ? 'nothing' : error instanceof Error ? error.message : String(error)
+    throw new DataError({ where: `${path}: spec`, expected: 'the network as JSON', received: reason }, { cause: error })
+  }
+}
+
+function checkTensors({ tensors }: Header, spec: NetworkSpec, path: string): void {
+  const expected = new Map(parametersOf(spec).map(({ name, shape }) => [name, shape]))
+  for (const [name, shape] of expected) {
+    const place = tensors.get(name)
+    const isSame = place?.dtype === 'F32' && place.shape.join() === shape.join()
+    if (isSame) continue
+    const received = place === undefined ? 'none' : `${place.dtype} [${place.shape.join(', ')}]`
+    throw new DataError({ where: `${path}: tensor ${name}`, expected: `F32 [${shape.join(', ')}]`, received })
+  }
+  for (const name of tensors.keys()) {
+    if (expected.has(name) || name.startsWith(OPTIONAL_PREFIX)) continue
+    throw new DataError({
+      where: path,
+      expected: `the tensors ${[...expected.keys()].join(', ')}`,
+      received: `also ${describeValue(name)}`,
+    })
+  }
+}
+
+async function readBytes(handle: FileHandle, position: number, length: number, path: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  let filled = 0
+  while (filled < length) {
+    const { bytesRead } = await handle.read(bytes, filled, Math.min(length - filled, 2 ** 30), position + filled)
+    if (bytesRead === 0) {
+      const received = `its end after ${filled}: it is being changed`
+      throw new DataError({ where: path, expected: `${length} bytes at ${position}`, received })
+    }
+    filled += bytesRead
+  }
+  return bytes
+}
+
+async function replaceFile(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    const handle = await open(temporary, 'wx')
+    try {
+      for (const part of parts) await handle.writeFile(part)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, path)
+    await syncFolder(dirname(path))
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw new DataError({ where: path, expected: 'a file that can be written', received: fileTrouble(error) }, { cause: error })
+  }
+}
+
+// Makes the rename last through a power cut, where the system lets folders be opened.
+async function syncFolder(path: string): Promise<void> {
+  try {
+    const handle = await open(path)
+    await handle.sync().finally(() => handle.close())
+  } catch {
+    // Windows and some network file systems refuse this; the file itself is on the disk all the same.
+  }
+}
+
+const fileTroubles: Readonly<Record<string, string | undefined>> = {
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'a path through something that is no folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'a read-only file system',
+  EISDIR: 'a folder',
+  ENOSPC: 'a full disk',
+  ERR_INVALID_ARG_VALUE: 'a path that no file can have',
+}
+
+function fileTrouble(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return fileTroubles[code] ?? message
+}
+
+function littleEndian(data: Float32Array): Uint8Array {
+  if (endianness() === 'LE') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return Buffer.from(data.slice().buffer).swap32()
+}
+
+function fromLittleEndian(bytes: Uint8Array): Float32Array {
+  const copy = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (endianness() === 'BE') copy.swap32()
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / ELEMENT_BYTES)
+}

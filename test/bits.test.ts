@@ -1,0 +1,103 @@
+/** Whole trainings: the same weights, bit for bit, for every instruction set, thread count and the exact fallback. */
+
+import { beforeAll, describe, expect, test } from 'vitest'
+import { dense } from '../src/layers/dense.ts'
+import { dropout } from '../src/layers/dropout.ts'
+import { Network } from '../src/network.ts'
+import { randomStream } from '../src/random.ts'
+import type { NetworkOptions } from '../src/spec.ts'
+import type { FitOptions } from '../src/training/options.ts'
+import type { EpochRecord } from '../src/training/run.ts'
+import { backendsUnderTest } from './support/backends.ts'
+import { firstDifference } from './support/bits.ts'
+
+interface Case {
+  name: string
+  network: NetworkOptions
+  fit: FitOptions
+  classes?: number
+}
+
+// 203 rows: the last batch is ragged. Hidden layers large enough that threads really share the work.
+const ROWS = 203
+const CASES: Case[] = [
+  {
+    name: 'ReLU + SGD',
+    network: {
+      inputs: 20,
+      layers: [dense(96, 'relu'), dense(64, 'relu'), dense(3)],
+      loss: 'squaredError',
+      seed: 7,
+    },
+    fit: { optimizer: { name: 'sgd', learningRate: 0.05 }, batchSize: 64 },
+  },
+  {
+    name: 'tanh + softmax + Adam, l2',
+    network: {
+      inputs: 20,
+      layers: [dense(80, 'tanh'), dense(50, 'logistic'), dense(5, 'softmax')],
+      loss: 'categoricalCrossEntropy',
+      l2: 0.01,
+      seed: 8,
+    },
+    fit: { optimizer: 'adam', batchSize: 50, validation: 0.2, earlyStopping: { patience: 2 } },
+    classes: 5,
+  },
+  {
+    name: 'dropout + momentum',
+    network: {
+      inputs: 20,
+      layers: [
+        dense(90, { name: 'leaky_relu', slope: 0.1 }),
+        dropout(0.3),
+        dense(70, 'relu'),
+        dropout(0.2),
+        dense(1),
+      ],
+      loss: 'binaryCrossEntropyFromLogits',
+      seed: 9,
+    },
+    fit: { optimizer: { name: 'nesterov', learningRate: 0.02 }, batchSize: 37 },
+    classes: 2,
+  },
+]
+
+async function train(
+  { network, fit, classes }: Case,
+  options: object,
+  threads: number,
+): Promise<{ weights: Float32Array; epochs: readonly EpochRecord[] }> {
+  const random = randomStream(1, 'data')
+  const x = new Float32Array(ROWS * network.inputs).map((_, i) => 2 * random.uniform(i) - 1)
+  const y =
+    classes === undefined
+      ? new Float32Array(ROWS * 3).map((_, i) => random.normal(1e6 + i))
+      : Uint8Array.from({ length: ROWS }, (_, i) => random.below(classes, 2e6 + i))
+  const net = new Network({ ...network, ...options })
+  const history = await net.fit(x, y, { ...fit, epochs: 3, threads })
+  const weights = Float32Array.from(Object.values(net.parameters).flatMap(({ data }) => [...data]))
+  return { weights, epochs: history.epochs }
+}
+
+describe.each(CASES)('three epochs of $name', (net) => {
+  let expected: Awaited<ReturnType<typeof train>>
+  beforeAll(async () => {
+    expected = await train(net, { backend: 'fallback', exact: true }, 1)
+  })
+
+  const runs = backendsUnderTest.flatMap(({ label, options }) =>
+    options.backend === 'native'
+      ? [1, 2, 3].map((threads) => ({ label, options, threads }))
+      : [{ label, options, threads: 1 }],
+  )
+  test.each(runs)('$label with $threads threads: the same bits', async ({ options, threads }) => {
+    const received = await train(net, options, threads)
+    expect(firstDifference(expected.weights, received.weights)).toBeUndefined()
+    expect(received.epochs).toEqual(expected.epochs)
+  })
+
+  test('training moves the weights', () => {
+    const initial = Object.values(new Network(net.network).parameters).flatMap(({ data }) => [...data])
+    expect(expected.weights).not.toEqual(Float32Array.from(initial))
+  })
+})
