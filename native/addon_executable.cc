@@ -102,7 +102,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
                         InstanceAccessor<&Executable::threads>("threads")});
   }
 
-  // new Executable(program, buffers, { isa, threads, minimumWork = 20000 })
+  // new Executable(program, buffers, { isa, threads, minimumWork = 250000 })
   explicit Executable(const Napi::CallbackInfo& call) : Napi::ObjectWrap<Executable>(call) {
     try {
       construct(call);

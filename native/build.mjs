@@ -1,81 +1,96 @@
 // Compiles the addon with node-gyp, only where a source is newer than the binary, which stays in place until its
 // successor is linked. With --if-possible a failure is one notice and exit code 0: the package works without, slower.
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const native = dirname(fileURLToPath(import.meta.url));
-const root = dirname(native);
-const binary = join(root, 'build', 'Release', 'hadamard.node');
+const native = dirname(fileURLToPath(import.meta.url))
+const root = dirname(native)
+const binary = join(root, 'build', 'Release', 'hadamard.node')
 
 function isNewerThan(timeMs, path) {
-  const stats = statSync(path);
-  if (!stats.isDirectory()) return stats.mtimeMs > timeMs;
-  return readdirSync(path).some((name) => name !== 'test' && isNewerThan(timeMs, join(path, name)));
+  const stats = statSync(path)
+  if (!stats.isDirectory()) return stats.mtimeMs > timeMs
+  return readdirSync(path).some((name) => name !== 'test' && isNewerThan(timeMs, join(path, name)))
 }
 
 function isUpToDate() {
-  return existsSync(binary) && !isNewerThan(statSync(binary).mtimeMs, native);
+  return existsSync(binary) && !isNewerThan(statSync(binary).mtimeMs, native)
 }
 
 function nodeGypPath() {
-  const given = process.env.npm_config_node_gyp;
-  if (given && existsSync(given)) return given;
-  return createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+  const given = process.env.npm_config_node_gyp
+  if (given && existsSync(given)) return given
+  return createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
 }
 
 /** Headers that lie beside this Node spare node-gyp a download. */
 function buildEnvironment() {
-  const env = { ...process.env };
-  const prefix = resolve(dirname(process.execPath), '..');
-  const isSet = env.npm_config_nodedir || env.npm_package_config_node_gyp_nodedir;
-  if (!isSet && existsSync(join(prefix, 'include', 'node', 'node_api.h'))) env.npm_config_nodedir = prefix;
-  return env;
+  const env = { ...process.env }
+  const prefix = resolve(dirname(process.execPath), '..')
+  const isSet = env.npm_config_nodedir || env.npm_package_config_node_gyp_nodedir
+  if (!isSet && existsSync(join(prefix, 'include', 'node', 'node_api.h'))) env.npm_config_nodedir = prefix
+  return env
 }
 
 /** Returns what went wrong, or undefined. */
 function compile() {
-  let nodeGyp;
+  let nodeGyp
   try {
-    nodeGyp = nodeGypPath();
+    nodeGyp = nodeGypPath()
   } catch {
-    return 'node-gyp is not installed';
+    return 'node-gyp is not installed'
   }
-  const options = ['configure', 'build', '--release', '--loglevel=error', '-j', String(availableParallelism())];
+  const options = [
+    'configure',
+    'build',
+    '--release',
+    '--loglevel=error',
+    '-j',
+    String(availableParallelism()),
+  ]
   const result = spawnSync(process.execPath, [nodeGyp, ...options], {
     cwd: root,
     env: buildEnvironment(),
     encoding: 'utf8',
     maxBuffer: 64 * 2 ** 20,
-  });
-  if (result.error) return result.error.message;
-  if (result.status !== 0) return `${result.stdout}\n${result.stderr}`.trim();
-  if (!existsSync(binary)) return `node-gyp reported success but ${binary} does not exist`;
+  })
+  if (result.error) return result.error.message
+  if (result.status !== 0) return `${result.stdout}\n${result.stderr}`.trim()
+  if (!existsSync(binary)) return `node-gyp reported success but ${binary} does not exist`
   // make leaves the binary alone where a changed file does not matter to it; the next look should be quick all the same.
-  const now = new Date();
-  utimesSync(binary, now, now);
-  return undefined;
+  const now = new Date()
+  utimesSync(binary, now, now)
+  return undefined
 }
 
-const isOptional = process.argv.includes('--if-possible');
+/** The one line of a failed build's output that names the cause. */
+function reasonOf(failure) {
+  const lines = failure.split('\n').map((line) => line.trim())
+  const ofCompiler = lines.find(
+    (line) => /: (fatal )?error|No such file|not found/.test(line) && !/^gyp/.test(line),
+  )
+  const ofNodeGyp = lines.find((line) => line.startsWith('gyp ERR! stack Error: '))
+  return ofCompiler ?? ofNodeGyp?.replace('gyp ERR! stack Error: ', '') ?? lines[0] ?? ''
+}
+
+const isOptional = process.argv.includes('--if-possible')
 if (!isUpToDate()) {
-  const startMs = Date.now();
-  const failure = compile();
+  const startMs = Date.now()
+  const failure = compile()
   if (failure === undefined) {
-    console.log(`hadamard: native core compiled in ${((Date.now() - startMs) / 1000).toFixed(1)} s`);
+    console.log(`hadamard: native core compiled in ${((Date.now() - startMs) / 1000).toFixed(1)} s`)
   } else if (isOptional) {
-    const lines = failure.split('\n').filter((line) => /error|not found|could not/i.test(line));
-    const reason = (lines[0] ?? failure.split('\n').at(-1) ?? '').trim();
     console.warn(
-      `hadamard: the native core could not be compiled (${reason}); the slower TypeScript fallback will be used. ` +
+      `hadamard: the native core could not be compiled (${reasonOf(failure)}); the slower TypeScript fallback will be used. ` +
         'With python3, make and a C++20 compiler, `npm run build:native` shows the whole output.',
-    );
+    )
   } else {
-    console.error(failure);
-    process.exitCode = 1;
+    console.error(failure)
+    process.exitCode = 1
   }
 }

@@ -13,7 +13,7 @@
 namespace hadamard {
 namespace {
 
-// About 20 µs: longer than the threads of a step differ, shorter than a time slice of somebody else's.
+// 20 to 50 µs: longer than the threads of a step differ, shorter than a time slice of somebody else's.
 constexpr int brief_spins = 1000;
 
 enum State : std::uint32_t { idle, busy, quitting };

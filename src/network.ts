@@ -5,10 +5,10 @@ import { chooseBackend, type BackendOptions } from './backends/choose.ts'
 import { compileForward, compileStep } from './compiler/compile.ts'
 import { normalizeOptimizer, type Optimizer } from './compiler/optimizers.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
-import { DataError, SpecError } from './errors.ts'
+import { SpecError } from './errors.ts'
 import { initialize } from './layers/initializers.ts'
 import { lossInfo } from './layers/loss.ts'
-import { randomStream } from './random.ts'
+import { readModelFile, writeModelFile } from './serialize.ts'
 import { elementsIn } from './shape.ts'
 import {
   layerOutputs,
@@ -18,16 +18,8 @@ import {
   type NetworkOptions,
   type NetworkSpec,
 } from './spec.ts'
-import {
-  allocate,
-  isIntegerArray,
-  toLabels,
-  toRows,
-  toSharedIndices,
-  type IntegerArray,
-  type Rows,
-  type Targets,
-} from './training/arrays.ts'
+import type { Rows, Targets } from './training/arrays.ts'
+import { toDenseTargets, toInputs, toTrainingData } from './training/data.ts'
 import { lossScale, prepareFit } from './training/fit.ts'
 import { regressionMetrics, type RegressionMetrics } from './training/metrics.ts'
 import {
@@ -149,7 +141,7 @@ export class Network {
   fit(x: Rows, y: Targets, options: FitOptions = {}, onProgress?: (progress: Progress) => void): FitRun {
     this.#assertIdle('fit')
     const settings = normalizeFitOptions(options)
-    const data = this.#trainingData(x, y, settings)
+    const data = toTrainingData(this.spec, x, y, settings.validation)
     const start = prepareFit(
       { spec: this.spec, backend: this.#backend, settings, parameters: this.#parameters.slice(), ...data },
       (parameters) => {
@@ -173,7 +165,7 @@ export class Network {
    */
   predict(x: Rows): Float32Array {
     this.#assertIdle('predict')
-    const flat = toRows(x, this.#inputExpectation())
+    const flat = toInputs(this.spec, x)
     const out = new Float32Array((flat.length / this.spec.inputs) * this.outputs)
     this.#forEachBlock(flat, (run, first, rows) => {
       run('forward')
@@ -189,8 +181,8 @@ export class Network {
    */
   evaluate(x: Rows, y: Targets): Evaluation {
     this.#assertIdle('evaluate')
-    const flat = toRows(x, this.#inputExpectation())
-    const targets = this.#denseTargets(y, flat.length / this.spec.inputs)
+    const flat = toInputs(this.spec, x)
+    const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
     const rows = flat.length / this.spec.inputs
     const sum = new Float32Array(1)
     const totals = { loss: 0, correct: 0 }
@@ -218,7 +210,7 @@ export class Network {
   ): Record<string, Float32Array> {
     this.#assertIdle('forward')
     const masks = options.training === true ? options.dropoutMasks : 'none'
-    return this.#stepTrainer().forward(toRows(x, this.#inputExpectation()), masks)
+    return this.#stepTrainer().forward(toInputs(this.spec, x), masks)
   }
 
   /**
@@ -226,8 +218,12 @@ export class Network {
    */
   gradients(x: Rows, y: Targets, options: StepOptions = {}): Gradients {
     this.#assertIdle('gradients')
-    const flat = toRows(x, this.#inputExpectation())
-    return this.#stepTrainer().gradients(flat, this.#denseTargets(y, flat.length / this.spec.inputs), options)
+    const flat = toInputs(this.spec, x)
+    return this.#stepTrainer().gradients(
+      flat,
+      toDenseTargets(this.spec, y, flat.length / this.spec.inputs),
+      options,
+    )
   }
 
   /**
@@ -239,13 +235,35 @@ export class Network {
    */
   trainStep(x: Rows, y: Targets, options: StepOptions & { optimizer?: Optimizer } = {}): StepResult {
     this.#assertIdle('trainStep')
-    const flat = toRows(x, this.#inputExpectation())
-    const targets = this.#denseTargets(y, flat.length / this.spec.inputs)
+    const flat = toInputs(this.spec, x)
+    const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
     const trainer = this.#stepTrainer(options.optimizer)
     const result = trainer.step(flat, targets, options)
     this.#parameters = trainer.parameters()
     this.#invalidate(true)
     return result
+  }
+
+  /**
+   * Writes spec and parameters to a model file; an existing file is replaced whole or not at all.
+   *
+   * @throws SpecError while the network is fitting; DataError if the file cannot be written
+   */
+  async save(path: string): Promise<void> {
+    this.#assertIdle('save')
+    await writeModelFile(path, { spec: this.spec, parameters: this.parameters, metadata: new Map() })
+  }
+
+  /**
+   * Reads a network from a model file; one that `train` has written serves too.
+   *
+   * @throws DataError if the file is no model file, truncated or damaged; BackendError if the backend cannot serve
+   */
+  static async load(path: string, options: BackendOptions = {}): Promise<Network> {
+    const { spec, parameters } = await readModelFile(path)
+    const network = new Network({ ...spec, ...options })
+    network.setParameters(parameters)
+    return network
   }
 
   /** The network as text: layers with output shapes and parameters, loss, seed, backend. */
@@ -312,92 +330,8 @@ export class Network {
     return this.#trainer
   }
 
-  #inputExpectation(): { where: string; features: number; reason: string } {
-    return { where: 'x', features: this.spec.inputs, reason: "as the network's inputs" }
-  }
-
   #places(): { name: string; shape: readonly number[]; start: number; length: number }[] {
     return parameterPlaces(this.spec)
-  }
-
-  // Targets as [rows · outputs] numbers; class indices become one-hot rows.
-  #denseTargets(y: Targets, rows: number): Float32Array {
-    const { outputs } = this
-    const targets = this.#targets(y, rows, false)
-    if (targets instanceof Float32Array) return targets
-    const oneHot = new Float32Array(rows * outputs)
-    targets.forEach((label, row) => (oneHot[row * outputs + label] = 1))
-    return oneHot
-  }
-
-  #targets(y: Targets, rows: number, isShared: boolean): Float32Array | Uint32Array {
-    const { outputs } = this
-    const { task } = lossInfo(this.spec.loss.name)
-    if (isClassIndices(y, outputs)) {
-      if (task === 'regression' || (task === 'binary' && outputs > 1)) {
-        throw new DataError({
-          where: 'y',
-          expected: `numbers, ${outputs} per row, for the loss ${this.spec.loss.name}`,
-          received: 'an integer array, which means class indices',
-          cure: 'Use Float32Array.from(y)',
-        })
-      }
-      const labels = toLabels(y, task === 'binary' ? 2 : outputs)
-      checkRows(labels.length, rows)
-      return task === 'binary' ? new Float32Array(allocate(rows, isShared)).map((_, i) => labels[i]) : labels
-    }
-    const targets = toRows(
-      y as Rows,
-      { where: 'y', features: outputs, reason: "as the network's outputs" },
-      { isShared },
-    )
-    checkRows(targets.length / outputs, rows)
-    if (task === 'regression') return targets
-    const outside = targets.findIndex((value) => value < 0 || value > 1)
-    if (outside >= 0) {
-      throw new DataError({
-        where: `y: row ${Math.floor(outside / outputs)}`,
-        expected: `targets from 0 to 1 for the loss ${this.spec.loss.name}`,
-        received: String(targets[outside]),
-      })
-    }
-    return targets
-  }
-
-  #trainingData(
-    x: Rows,
-    y: Targets,
-    settings: FitSettings,
-  ): {
-    x: Float32Array
-    y: Float32Array | Uint32Array
-    trainRows: Uint32Array
-    validationRows: Uint32Array
-  } {
-    const { inputs, seed } = this.spec
-    const { validation } = settings
-    const shared = { isShared: true }
-    const flat = toRows(x, this.#inputExpectation(), shared)
-    const rows = flat.length / inputs
-    const targets = this.#targets(y, rows, true)
-    if (typeof validation === 'object' && !(validation instanceof Uint32Array)) {
-      const moreX = toRows(validation.x, { ...this.#inputExpectation(), where: 'validation.x' })
-      const more = moreX.length / inputs
-      const moreY = this.#targets(validation.y, more, false)
-      return {
-        x: concatenate(flat, moreX),
-        y: targets instanceof Uint32Array ? concatenateLabels(targets, moreY) : concatenate(targets, moreY),
-        trainRows: toSharedIndices(Array.from({ length: rows }, (_, i) => i)),
-        validationRows: toSharedIndices(Array.from({ length: more }, (_, i) => rows + i)),
-      }
-    }
-    const validationRows =
-      typeof validation === 'number' ? drawRows(rows, validation, seed) : (validation ?? new Uint32Array())
-    return {
-      x: flat,
-      y: isOnSharedMemory(targets) ? targets : copyShared(targets),
-      ...divideRows(rows, validationRows),
-    }
   }
 
   // Runs a forward program over all rows in blocks; `run.read` and `run.write` reach its slots.
@@ -454,74 +388,4 @@ function initialParameters(spec: NetworkSpec): Float32Array {
     region.set(initialize(initializer, spec.seed, name, shape), places[i].start)
   })
   return region
-}
-
-function isClassIndices(y: Targets, outputs: number): y is IntegerArray | number[] {
-  if (isIntegerArray(y)) return true
-  return outputs > 1 && Array.isArray(y) && y.length > 0 && y.every((label) => typeof label === 'number')
-}
-
-function checkRows(received: number, expected: number): void {
-  if (received === expected) return
-  throw new DataError({ where: 'y', expected: `${expected} rows, as in x`, received: String(received) })
-}
-
-// The first rows of a seeded permutation.
-function drawRows(rows: number, share: number, seed: number): Uint32Array {
-  const random = randomStream(seed, 'validation')
-  const order = Uint32Array.from({ length: rows }, (_, i) => i)
-  for (let i = rows - 1; i > 0; i--) {
-    const j = random.below(i + 1, i)
-    ;[order[i], order[j]] = [order[j], order[i]]
-  }
-  return order.slice(0, Math.round(rows * share))
-}
-
-function divideRows(
-  rows: number,
-  validation: Uint32Array,
-): { trainRows: Uint32Array; validationRows: Uint32Array } {
-  const isHeldOut = new Uint8Array(rows)
-  for (const row of validation) {
-    if (row >= rows || isHeldOut[row] === 1) {
-      throw new DataError({
-        where: 'fit: validation',
-        expected: `different row numbers below ${rows}`,
-        received: isHeldOut[row] === 1 ? `${row} twice` : String(row),
-      })
-    }
-    isHeldOut[row] = 1
-  }
-  const train = Uint32Array.from({ length: rows }, (_, i) => i).filter((row) => isHeldOut[row] === 0)
-  if (train.length === 0) {
-    throw new DataError({
-      where: 'fit: validation',
-      expected: 'at least one row left to train on',
-      received: 'all rows',
-    })
-  }
-  return { trainRows: toSharedIndices(train), validationRows: toSharedIndices(validation) }
-}
-
-function isOnSharedMemory(array: Float32Array | Uint32Array): boolean {
-  return array.buffer instanceof SharedArrayBuffer
-}
-
-function copyShared(array: Float32Array | Uint32Array): Float32Array | Uint32Array {
-  if (array instanceof Uint32Array) return toSharedIndices(array)
-  return concatenate(array, new Float32Array(0))
-}
-
-function concatenate(a: Float32Array, b: ArrayLike<number>): Float32Array {
-  const both = allocate(a.length + b.length, true)
-  both.set(a)
-  both.set(b, a.length)
-  return both
-}
-
-function concatenateLabels(a: Uint32Array, b: ArrayLike<number>): Uint32Array {
-  const both = toSharedIndices(new Uint32Array(a.length + b.length))
-  both.set(a)
-  both.set(b, a.length)
-  return both
 }

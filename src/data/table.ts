@@ -148,8 +148,7 @@ export function concatTables(tables: readonly Table[]): Table {
   const rows = tables.reduce((sum, table) => sum + table.rows, 0)
   const columns = first.columns.map((head, index) => {
     const parts = tables.map((table) => table.columns[index])
-    const odd = parts.find((part) => part?.name !== head.name || part.type !== head.type)
-    if (odd !== undefined || parts.includes(undefined as never)) {
+    if (!parts.every((part) => part?.name === head.name && part.type === head.type)) {
       throw new DataError(
         {
           where: first.source ?? 'table',

@@ -1,0 +1,229 @@
+/** The options of `train`: checked, with the defaults that do not depend on the data. */
+
+import type { BackendOptions } from '../backends/choose.ts'
+import { checkInteger, checkNumber, checkOneOf, describeValue } from '../check.ts'
+import { normalizeOptimizer, type Optimizer, type OptimizerName } from '../compiler/optimizers.ts'
+import type { CsvOptions } from '../data/csv.ts'
+import type { Task } from '../data/target.ts'
+import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import { activationTable, type ActivationName } from '../layers/activation.ts'
+import { lossTable, type LossName } from '../layers/loss.ts'
+import type { EpochRecord, Progress } from '../training/run.ts'
+import type { TrainingPlan } from './report.ts'
+
+/** Scores that a report can lead with. */
+export const metricNames = ['accuracy', 'logLoss', 'r2', 'rmse', 'loss'] as const
+
+/** Name of a score. */
+export type MetricName = (typeof metricNames)[number]
+
+/** Row numbers from 0, as a split file has them. */
+export interface GivenSplit {
+  train: ArrayLike<number>
+  test: ArrayLike<number>
+}
+
+/** What `train` takes. */
+export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'types' | 'missing'> {
+  /** Name of the column to predict. */
+  target: string
+  /** Columns that are neither input nor target. */
+  ignore?: readonly string[]
+  /** Default: what the target's values suggest, see `report.taskReason`. */
+  task?: Task
+  /** Units of the hidden layers, default [64, 32]; none gives a linear model. */
+  hidden?: readonly number[]
+  /** Activation of the hidden layers, default relu. */
+  activation?: ActivationName
+  /** Share of each hidden layer's outputs that is dropped in training, from 0 to below 1, default 0. */
+  dropout?: number
+  /** Default adam. */
+  optimizer?: OptimizerName
+  /** Above 0; default 0.003 for adam, 0.01 for the others. */
+  learningRate?: number
+  /** Rows per step; default 32, from 5,000 training rows on 128, from 50,000 on 256. */
+  batchSize?: number
+  /** Most passes over the training rows, default 200. */
+  epochs?: number
+  /** Epochs without a better validation loss after which training ends, default 20. */
+  patience?: number
+  /** Share of the rows not held out for the test that early stopping watches, from 0 to below 1, default 0.1. With 0 all are trained on, for all epochs. */
+  validation?: number
+  /** Share of rows held out for the test, from 0 to below 1, default 0.2. */
+  test?: number
+  /** A split file (JSON `{"train":[…],"test":[…]}`, row numbers from 0) or such row numbers, instead of `test`. */
+  split?: string | GivenSplit
+  /** Default binaryCrossEntropyFromLogits for 2 classes, categoricalCrossEntropyFromLogits for more, squaredError for numbers. */
+  loss?: LossName
+  /** The score that leads the report; default accuracy or r2. Early stopping watches the loss whatever the metric. */
+  metric?: MetricName
+  /** λ of the penalty λ/2·ΣW² on weight matrices, default 0. */
+  l2?: number
+  /** Seed of splits, weights, shuffles and dropout, default 0. The same seed gives the same bits. */
+  seed?: number
+  /** Threads of the native core, default the physical cores, less one where there are more than two. */
+  threads?: number
+  /** Default: native if it can be loaded. */
+  backend?: BackendOptions['backend']
+  /** Ends training at the next step; the promise resolves with the best model so far. */
+  signal?: AbortSignal
+  /** Called once, after the data are read and before training starts. */
+  onStart?: (plan: TrainingPlan) => void
+  /** Called after every epoch. */
+  onEpoch?: (epoch: EpochRecord) => void
+  /** Called some times a second, for progress bars. */
+  onProgress?: (progress: Progress) => void
+}
+
+/** Train options with everything filled in that does not depend on the data. */
+export type TrainSettings = TrainOptions &
+  Required<
+    Pick<
+      TrainOptions,
+      | 'ignore'
+      | 'hidden'
+      | 'activation'
+      | 'dropout'
+      | 'optimizer'
+      | 'epochs'
+      | 'patience'
+      | 'validation'
+      | 'test'
+      | 'l2'
+      | 'seed'
+    >
+  > & { readonly normalizedOptimizer: Optimizer }
+
+/** Defaults that do not depend on the data; `--help` prints them. */
+export const trainDefaults = {
+  hidden: [64, 32],
+  activation: 'relu',
+  dropout: 0,
+  optimizer: 'adam',
+  epochs: 200,
+  patience: 20,
+  validation: 0.1,
+  test: 0.2,
+  l2: 0,
+  seed: 0,
+} as const satisfies Partial<TrainOptions>
+
+const ADAM_LEARNING_RATE = 0.003
+
+const KNOWN: readonly (keyof TrainOptions)[] = [
+  'target',
+  'ignore',
+  'task',
+  'hidden',
+  'activation',
+  'dropout',
+  'optimizer',
+  'learningRate',
+  'batchSize',
+  'epochs',
+  'patience',
+  'validation',
+  'test',
+  'split',
+  'loss',
+  'metric',
+  'l2',
+  'seed',
+  'threads',
+  'backend',
+  'signal',
+  'delimiter',
+  'types',
+  'missing',
+  'onStart',
+  'onEpoch',
+  'onProgress',
+]
+
+/**
+ * Checks the options of `train` and fills in defaults.
+ *
+ * @throws SpecError at the first option that is unknown, misspelled or out of range
+ */
+export function normalizeTrainOptions(options: TrainOptions): TrainSettings {
+  if (typeof options !== 'object' || options === null) {
+    throw new SpecError({ where: 'train', expected: "options, at least { target: 'column' }", received: describeValue(options) })
+  }
+  rejectUnknownKeys('train', options, KNOWN)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as TrainOptions
+  const settings = { ...trainDefaults, ignore: [], ...given }
+  if (typeof settings.target !== 'string' || settings.target === '') {
+    throw new SpecError({ where: 'target', expected: 'the name of the column to predict', received: describeValue(settings.target) })
+  }
+  checkNames(settings)
+  checkNumbers(settings)
+  checkHidden(settings.hidden)
+  checkSplit(given)
+  checkCallbacks(settings)
+  const learningRate = settings.learningRate ?? (settings.optimizer === 'adam' ? ADAM_LEARNING_RATE : undefined)
+  const normalizedOptimizer: Optimizer = { name: settings.optimizer, ...(learningRate === undefined ? {} : { learningRate }) }
+  normalizeOptimizer(normalizedOptimizer)
+  return { ...settings, normalizedOptimizer }
+}
+
+function checkNames({ ignore, activation, optimizer, loss, metric, task, target }: TrainOptions): void {
+  if (!Array.isArray(ignore) || ignore.some((name) => typeof name !== 'string')) {
+    throw new SpecError({ where: 'ignore', expected: 'an array of column names', received: describeValue(ignore) })
+  }
+  if (ignore.includes(target)) {
+    throw new SpecError({ where: 'ignore', expected: 'columns other than the target', received: describeValue(target) })
+  }
+  checkOneOf('activation', activation, Object.keys(activationTable))
+  normalizeOptimizer(optimizer ?? 'adam')
+  if (loss !== undefined) checkOneOf('loss', loss, Object.keys(lossTable))
+  if (metric !== undefined) checkOneOf('metric', metric, metricNames)
+  if (task !== undefined) checkOneOf('task', task, ['classification', 'regression'])
+}
+
+function checkNumbers(settings: TrainOptions): void {
+  const { dropout, learningRate, batchSize, epochs, patience, validation, test, l2, seed, threads } = settings
+  checkNumber('dropout', dropout, { min: 0, below: 1 })
+  if (learningRate !== undefined) checkNumber('learningRate', learningRate, { above: 0 })
+  if (batchSize !== undefined) checkInteger('batchSize', batchSize, { min: 1, max: 2 ** 24 })
+  checkInteger('epochs', epochs, { min: 1 })
+  checkInteger('patience', patience, { min: 1 })
+  checkNumber('validation', validation, { min: 0, below: 1 })
+  checkNumber('test', test, { min: 0, below: 1 })
+  checkNumber('l2', l2, { min: 0 })
+  checkInteger('seed', seed, { min: 0 })
+  if (threads !== undefined) checkInteger('threads', threads, { min: 1, max: 1024 })
+}
+
+function checkHidden(hidden: unknown): void {
+  if (!Array.isArray(hidden)) {
+    throw new SpecError({ where: 'hidden', expected: 'an array of units, such as [64, 32]', received: describeValue(hidden) })
+  }
+  hidden.forEach((units, i) => checkInteger(`hidden[${i}]`, units, { min: 1, max: 2 ** 24 }))
+}
+
+function checkSplit({ split, test }: TrainOptions): void {
+  if (split === undefined) return
+  if (test !== undefined) {
+    throw new SpecError({ where: 'split', expected: 'either split or test', received: 'both' })
+  }
+  const isRows = typeof split === 'object' && split !== null && 'train' in split && 'test' in split
+  if (typeof split === 'string' || isRows) return
+  const expected = 'the path of a split file, or { train, test } with row numbers'
+  throw new SpecError({ where: 'split', expected, received: describeValue(split) })
+}
+
+function checkCallbacks(settings: TrainOptions): void {
+  for (const name of ['onStart', 'onEpoch', 'onProgress'] as const) {
+    const given: unknown = settings[name]
+    if (given === undefined || typeof given === 'function') continue
+    throw new SpecError({ where: name, expected: 'a function', received: describeValue(given) })
+  }
+  if (settings.signal === undefined || settings.signal instanceof AbortSignal) return
+  throw new SpecError({ where: 'signal', expected: 'an AbortSignal', received: describeValue(settings.signal) })
+}
+
+/** Rows per step where none are asked for. */
+export function defaultBatchSize(trainingRows: number): number {
+  if (trainingRows < 5_000) return 32
+  return trainingRows < 50_000 ? 128 : 256
+}

@@ -1,0 +1,189 @@
+/** The data of a fit or an evaluation: users' x and y checked against a network, and divided into rows. */
+
+import { DataError } from '../errors.ts'
+import { lossInfo } from '../layers/loss.ts'
+import { randomStream } from '../random.ts'
+import { outputsOf, type NetworkSpec } from '../spec.ts'
+import {
+  allocate,
+  isIntegerArray,
+  toLabels,
+  toRows,
+  toSharedIndices,
+  type IntegerArray,
+  type Rows,
+  type Targets,
+} from './arrays.ts'
+import type { Validation } from './options.ts'
+
+/** Everything of a fit's data, on shared memory. */
+export interface TrainingData {
+  /** [rows · inputs]. */
+  readonly x: Float32Array
+  /** [rows · outputs] numbers, or [rows] class indices. */
+  readonly y: Float32Array | Uint32Array
+  readonly trainRows: Uint32Array
+  readonly validationRows: Uint32Array
+}
+
+/**
+ * Inputs of a network as flat rows.
+ *
+ * @throws DataError if a row has another number of features, or a value is not finite
+ */
+export function toInputs(spec: NetworkSpec, x: Rows, where = 'x', isShared = false): Float32Array {
+  return toRows(x, { where, features: spec.inputs, reason: "as the network's inputs" }, { isShared })
+}
+
+/**
+ * Targets of a network as [rows · outputs] numbers, class indices as one-hot rows.
+ *
+ * @throws DataError if the targets do not fit the loss, or have another number of rows
+ */
+export function toDenseTargets(spec: NetworkSpec, y: Targets, rows: number): Float32Array {
+  const targets = toTargets(spec, y, rows)
+  if (targets instanceof Float32Array) return targets
+  const outputs = outputsOf(spec)
+  const oneHot = new Float32Array(rows * outputs)
+  targets.forEach((label, row) => (oneHot[row * outputs + label] = 1))
+  return oneHot
+}
+
+/**
+ * Checks and divides the data of a fit; arrays on shared memory are used in place, all others are copied.
+ *
+ * @throws DataError at the first thing that does not fit
+ */
+export function toTrainingData(
+  spec: NetworkSpec,
+  x: Rows,
+  y: Targets,
+  validation?: Validation,
+): TrainingData {
+  const flat = toInputs(spec, x, 'x', true)
+  const rows = flat.length / spec.inputs
+  const targets = toTargets(spec, y, rows, 'y', true)
+  if (typeof validation === 'object' && !(validation instanceof Uint32Array)) {
+    const moreX = toInputs(spec, validation.x, 'validation.x')
+    const more = moreX.length / spec.inputs
+    return {
+      x: joinNumbers(flat, moreX),
+      y: joinTargets(targets, toTargets(spec, validation.y, more, 'validation.y')),
+      trainRows: toSharedIndices(rowNumbers(rows, 0)),
+      validationRows: toSharedIndices(rowNumbers(more, rows)),
+    }
+  }
+  const heldOut =
+    typeof validation === 'number' ? drawRows(rows, validation, spec.seed) : (validation ?? new Uint32Array())
+  return { x: flat, y: targets, ...divideRows(rows, heldOut) }
+}
+
+// Numbers, or class indices where the loss takes one-hot rows.
+function toTargets(
+  spec: NetworkSpec,
+  y: Targets,
+  rows: number,
+  where = 'y',
+  isShared = false,
+): Float32Array | Uint32Array {
+  const outputs = outputsOf(spec)
+  const { task } = lossInfo(spec.loss.name)
+  if (isClassIndices(y, outputs)) {
+    if (task === 'regression' || (task === 'binary' && outputs > 1)) {
+      throw new DataError({
+        where,
+        expected: `numbers, ${outputs} per row, for the loss ${spec.loss.name}`,
+        received: 'class indices (an integer array, or one number per row)',
+        cure: outputs === 1 ? 'Use Float32Array.from(y)' : undefined,
+      })
+    }
+    const labels = toLabels(y, task === 'binary' ? 2 : outputs, where)
+    checkRows(where, labels.length, rows)
+    if (task === 'classes') return labels
+    const numbers = allocate(rows, isShared)
+    numbers.set(labels)
+    return numbers
+  }
+  const targets = toRows(
+    y as Rows,
+    { where, features: outputs, reason: "as the network's outputs" },
+    { isShared },
+  )
+  checkRows(where, targets.length / outputs, rows)
+  const outside = task === 'regression' ? -1 : targets.findIndex((value) => value < 0 || value > 1)
+  if (outside < 0) return targets
+  throw new DataError({
+    where: `${where}: row ${Math.floor(outside / outputs)}`,
+    expected: `targets from 0 to 1 for the loss ${spec.loss.name}`,
+    received: String(targets[outside]),
+  })
+}
+
+function isClassIndices(y: Targets, outputs: number): y is IntegerArray | number[] {
+  if (isIntegerArray(y)) return true
+  return outputs > 1 && Array.isArray(y) && y.length > 0 && y.every((label) => typeof label === 'number')
+}
+
+function checkRows(where: string, received: number, expected: number): void {
+  if (received === expected) return
+  throw new DataError({ where, expected: `${expected} rows, as in x`, received: String(received) })
+}
+
+// The first rows of a seeded permutation.
+function drawRows(rows: number, share: number, seed: number): Uint32Array {
+  const random = randomStream(seed, 'validation')
+  const order = rowNumbers(rows, 0)
+  for (let i = rows - 1; i > 0; i--) {
+    const j = random.below(i + 1, i)
+    ;[order[i], order[j]] = [order[j], order[i]]
+  }
+  return order.slice(0, Math.round(rows * share))
+}
+
+function divideRows(rows: number, heldOut: Uint32Array): Pick<TrainingData, 'trainRows' | 'validationRows'> {
+  const isHeldOut = new Uint8Array(rows)
+  for (const row of heldOut) {
+    if (row >= rows || isHeldOut[row] === 1) {
+      const received = row >= rows ? String(row) : `${row} twice`
+      throw new DataError({
+        where: 'fit: validation',
+        expected: `different row numbers below ${rows}`,
+        received,
+      })
+    }
+    isHeldOut[row] = 1
+  }
+  const train = rowNumbers(rows, 0).filter((row) => isHeldOut[row] === 0)
+  if (train.length === 0) {
+    throw new DataError({
+      where: 'fit: validation',
+      expected: 'at least one row left to train on',
+      received: 'all rows',
+    })
+  }
+  return { trainRows: toSharedIndices(train), validationRows: toSharedIndices(heldOut) }
+}
+
+function rowNumbers(count: number, first: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => first + i)
+}
+
+function joinNumbers(a: Float32Array, b: Float32Array): Float32Array {
+  const both = allocate(a.length + b.length, true)
+  both.set(a)
+  both.set(b, a.length)
+  return both
+}
+
+function joinTargets(
+  a: Float32Array | Uint32Array,
+  b: Float32Array | Uint32Array,
+): Float32Array | Uint32Array {
+  if (a instanceof Uint32Array && b instanceof Uint32Array) return toSharedIndices([...a, ...b])
+  if (a instanceof Float32Array && b instanceof Float32Array) return joinNumbers(a, b)
+  throw new DataError({
+    where: 'validation.y',
+    expected: 'targets of the same kind as y (class indices, or numbers)',
+    received: 'the other kind',
+  })
+}

@@ -1,0 +1,208 @@
+/** Exact numbers, and the native CSV parser against its TypeScript twin on random and mutated files. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isNumberText, numberAt } from '../src/data/csv-number.ts'
+import { parseCsv, type CsvOptions } from '../src/data/csv.ts'
+import type { Table } from '../src/data/table.ts'
+import { DataError } from '../src/errors.ts'
+import { availableBackends } from './csv-backends.ts'
+
+const folder = join(import.meta.dirname, 'data', 'csv')
+const backends = availableBackends()
+
+function parse(text: string | Uint8Array, options: CsvOptions = {}): Table {
+  return parseCsv(typeof text === 'string' ? Buffer.from(text) : text, { source: 'data.csv', ...options })
+}
+
+describe('numbers', () => {
+  const at = (token: string): number => numberAt(Buffer.from(token), 0, Buffer.byteLength(token))
+
+  test.each([
+    '0',
+    '-0',
+    '.5',
+    '1.',
+    '+1',
+    '007',
+    '-.25e+1',
+    '1e22',
+    '1e23',
+    '9007199254740993',
+    '5e-324',
+    '2.4e-324',
+    '2.5e-324',
+    '2.2250738585072011e-308',
+    '1.7976931348623157e308',
+    '1.7976931348623159e308',
+    '0e999999999999',
+    '1e-999999999999',
+    '6.631236846766476e-316',
+    '9999999999999999999999e-20',
+    '123456789012345678901234567890',
+    '1e400',
+    '-1e309',
+  ])('%s is the double of Number()', (token) => {
+    expect(at(token)).toBe(Number(token))
+  })
+
+  test.each([
+    '',
+    '+',
+    '.',
+    'e5',
+    '1e',
+    '1e+',
+    '0x10',
+    '1_000',
+    '1,5',
+    '1 2',
+    '--1',
+    '1.2.3',
+    '1f',
+    'inf',
+    'NaN',
+    '\u00A01',
+  ])('%j is no number', (token) => expect(at(token)).toBeNaN())
+
+  test('numbers beyond the largest double are numbers by syntax', () => {
+    expect(isNumberText('1e999')).toBe(true)
+    expect(isNumberText('1e99x')).toBe(false)
+  })
+
+  test.each(backends)(
+    '120000 random tokens read by %s are the doubles of Number() bit for bit',
+    (backend) => {
+      const draw = generator(7)
+      const tokens = Array.from({ length: 120_000 }, () => randomNumber(draw))
+      const [column] = parse(`v\n${tokens.join('\n')}\n`, { backend }).columns
+      if (column.type !== 'numeric') expect.unreachable()
+      const wrong = tokens.findIndex((token, row) => !Object.is(column.values[row], Number(token)))
+      expect(wrong < 0 ? 'none' : `${tokens[wrong]} read as ${column.values[wrong]}`).toBe('none')
+    },
+  )
+})
+
+describe.runIf(backends.length > 1)('native and fallback', () => {
+  test('the same table or the same error on 1500 random and mutated files', () => {
+    const sources = readdirSync(folder).map((file) => readFileSync(join(folder, file)))
+    const draw = generator(11)
+    let refusals = 0
+    for (let round = 0; round < 1500; round++) {
+      const bytes = draw(2) === 0 ? randomCsv(draw) : mutate(sources[draw(sources.length)], draw)
+      const options = randomOptions(draw)
+      const [native, fallback] = (['native', 'fallback'] as const).map((backend) =>
+        outcome(bytes, { ...options, backend }),
+      )
+      expect(native, `round ${round}: ${JSON.stringify(bytes.toString('latin1'))}`).toEqual(fallback)
+      if (typeof fallback === 'string') refusals++
+    }
+    expect(refusals).toBeGreaterThan(100)
+    expect(refusals).toBeLessThan(1400)
+  })
+})
+
+function outcome(bytes: Uint8Array, options: CsvOptions): Table | string {
+  try {
+    return parse(bytes, options)
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error
+    return `${error.message} (${error.line}, ${error.column})`
+  }
+}
+
+// Integers in [0, bound) from a linear congruential generator: repeatable, and none of the library's own code.
+function generator(seed: number): (bound: number) => number {
+  let state = BigInt(seed)
+  return (bound) => {
+    state = BigInt.asUintN(64, state * 6364136223846793005n + 1442695040888963407n)
+    return Number((state >> 33n) % BigInt(bound))
+  }
+}
+
+function randomNumber(draw: (bound: number) => number): string {
+  const digits = (count: number): string => Array.from({ length: count }, () => draw(10)).join('')
+  const sign = ['', '', '-', '+'][draw(4)]
+  const exponent = (range: number): string => `${'eE'[draw(2)]}${['', '+', '-'][draw(3)]}${draw(range)}`
+  switch (draw(8)) {
+    case 0:
+      return sign + digits(1 + draw(22))
+    case 1:
+      return `${sign}${digits(1 + draw(5))}.${digits(draw(12))}`
+    case 2:
+      return `${sign}.${digits(1 + draw(20))}`
+    case 3:
+      return `${sign}${digits(1 + draw(18))}${exponent(30)}`
+    case 4:
+      return `${sign}${digits(1)}.${digits(1 + draw(25))}${exponent(300)}`
+    case 5:
+      return `${sign}${digits(1)}.${digits(16)}e-${300 + draw(40)}`
+    case 6:
+      return `${sign}${'0'.repeat(draw(25))}.${'0'.repeat(draw(25))}${digits(1 + draw(18))}`
+    default: {
+      const words = new Uint32Array([draw(2 ** 31), draw(2 ** 31)])
+      const value = new Float64Array(words.buffer)[0]
+      return Number.isFinite(value) ? String(value) : '1'
+    }
+  }
+}
+
+function randomCsv(draw: (bound: number) => number): Buffer {
+  const columns = 1 + draw(4)
+  const delimiter = [',', ';', '\t', '|'][draw(4)]
+  const lineEnd = ['\n', '\r\n', '\r'][draw(3)]
+  const names = Array.from({ length: columns }, (_, index) => `c${index}`)
+  const kinds = Array.from({ length: columns }, () => draw(3))
+  const rows = Array.from({ length: draw(12) }, () =>
+    kinds.map((kind) => randomField(kind, delimiter, draw)).join(delimiter),
+  )
+  return Buffer.from([names.join(delimiter), ...rows].join(lineEnd) + lineEnd.repeat(draw(3)))
+}
+
+function randomField(kind: number, delimiter: string, draw: (bound: number) => number): string {
+  const rare = [
+    '',
+    '',
+    'NA',
+    'nan',
+    ' ',
+    '""',
+    'inf',
+    '1e999',
+    '"1"',
+    `"x${delimiter}y"`,
+    '"l\r\nm"',
+    '"a""b"',
+    '?',
+    '\uFF21',
+    '\u{1F427}',
+  ]
+  if (draw(40) === 0) return rare[draw(rare.length)]
+  if (kind === 0) return randomNumber(draw)
+  if (kind === 1) return ['red', ' green', '"blue"', 'é', '5" tall'][draw(5)]
+  return rare[draw(6)]
+}
+
+function mutate(source: Buffer, draw: (bound: number) => number): Buffer {
+  const bytes = [...source]
+  const alphabet = Buffer.from('",;\t|\r\n 0a.-eé\0\xFF')
+  for (let edits = 1 + draw(3); edits > 0; edits--) {
+    const position = draw(bytes.length + 1)
+    const byte = alphabet[draw(alphabet.length)]
+    if (draw(3) === 0) bytes.splice(position, 1)
+    else if (draw(2) === 0) bytes.splice(position, 0, byte)
+    else bytes[position] = byte
+  }
+  return Buffer.from(bytes)
+}
+
+function randomOptions(draw: (bound: number) => number): CsvOptions {
+  return {
+    ...(draw(3) === 0 ? { delimiter: ([',', ';', '\t', '|'] as const)[draw(4)] } : {}),
+    ...(draw(4) === 0 ? { header: false } : {}),
+    ...(draw(4) === 0 ? { missing: ['?', 'red', 'a"b'] } : {}),
+    ...(draw(4) === 0 ? { allowMissing: false } : {}),
+    ...(draw(6) === 0 ? { types: { a: 'numeric' } as const } : {}),
+  }
+}
