@@ -2,5 +2,11 @@ import { defineConfig } from 'vitest/config'
 
 // A crash of the native core must fail one file, not end the runner: forks, not threads.
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    globalSetup: ['test/support/build.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
 })

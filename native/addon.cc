@@ -51,7 +51,8 @@ void check_operands(Napi::Env env, const Signature& op, const std::vector<Index>
     const Index count = element_count(operand, dims);
     if (count < 0 || views[i].length < count) {
       fail(env, op.name + ", operand " + operand.name + ": expected " +
-                    (count < 0 ? "fewer than 2^52 elements in its shape" : "at least " + std::to_string(count) + " elements") +
+                    (count < 0 ? "fewer than 2^52 elements in its shape"
+                               : "at least " + std::to_string(count) + " elements") +
                     "; received " + std::to_string(views[i].length) + " (a detached array has 0)");
     }
     views[i].length = count;
@@ -121,8 +122,8 @@ Napi::Value call_op(const Napi::CallbackInfo& call) {
 View matrix_of(const Napi::Value& value, Index rows, Index cols, Index stride, const std::string& what) {
   View view = view_of(value, Element::own, "gemm, " + what);
   if (stride < std::max<Index>(1, cols)) {
-    fail(value.Env(), "gemm: expected ld" + what + " >= " + std::to_string(std::max<Index>(1, cols)) + ", the columns of " +
-                          what + " in memory; received " + std::to_string(stride));
+    fail(value.Env(), "gemm: expected ld" + what + " >= " + std::to_string(std::max<Index>(1, cols)) +
+                          ", the columns of " + what + " in memory; received " + std::to_string(stride));
   }
   // rows and stride are below 2^31 + 1, so the product fits.
   const Index needed = rows == 0 || cols == 0 ? 0 : (rows - 1) * stride + cols;

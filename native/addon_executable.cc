@@ -154,7 +154,8 @@ class Executable : public Napi::ObjectWrap<Executable> {
     arena_ = std::make_unique<Arena>(source.arena_bytes);
     if (arena_->data() == nullptr) {
       arena_.reset();
-      fail(env, "program.arenaBytes: expected what this machine can allocate; received " + std::to_string(source.arena_bytes));
+      const std::string bytes = std::to_string(source.arena_bytes);
+      fail(env, "program.arenaBytes: expected what this machine can allocate; received " + bytes);
     }
     Napi::MemoryManagement::AdjustExternalMemory(env, arena_->bytes());
     std::vector<Buffer> buffers{{arena_->data(), arena_->bytes()}};
@@ -163,7 +164,8 @@ class Executable : public Napi::ObjectWrap<Executable> {
       const View view = view_of(value, "buffers[" + std::to_string(i) + "]");
       if (!view.is_shared) {
         // The memory of an ArrayBuffer can be detached while a thread reads it.
-        fail(env, "buffers[" + std::to_string(i) + "]: expected a typed array on a SharedArrayBuffer; received one on an ArrayBuffer");
+        fail(env, "buffers[" + std::to_string(i) +
+                      "]: expected a typed array on a SharedArrayBuffer; received one on an ArrayBuffer");
       }
       buffers.push_back({view.data, view.bytes});
       buffers_.push_back(Napi::Persistent(value.As<Napi::Object>()));
@@ -193,8 +195,8 @@ class Executable : public Napi::ObjectWrap<Executable> {
                         integer_of(object.Get("count"), 0, arena_->bytes() / 8, "report.count")};
     if (report.offset % 8 != 0 || report.count * 8 > arena_->bytes() - report.offset) {
       fail(value.Env(), "report: expected f64 numbers at a multiple of 8 inside the arena of " +
-                            std::to_string(arena_->bytes()) + " bytes; received offset " + std::to_string(report.offset) +
-                            ", count " + std::to_string(report.count));
+                            std::to_string(arena_->bytes()) + " bytes; received offset " +
+                            std::to_string(report.offset) + ", count " + std::to_string(report.count));
     }
     return report;
   }
@@ -316,7 +318,8 @@ class Executable : public Napi::ObjectWrap<Executable> {
   // Threads that the largest entry asks for; the result of a run says how many it had.
   Napi::Value threads(const Napi::CallbackInfo& call) {
     int most = 1;
-    for (std::size_t i = 0; i < executor_->program().entries.size(); ++i) most = std::max(most, executor_->threads_for(i));
+    const std::size_t entries = executor_->program().entries.size();
+    for (std::size_t i = 0; i < entries; ++i) most = std::max(most, executor_->threads_for(i));
     return Napi::Number::New(call.Env(), most);
   }
 

@@ -30,8 +30,8 @@ class Barrier {
  public:
   Barrier(int threads, int spins) : threads_(static_cast<std::uint32_t>(threads)), spins_(spins) {}
 
-  // `decide() -> 0…3` runs on the last thread to arrive, when all others have, and every thread receives its answer: the
-  // answer is part of the phase, which cannot change again before each thread has read it and come back.
+  // `decide() -> 0…3` runs on the last thread to arrive, when all others have, and every thread receives its answer,
+  // which is part of the phase: that cannot change again before each thread has read it and come back.
   template <class Decide>
   std::uint32_t wait(Decide decide) {
     const std::uint32_t phase = phase_.load(std::memory_order_relaxed);

@@ -1,4 +1,4 @@
-// What this binary can run: the ops by name, and one table of kernels per instruction set. Decides nothing about threads.
+// What this binary can run: the ops by name, and one table of kernels per instruction set. Knows nothing of threads.
 #pragma once
 
 #include <span>

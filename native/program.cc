@@ -150,7 +150,8 @@ class Linker {
   // The next numbers of the instruction, or none where the entry ends too early.
   std::span<const double> take(std::size_t count) {
     if (end_ - at_ < count) {
-      fail_here(std::to_string(count) + " numbers behind the op", std::to_string(end_ - at_) + " before the entry's end");
+      fail_here(std::to_string(count) + " numbers behind the op",
+                std::to_string(end_ - at_) + " before the entry's end");
       return {};
     }
     const std::span<const double> numbers(source_.code.data() + at_, count);
@@ -194,7 +195,8 @@ class Linker {
       }
       dims_.push_back(static_cast<Index>(numbers[i]));
       if (is_rows && dims_[i] != source_.rows) {
-        return fail_here("the program's capacity of " + std::to_string(source_.rows) + " for dim rows", show(numbers[i]));
+        return fail_here("the program's capacity of " + std::to_string(source_.rows) + " for dim rows",
+                         show(numbers[i]));
       }
     }
     result_.program.dims.insert(result_.program.dims.end(), dims_.begin(), dims_.end());
@@ -230,7 +232,9 @@ class Linker {
     }
     if (!is_integer_in(offset, 0, max_bytes)) return fail_here("a byte offset, an integer >= 0", show(offset));
     Range range{static_cast<Index>(buffer), static_cast<Index>(offset), 0};
-    if (operand.is_output && range.buffer != 0) return fail_here("an output in the arena, buffer 0", "buffer " + show(buffer));
+    if (operand.is_output && range.buffer != 0) {
+      return fail_here("an output in the arena, buffer 0", "buffer " + show(buffer));
+    }
 
     const Index element = bytes_of(operand.element, source_.dtype);
     // Vectors of the arena start at a cache line. Flags, counters and single numbers may lie side by side.
@@ -261,7 +265,8 @@ class Linker {
       if (other == output || !overlap(a, b)) continue;
       const bool is_allowed = std::find(written.alias.begin(), written.alias.end(), other) != written.alias.end();
       if (is_allowed && a.offset == b.offset && a.bytes == b.bytes) continue;
-      return fail_here("output " + written.name + (is_allowed ? " exactly at " : " apart from ") + op.operands[other].name,
+      const std::string relation = is_allowed ? " exactly at " : " apart from ";
+      return fail_here("output " + written.name + relation + op.operands[other].name,
                        std::to_string(a.bytes) + " bytes at " + std::to_string(a.offset) + " and " +
                            std::to_string(b.bytes) + " bytes at " + std::to_string(b.offset));
     }

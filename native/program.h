@@ -58,7 +58,7 @@ struct Instruction {
 struct Entry {
   std::string name;
   std::vector<Instruction> instructions;  // without a barrier at the end: the executor has one there anyway
-  double step_work = 0;                   // multiply-adds of the largest step inside, or of the entry if it repeats none
+  double step_work = 0;                   // multiply-adds of the largest step inside, or of an entry without repeats
 };
 
 // Ready to run: kernels and addresses in place. Holds pointers into itself, so it moves but is not copied.

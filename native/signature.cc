@@ -39,7 +39,8 @@ class Parser {
   bool ok() const { return error_.empty(); }
 
   void fail(const std::string& expected) {
-    if (ok()) error_ = "expected " + expected + " at character " + std::to_string(at_) + " of \"" + std::string(text_) + "\"";
+    if (!ok()) return;
+    error_ = "expected " + expected + " at character " + std::to_string(at_) + " of \"" + std::string(text_) + "\"";
   }
 
   void skip_spaces() {

@@ -25,7 +25,6 @@ import { regressionMetrics, type RegressionMetrics } from './training/metrics.ts
 import {
   normalizeFitOptions,
   type FitOptions,
-  type FitSettings,
   type Validation,
 } from './training/options.ts'
 import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'

@@ -69,7 +69,8 @@ const Mistake mistakes[] = {
      "operand y: expected an output in the arena"},
     {"a vector off the cache lines", [](Example& e) { number_of(e, "matmul_nn", 5) += 4; }, "aligned to 64"},
     {"a data offset between elements", [](Example& e) { number_of(e, "gather_rows", 8) = 2; }, "aligned to 4"},
-    {"an f64 at a multiple of 4", [](Example& e) { number_of(e, "momentum", 4) += 4; }, "operand rate: expected a byte offset aligned to 8"},
+    {"an f64 at a multiple of 4", [](Example& e) { number_of(e, "momentum", 4) += 4; },
+     "operand rate: expected a byte offset aligned to 8"},
     {"an output over an input", [](Example& e) { number_of(e, "matmul_nn", 9) = number_of(e, "matmul_nn", 5); },
      "matmul_nn: expected output y apart from x"},
     {"an output half over an input that it may alias", [](Example& e) { number_of(e, "tanh", 6) += 64; },
@@ -97,12 +98,16 @@ TEST_CASE("every signature of ops.def parses") {
 }
 
 TEST_CASE("a bad signature is refused with its place") {
-  CHECK(parse_signature("f", "rows", "(rows | | x[rows n]) -> y[rows]").error.find("instead of 'n'") != std::string::npos);
-  CHECK(parse_signature("f", "n", "(rows | | x[rows]) -> y[rows]").error.find("split") != std::string::npos);
-  CHECK(parse_signature("f", "rows", "(rows | | x[rows]) y[rows]").error.find("'->'") != std::string::npos);
-  CHECK(parse_signature("f", "rows", "(rows | | x:f16[rows]) -> y[rows]").error.find("u32 or f64") != std::string::npos);
-  CHECK(parse_signature("f", "rows", "(rows | | x[rows]) -> y~z[rows]").error.find("instead of 'z'") != std::string::npos);
-  CHECK(parse_signature("f", "rows", "(rows | | x[rows]) -> x[2]").error.find("same type and shape") != std::string::npos);
+  const auto check = [](const char* split, const char* text, const char* message) {
+    CAPTURE(text);
+    CHECK(parse_signature("f", split, text).error.find(message) != std::string::npos);
+  };
+  check("rows", "(rows | | x[rows n]) -> y[rows]", "instead of 'n'");
+  check("n", "(rows | | x[rows]) -> y[rows]", "split");
+  check("rows", "(rows | | x[rows]) y[rows]", "'->'");
+  check("rows", "(rows | | x:f16[rows]) -> y[rows]", "u32 or f64");
+  check("rows", "(rows | | x[rows]) -> y~z[rows]", "instead of 'z'");
+  check("rows", "(rows | | x[rows]) -> x[2]", "same type and shape");
 }
 
 TEST_CASE("a good program links, its entries by name") {

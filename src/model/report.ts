@@ -70,6 +70,8 @@ export interface TrainingPlan {
   batchSize: number
   backend: 'native' | 'fallback'
   isa: string
+  /** Texts that stood for a missing value beside the usual ones. */
+  missingTexts: string[]
   /** What may be worth a look; each is a sentence. */
   warnings: string[]
 }
@@ -117,6 +119,7 @@ const required: Readonly<Record<keyof Omit<TrainReport, 'source' | 'classes' | '
   batchSize: 'number',
   backend: 'string',
   isa: 'string',
+  missingTexts: 'array',
   warnings: 'array',
   threads: 'number',
   stopped: 'string',
@@ -157,7 +160,9 @@ export function readReport(json: unknown, where: string): TrainReport {
   for (const name of ['train', 'validation', 'test']) checkShape(split[name], 'number', `${where}.split.${name}`)
   const data = plainObject(report.data, `${where}.data`)
   checkShape(data.hash, 'string', `${where}.data.hash`)
-  ;(report.warnings as unknown[]).forEach((text, i) => checkShape(text, 'string', `${where}.warnings[${i}]`))
+  for (const name of ['missingTexts', 'warnings']) {
+    ;(report[name] as unknown[]).forEach((text, i) => checkShape(text, 'string', `${where}.${name}[${i}]`))
+  }
   return report as unknown as TrainReport
 }
 

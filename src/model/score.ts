@@ -3,7 +3,7 @@
 import { regressionMetrics } from '../training/metrics.ts'
 import type { Encoder } from '../data/encoder.ts'
 import type { EncodedTarget } from '../data/target.ts'
-import type { Table } from '../data/table.ts'
+import { nameList, type Table } from '../data/table.ts'
 import { DataError } from '../errors.ts'
 import type { Network } from '../network.ts'
 import type { BaselineScores, Scores } from './report.ts'
@@ -69,10 +69,14 @@ function scoreClasses(
   const rows = target.rows.filter((_, i) => target.classes[i] >= 0)
   const classes = target.classes.filter((index) => index >= 0)
   const share = classes.length / target.rows.length
-  const baseline = guess(classRows, classes)
   if (classes.length === 0) {
-    return { rows: target.rows.length, loss: NaN, accuracy: 0, logLoss: NaN, baseline: { accuracy: 0, logLoss: NaN } }
+    throw new DataError({
+      where: `${table.source ?? 'rows'}: column ${encoder.data.target.name}`,
+      expected: `classes of the training rows: ${nameList(encoder.classes.map(String))}`,
+      received: 'only others',
+    })
   }
+  const baseline = guess(classRows, classes)
   const { loss, accuracy = NaN } = network.evaluate(encoder.encode(table, rows).x, classes)
   return {
     rows: target.rows.length,

@@ -1,0 +1,275 @@
+/** Model: raw rows in, answers out. An encoder, a network and the report of how they came to be. */
+
+import { readCsv } from './data/csv.ts'
+import { Encoder, type ColumnCount } from './data/encoder.ts'
+import { rowNumbers } from './data/split.ts'
+import { tableFromRows, type Table } from './data/table.ts'
+import type { ClassLabel } from './data/target.ts'
+import type { BackendOptions } from './backends/choose.ts'
+import { describeValue } from './check.ts'
+import { DataError, SpecError } from './errors.ts'
+import { lossInfo } from './layers/loss.ts'
+import { describeModel } from './model/describe.ts'
+import { fingerprint } from './model/fingerprint.ts'
+import { readReport, type Scores, type TrainReport } from './model/report.ts'
+import { scoreRows, type Scorer } from './model/score.ts'
+import { Network } from './network.ts'
+import { readModelFile, writeModelFile, type ModelFile } from './serialize.ts'
+
+/** An answer of a classification model. */
+export interface ClassPrediction {
+  /** The most probable class, as the data have it. */
+  prediction: ClassLabel
+  /** Its probability. */
+  probability: number
+  /** Probability of every class. */
+  probabilities: Record<string, number>
+}
+
+/** An answer of a regression model. */
+export interface NumberPrediction {
+  /** In the unit of the data. */
+  prediction: number
+}
+
+/** An answer of a model. */
+export type Prediction = ClassPrediction | NumberPrediction
+
+/** Answers for the rows of a table, and what was met on the way. */
+export interface TablePredictions<P extends Prediction> {
+  /** `[rows]` */
+  predictions: P[]
+  /** Missing inputs by column. */
+  missing: ColumnCount[]
+  /** Texts that training did not have, by column; they say nothing to the network. */
+  unseen: ColumnCount[]
+  /** Columns that the model does not use. */
+  extra: string[]
+}
+
+/** Scores on rows, and what was met on the way. */
+export interface ModelEvaluation extends Scores {
+  /** Rows left out because they have no target. */
+  droppedRows: number
+  /** Rows whose class training did not have; they count as wrong. */
+  unseenClasses: number
+  /** Texts that training did not have, by column. */
+  unseen: ColumnCount[]
+  /** Whether these are the data that the model was trained on, test rows included. */
+  isTrainingData: boolean
+}
+
+/** How a file for prediction is read, where it differs from what is found. */
+export interface PredictionCsvOptions {
+  delimiter?: ',' | ';' | '\t' | '|'
+}
+
+/**
+ * A trained model. Made by {@link train} and {@link loadModel}.
+ *
+ * `Row` is the type of raw rows; `P` that of answers: {@link ClassPrediction} (default) or {@link NumberPrediction}.
+ *
+ * @example
+ * const model = await train('penguins.csv', { target: 'species', seed: 1 })
+ * const [p] = model.predict([{ island: 'Dream', bill_length_mm: 39.5, bill_depth_mm: 16.7 }])
+ * p.prediction // 'Adelie'
+ */
+export class Model<Row extends object = Record<string, unknown>, P extends Prediction = ClassPrediction> {
+  /** The way from raw columns to inputs and back. */
+  readonly encoder: Encoder
+  readonly network: Network
+  /** Data, course and scores of the training. */
+  readonly report: TrainReport
+
+  constructor(parts: { encoder: Encoder; network: Network; report: TrainReport }) {
+    this.encoder = parts.encoder
+    this.network = parts.network
+    this.report = parts.report
+  }
+
+  /**
+   * Answers for raw rows: objects with the columns of the training data. A missing value counts as the training mean, or as
+   * no category; further keys are left aside.
+   *
+   * @throws DataError for a column that no row has, and for text where training had numbers
+   */
+  predict(rows: readonly Row[]): P[] {
+    if (!Array.isArray(rows)) {
+      throw new DataError({ where: 'predict', expected: 'an array of rows', received: describeValue(rows) })
+    }
+    if (rows.length === 0) return []
+    checkRows(rows, 'predict')
+    return this.predictTable(tableFromRows(rows)).predictions
+  }
+
+  /**
+   * Answers for a table, such as `readCsv` gives.
+   *
+   * @throws DataError as {@link Model.predict} does
+   */
+  predictTable(table: Table): TablePredictions<P> {
+    const { x, missing, unseen, extra } = this.encoder.encode(table)
+    const outputs = table.rows === 0 ? new Float32Array() : this.network.predict(x)
+    return { predictions: this.#decode(outputs) as P[], missing, unseen, extra }
+  }
+
+  /**
+   * Reads a file for prediction: its columns get the types they had in training.
+   *
+   * @throws DataError if a column is missing, or a value does not fit its type
+   */
+  async readTable(path: string, options: PredictionCsvOptions & { hasTarget?: boolean } = {}): Promise<Table> {
+    const { hasTarget = false, ...csv } = options
+    const types = this.encoder.columnTypes()
+    if (hasTarget) types[this.encoder.data.target.name] = this.#isTargetNumeric() ? 'numeric' : 'categorical'
+    return readCsv(path, { ...csv, types, missing: this.report.missingTexts })
+  }
+
+  /**
+   * Scores the model on a CSV file or on raw rows; those without a target are left out.
+   *
+   * @throws DataError if there is no target column, or no row that can be scored
+   */
+  async evaluate(source: string | readonly Row[], options: PredictionCsvOptions = {}): Promise<ModelEvaluation> {
+    const table =
+      typeof source === 'string'
+        ? await this.readTable(source, { ...options, hasTarget: true })
+        : tableFromRows(checkRows(source, 'evaluate'))
+    if (table.rows === 0) {
+      throw new DataError({ where: table.source ?? 'evaluate', expected: 'rows to score', received: '0 rows' })
+    }
+    const scored = scoreRows(this.#scorer(), table, rowNumbers(table.rows))
+    const { unseen } = this.encoder.encode(table)
+    const isTrainingData = fingerprint(table).hash === this.report.data.hash
+    return { ...scored.scores, droppedRows: scored.droppedRows, unseenClasses: scored.unseenClasses, unseen, isTrainingData }
+  }
+
+  /**
+   * Writes the model to a file; an existing one is replaced whole or not at all.
+   *
+   * @throws DataError if the file cannot be written
+   */
+  async save(path: string): Promise<void> {
+    const { train, validation, test, data, split, ...training } = this.report
+    const metadata = new Map(
+      Object.entries({ encoder: this.encoder.toJSON(), split, metrics: { train, validation, test }, data, training }).map(
+        ([name, value]) => [name, JSON.stringify(value)],
+      ),
+    )
+    await writeModelFile(path, { spec: this.network.spec, parameters: this.network.parameters, metadata })
+  }
+
+  /** The model as text: what it predicts from what, how well, and its layers. */
+  summary(): string {
+    return describeModel(this)
+  }
+
+  #scorer(): Scorer {
+    const classRows = (this.report.classes ?? []).map(({ trainRows }) => trainRows)
+    return { encoder: this.encoder, network: this.network, classRows }
+  }
+
+  #isTargetNumeric(): boolean {
+    return this.encoder.task === 'regression' || typeof this.encoder.classes[0] === 'number'
+  }
+
+  #decode(outputs: Float32Array): Prediction[] {
+    const { classes } = this.encoder
+    if (this.encoder.task === 'regression') {
+      return Array.from(outputs, (output) => ({ prediction: this.encoder.decodeValue(output) }))
+    }
+    const width = this.network.outputs
+    return Array.from({ length: outputs.length / width }, (_, row) => {
+      const given = outputs.subarray(row * width, (row + 1) * width)
+      const probabilities = width === 1 ? [1 - given[0], given[0]] : Array.from(given)
+      const best = probabilities.reduce((at, value, i) => (value > probabilities[at] ? i : at), 0)
+      return {
+        prediction: classes[best],
+        probability: probabilities[best],
+        probabilities: Object.fromEntries(classes.map((label, i) => [String(label), probabilities[i]])),
+      }
+    })
+  }
+}
+
+/**
+ * Reads a model that {@link Model.save} or the command line has written.
+ *
+ * @throws DataError if the file is no model file, truncated, damaged or of another version; BackendError if the backend
+ *   asked for cannot serve
+ * @example
+ * const model = await loadModel<Penguin>('penguins.model')
+ */
+export async function loadModel<Row extends object = Record<string, unknown>, P extends Prediction = ClassPrediction>(
+  path: string,
+  options: BackendOptions = {},
+): Promise<Model<Row, P>> {
+  if (typeof path !== 'string') {
+    throw new SpecError({ where: 'loadModel', expected: 'the path of a model file', received: describeValue(path) })
+  }
+  const file = await readModelFile(path)
+  const encoder = readPart(file, path, 'encoder', (json) => Encoder.fromJSON(json))
+  const report = readPart(file, path, 'training', () => reportOf(file))
+  checkTogether(file, encoder, report, path)
+  const network = new Network({ ...file.spec, ...options })
+  network.setParameters(file.parameters)
+  return new Model({ encoder, network, report })
+}
+
+function reportOf({ metadata }: ModelFile): TrainReport {
+  const parse = (name: string): object => {
+    const json: unknown = JSON.parse(metadata.get(name) ?? 'null')
+    if (typeof json === 'object' && json !== null) return json
+    throw new DataError({ where: name, expected: 'an object', received: 'nothing' })
+  }
+  const parts = { ...parse('training'), ...parse('metrics'), split: parse('split'), data: parse('data') }
+  return readReport(parts, 'report')
+}
+
+function readPart<T>({ metadata }: ModelFile, path: string, name: string, read: (json: unknown) => T): T {
+  const text = metadata.get(name)
+  if (text === undefined) {
+    throw new DataError({
+      where: path,
+      expected: `a model with its ${name}`,
+      received: 'a network alone',
+      cure: 'Read it with Network.load',
+    })
+  }
+  try {
+    return read(JSON.parse(text))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DataError(`${path}: ${reason}`, { cause: error })
+  }
+}
+
+// Each part may be sound and yet not fit the others.
+function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainReport, path: string): void {
+  const { task } = lossInfo(spec.loss.name)
+  const outputs = { regression: 1, binary: 1, classes: encoder.classes.length }[task]
+  const last = spec.layers.at(-1)
+  const width = last?.type === 'dense' ? last.units : outputs
+  const isWhole =
+    spec.inputs === encoder.width &&
+    (task === 'regression') === (encoder.task === 'regression') &&
+    (task !== 'binary' || encoder.classes.length === 2) &&
+    width === outputs &&
+    report.task === encoder.task &&
+    (report.classes ?? []).length === encoder.classes.length
+  if (isWhole) return
+  throw new DataError({
+    where: path,
+    expected: `a network for the encoder's ${encoder.width} inputs and its ${encoder.task}`,
+    received: `one with ${spec.inputs} inputs, ${width} outputs and the loss ${spec.loss.name}`,
+  })
+}
+
+function checkRows<R>(rows: readonly R[], where: string): readonly (R & object)[] {
+  if (!Array.isArray(rows)) {
+    throw new DataError({ where, expected: 'the path of a CSV file or an array of rows', received: describeValue(rows) })
+  }
+  const at = rows.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
+  if (at < 0) return rows as readonly (R & object)[]
+  throw new DataError({ where: `${where}: row ${at}`, expected: 'an object with a value per column', received: describeValue(rows[at]) })
+}

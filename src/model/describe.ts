@@ -1,0 +1,96 @@
+/** Models and scores in words, for `summary()` and for the screen. */
+
+import type { Encoder } from '../data/encoder.ts'
+import type { Network } from '../network.ts'
+import { plural } from './design.ts'
+import type { BaselineScores, Scores, TrainReport } from './report.ts'
+
+interface Described {
+  readonly encoder: Encoder
+  readonly network: Network
+  readonly report: TrainReport
+}
+
+/** The scores of a task in the order they are shown, the leading one first. */
+export function scoreNames({ task, metric }: Pick<TrainReport, 'task' | 'metric'>): (keyof BaselineScores)[] {
+  const names: (keyof BaselineScores)[] = task === 'regression' ? ['r2', 'rmse'] : ['accuracy', 'logLoss']
+  return metric === 'rmse' || metric === 'logLoss' || (metric === 'loss' && task !== 'regression') ? names.reverse() : names
+}
+
+/** How scores are called on a screen. */
+export const scoreLabels: Readonly<Record<keyof BaselineScores, string>> = {
+  accuracy: 'accuracy',
+  logLoss: 'log loss',
+  r2: 'R²',
+  rmse: 'RMSE',
+}
+
+/**
+ * A score as a screen shows it: shares with three digits, others with four significant ones.
+ *
+ * @example
+ * formatScore('accuracy', 0.98765) // '0.988'
+ */
+export function formatScore(name: keyof BaselineScores, value: number | undefined): string {
+  if (value === undefined || !Number.isFinite(value)) return '-'
+  if (name !== 'rmse') return value.toFixed(3)
+  return Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3 ? value.toExponential(3) : String(Number(value.toPrecision(4)))
+}
+
+/** Scores as a table: a row per set of rows and one for the baseline of the last of them. */
+export function scoreTable(report: Pick<TrainReport, 'task' | 'metric'>, sets: readonly (readonly [string, Scores | undefined])[]): string[] {
+  const names = scoreNames(report)
+  const present = sets.filter((set): set is readonly [string, Scores] => set[1] !== undefined)
+  const last = present.at(-1)
+  const rows = present.map(([label, scores]) => [label, scores.rows.toLocaleString('en'), ...names.map((name) => formatScore(name, scores[name]))])
+  const baseline = last?.[1].baseline
+  const guess = report.task === 'regression' ? 'always the mean' : 'always the majority'
+  if (last && baseline) {
+    rows.push([`  ${guess}`, last[1].rows.toLocaleString('en'), ...names.map((name) => formatScore(name, baseline[name]))])
+  }
+  return alignColumns([['', 'rows', ...names.map((name) => scoreLabels[name])], ...rows], [0])
+}
+
+/** Rows of cells as lines; the columns of `left` are flush left, the others flush right. */
+export function alignColumns(rows: readonly (readonly string[])[], left: readonly number[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (left.includes(i) ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** The text of `model.summary()`. */
+export function describeModel({ encoder, network, report }: Described): string {
+  const { inputs, target } = encoder.data
+  const names = inputs.map(({ name }) => name)
+  const shown = names.slice(0, 8).join(', ') + (names.length > 8 ? ` and ${names.length - 8} more` : '')
+  const classes = encoder.classes.map(String)
+  const answer =
+    target.task === 'regression'
+      ? `${target.name}, a number (mean ${Number(target.mean.toPrecision(6))}, deviation ${Number(target.deviation.toPrecision(4))})`
+      : `${target.name}, one of ${classes.length} classes: ${classes.slice(0, 12).join(', ')}${classes.length > 12 ? ', …' : ''}`
+  const kept = report.bestEpoch === undefined ? '' : `, kept the weights of epoch ${report.bestEpoch}`
+  const facts = [
+    ['predicts', answer],
+    ['from', `${plural(names.length, 'column')}: ${shown}`],
+    ['trained on', `${plural(report.split.train, 'row')}${report.source === undefined ? '' : ` of ${report.source}`}`],
+    ['training', `${plural(report.epochs, 'epoch')} (${stopLabels[report.stopped] ?? report.stopped})${kept}`],
+  ]
+  const scores = scoreTable(report, [
+    ['train', report.train],
+    ['validation', report.validation],
+    ['test', report.test],
+  ])
+  return [...alignColumns(facts, [0, 1]), '', ...scores, '', network.summary()].join('\n')
+}
+
+/** Why a training ended, in words. */
+export const stopLabels: Readonly<Record<string, string | undefined>> = {
+  epochs: 'all that were asked for',
+  earlyStopping: 'stopped early, the validation loss no longer fell',
+  maxTime: 'the time was up',
+  aborted: 'interrupted',
+}

@@ -1,0 +1,104 @@
+/** What the data are like: columns, classes, and what in them may be worth a look before training. */
+
+import type { Encoder } from '../data/encoder.ts'
+import { column as columnOf, valueAt, type Column, type Table } from '../data/table.ts'
+import { DataError } from '../errors.ts'
+import { plural } from './design.ts'
+import type { ClassReport, ColumnReport } from './report.ts'
+
+/**
+ * Refuses data that nothing can be learnt from.
+ *
+ * @throws DataError for no rows, a missing target column (naming those there are), a target without values or with only one
+ */
+export function checkTarget(table: Table, target: string): void {
+  const where = table.source ?? 'rows'
+  if (table.rows === 0) throw new DataError({ where, expected: 'rows to train on', received: '0 rows' })
+  const found = columnOf(table, target)
+  if (found.missing === table.rows) {
+    throw new DataError(
+      { where: `${where}: column ${target}`, expected: 'values to learn', received: `none in ${plural(table.rows, 'row')}` },
+      { column: target },
+    )
+  }
+  const first = firstValue(found)
+  if (!isConstant(found)) return
+  throw new DataError(
+    {
+      where: `${where}: column ${target}`,
+      expected: 'at least 2 different values',
+      received: `only '${String(first)}' in ${plural(table.rows - found.missing, 'row')}`,
+    },
+    { column: target },
+  )
+}
+
+/** The columns with the part that each plays. */
+export function describeColumns(table: Table, target: string, ignore: readonly string[]): ColumnReport[] {
+  return table.columns.map((column) => ({
+    name: column.name,
+    type: column.type,
+    role: column.name === target ? 'target' : ignore.includes(column.name) ? 'ignored' : 'input',
+    missing: column.missing,
+    ...(column.type === 'categorical' ? { categories: column.categories.length } : {}),
+  }))
+}
+
+/** The classes with their rows in the whole table and among those trained on; undefined under regression. */
+export function describeClasses(table: Table, encoder: Encoder, train: Uint32Array): ClassReport[] | undefined {
+  if (encoder.task === 'regression') return undefined
+  const count = (rows?: Uint32Array): number[] => {
+    const counts = encoder.classes.map(() => 0)
+    const target = encoder.encodeTarget(table, rows)
+    if (target.task === 'classification') for (const index of target.classes) if (index >= 0) counts[index]++
+    return counts
+  }
+  const [all, trained] = [count(), count(train)]
+  return encoder.classes.map((label, i) => ({ label, rows: all[i], trainRows: trained[i] }))
+}
+
+/** Sentences on inputs that are likely to be a mistake: row numbers, a text for every row, columns without information. */
+export function surveyInputs(table: Table, columns: readonly ColumnReport[]): string[] {
+  return columns
+    .filter(({ role }) => role === 'input')
+    .flatMap(({ name }) => {
+      const column = columnOf(table, name)
+      if (column.missing === table.rows) return [`Column '${name}' has no values.`]
+      if (isConstant(column)) return [`Column '${name}' has the same value in every row.`]
+      if (isRowNumber(column)) return [`Column '${name}' counts the rows; consider --ignore ${name}.`]
+      if (column.type === 'categorical' && isMostlyDistinct(column, table.rows)) {
+        const texts = plural(column.categories.length, 'different text')
+        return [`Column '${name}' has ${texts} in ${plural(table.rows, 'row')}; consider --ignore ${name}.`]
+      }
+      return []
+    })
+}
+
+function firstValue(column: Column): ReturnType<typeof valueAt> {
+  const rows = column.type === 'numeric' ? column.values.length : column.codes.length
+  for (let row = 0; row < rows; row++) {
+    const value = valueAt(column, row)
+    if (value !== null) return value
+  }
+  return null
+}
+
+function isConstant(column: Column): boolean {
+  if (column.type === 'categorical') {
+    const first = column.codes.find((code) => code >= 0)
+    return column.codes.every((code) => code < 0 || code === first)
+  }
+  const first = column.values.find((value) => !Number.isNaN(value))
+  return column.values.every((value) => Number.isNaN(value) || value === first)
+}
+
+const LEAST_ROWS = 20
+
+function isRowNumber(column: Column): boolean {
+  if (column.type === 'categorical' || column.values.length < LEAST_ROWS) return false
+  return column.values.every((value, row) => row === 0 || value === column.values[row - 1] + 1)
+}
+
+function isMostlyDistinct({ categories }: { categories: readonly string[] }, rows: number): boolean {
+  return rows >= LEAST_ROWS && categories.length > rows / 2
+}

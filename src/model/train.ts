@@ -1,0 +1,189 @@
+/** train(): a CSV or raw rows in, a Model out. Reads, parts, encodes, fits and scores; each is done elsewhere. */
+
+import { readCsv } from '../data/csv.ts'
+import { Encoder } from '../data/encoder.ts'
+import { tableFromRows, type Table } from '../data/table.ts'
+import { inferTask, type Task } from '../data/target.ts'
+import { column as columnOf } from '../data/table.ts'
+import { describeValue } from '../check.ts'
+import { DataError, SpecError } from '../errors.ts'
+import { Model, type ClassPrediction, type Prediction } from '../model.ts'
+import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
+import { fingerprint } from './fingerprint.ts'
+import { defaultBatchSize, normalizeTrainOptions, type TrainOptions, type TrainSettings } from './options.ts'
+import { partRows, type Parts } from './parts.ts'
+import type { Scores, TrainingPlan, TrainReport } from './report.ts'
+import { scoreRows, type Scorer } from './score.ts'
+import { checkTarget, describeClasses, describeColumns, surveyInputs } from './survey.ts'
+import { Network } from '../network.ts'
+import type { Rows, Targets } from '../training/arrays.ts'
+import type { EpochRecord, History } from '../training/run.ts'
+
+/**
+ * Trains a model on a CSV file or on raw rows.
+ *
+ * The task follows from the target: text and booleans are classes, and so are at most 20 different integers with at least
+ * 10 rows each; all else is regression. A fifth of the rows is held out for the test and a tenth of the rest watches for
+ * overfitting; the weights of the best epoch are kept. The same seed gives the same bits.
+ *
+ * @param source path of a CSV file, or an array of objects
+ * @throws SpecError for an unknown or misspelled option or one out of range; DataError for data that do not fit;
+ *   DivergenceError if a loss or weight is no longer finite; BackendError if the backend asked for cannot serve
+ * @example
+ * const model = await train('penguins.csv', { target: 'species', seed: 1 })
+ * model.report.test // { rows: 69, accuracy: …, logLoss: …, baseline: { accuracy: … }, loss: … }
+ */
+export async function train<Row extends object = Record<string, unknown>, P extends Prediction = ClassPrediction>(
+  source: string | readonly Row[],
+  options: TrainOptions,
+): Promise<Model<Row, P>> {
+  const settings = normalizeTrainOptions(options)
+  const table = await readSource(source, settings)
+  checkTarget(table, settings.target)
+  for (const name of settings.ignore) columnOf(table, name)
+  const task: Task = settings.task ?? inferTask(columnOf(table, settings.target)).task
+  const parts = await partRows(table, task, settings)
+  const encoder = fitEncoder(table, parts, settings)
+  const metric = leadingMetric(encoder, settings.metric)
+  const network = new Network({ ...designNetwork(encoder, settings), backend: settings.backend })
+  const plan = planOf(table, encoder, parts, network, settings)
+  settings.onStart?.(plan)
+  const history = await fit(network, encoder, table, parts, settings, plan.batchSize)
+  const scored = scoreParts({ encoder, network, classRows: (plan.classes ?? []).map(({ trainRows }) => trainRows) }, table, parts)
+  const report: TrainReport = {
+    ...plan,
+    warnings: [...plan.warnings, ...scored.warnings, ...verdict(scored.test, task)],
+    threads: history.threads,
+    stopped: history.stopped,
+    epochs: history.epochs.length,
+    ...(history.bestEpoch === undefined ? {} : { bestEpoch: history.bestEpoch }),
+    seconds: history.durationMs / 1000,
+    metric,
+    train: scored.train,
+    ...(scored.validation === undefined ? {} : { validation: scored.validation }),
+    ...(scored.test === undefined ? {} : { test: scored.test }),
+    data: fingerprint(table),
+  }
+  return new Model<Row, P>({ encoder, network, report })
+}
+
+async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
+  const { delimiter, types, missing, backend } = settings
+  if (typeof source === 'string') return readCsv(source, { delimiter, types, missing, backend })
+  for (const [name, value] of Object.entries({ delimiter, types, missing })) {
+    if (value === undefined) continue
+    throw new SpecError({ where: name, expected: 'a CSV file to read', received: 'rows in memory' })
+  }
+  if (!Array.isArray(source)) {
+    const expected = 'the path of a CSV file, or an array of rows'
+    throw new DataError({ where: 'train', expected, received: describeValue(source) })
+  }
+  const at = source.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
+  if (at < 0) return tableFromRows(source as object[])
+  const expected = 'an object with a value per column'
+  throw new DataError({ where: `train: row ${at}`, expected, received: describeValue(source[at]) })
+}
+
+function fitEncoder(table: Table, parts: Parts, { target, ignore, task }: TrainSettings): Encoder {
+  return Encoder.fit(table, parts.train, { target, ignore, task: task ?? inferTask(columnOf(table, target)).task })
+}
+
+function planOf(table: Table, encoder: Encoder, parts: Parts, network: Network, settings: TrainSettings): TrainingPlan {
+  const { target, ignore, epochs, missing = [] } = settings
+  const columns = describeColumns(table, target, ignore)
+  const inferred = inferTask(columnOf(table, target))
+  const classes = describeClasses(table, encoder, parts.train)
+  return {
+    ...(table.source === undefined ? {} : { source: table.source }),
+    rows: table.rows,
+    columns,
+    target,
+    task: encoder.task,
+    taskReason: settings.task === undefined ? inferred.reason : 'as asked for',
+    ...(classes === undefined ? {} : { classes }),
+    droppedRows: columnOf(table, target).missing,
+    split: { rule: parts.rule, train: parts.train.length, validation: parts.validation.length, test: parts.test.length },
+    network: describeNetwork(network.spec),
+    maxEpochs: epochs,
+    batchSize: Math.min(settings.batchSize ?? defaultBatchSize(parts.train.length), parts.train.length),
+    backend: network.backend.name,
+    isa: network.backend.isa,
+    missingTexts: [...missing],
+    warnings: [...surveyInputs(table, columns), ...parts.warnings],
+  }
+}
+
+async function fit(
+  network: Network,
+  encoder: Encoder,
+  table: Table,
+  parts: Parts,
+  settings: TrainSettings,
+  batchSize: number,
+): Promise<History> {
+  const { epochs, patience, threads, normalizedOptimizer, onEpoch, onProgress } = settings
+  const { x, y } = encodePart(encoder, table, parts.train)
+  const isWatched = parts.validation.length > 0
+  const stop = new AbortController()
+  const signal = settings.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, settings.signal])
+  const common = { epochs, batchSize, threads, optimizer: normalizedOptimizer, signal }
+  const run = network.fit(
+    x,
+    y,
+    isWatched ? { ...common, validation: encodePart(encoder, table, parts.validation), earlyStopping: { patience } } : common,
+    onProgress,
+  )
+  return follow(run, onEpoch, stop)
+}
+
+// A listener that throws ends the run; its error is what train rejects with.
+async function follow(
+  run: AsyncIterable<EpochRecord> & PromiseLike<History>,
+  onEpoch: TrainSettings['onEpoch'],
+  stop: AbortController,
+): Promise<History> {
+  try {
+    if (onEpoch !== undefined) for await (const epoch of run) onEpoch(epoch)
+  } catch (error) {
+    stop.abort()
+    await run.then(
+      () => undefined,
+      () => undefined,
+    )
+    throw error
+  }
+  return run
+}
+
+function encodePart(encoder: Encoder, table: Table, rows: Uint32Array): { x: Rows; y: Targets } {
+  const target = encoder.encodeTarget(table, rows)
+  const { x } = encoder.encode(table, target.rows)
+  return { x, y: target.task === 'classification' ? target.classes : target.values }
+}
+
+function scoreParts(
+  scorer: Scorer,
+  table: Table,
+  parts: Parts,
+): { train: Scores; validation?: Scores; test?: Scores; warnings: string[] } {
+  const score = (rows: Uint32Array): Scores | undefined =>
+    rows.length === 0 ? undefined : scoreRows(scorer, table, rows).scores
+  const { scores: train } = scoreRows(scorer, table, parts.train)
+  const { unseen } = scorer.encoder.encode(table, parts.test)
+  const warnings = unseen.map(
+    ({ column, count }) => `Column '${column}': ${plural(count, 'test row')} with a text that the training rows do not have.`,
+  )
+  const hasTest = parts.test.length > 0
+  const unknown = hasTest ? scoreRows(scorer, table, parts.test).unseenClasses : 0
+  if (unknown > 0) {
+    warnings.push(`${plural(unknown, 'test row')} of a class that the training rows do not have, counted as wrong.`)
+  }
+  return { train, validation: score(parts.validation), test: score(parts.test), warnings }
+}
+
+function verdict(test: Scores | undefined, task: Task): string[] {
+  if (test === undefined) return []
+  const isBetter =
+    task === 'regression' ? (test.r2 ?? 0) > (test.baseline.r2 ?? 0) : (test.logLoss ?? 0) < (test.baseline.logLoss ?? 0)
+  return isBetter ? [] : ['No better than guessing on the test rows: the inputs say little about the target, or there are too few rows.']
+}
