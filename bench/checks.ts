@@ -1,0 +1,85 @@
+/** Targets with a time: each prints its figure and its target, and tells whether it is met. */
+
+import { dense } from '../src/layers/dense.ts'
+import { Network } from '../src/network.ts'
+import { measureTraining } from './measure.ts'
+import { dataOf, workloads } from './workloads.ts'
+
+/** A target that `npm run bench -- --check NAME` shows. */
+export interface Check {
+  readonly about: string
+  /** Gives the line to print and whether the target is met. */
+  run(): Promise<{ text: string; isMet: boolean }>
+}
+
+const TIMER_MS = 10
+const JOB_MS = 5000
+
+/** The checks by name. */
+export const checks: Readonly<Record<string, Check>> = {
+  'event-loop': {
+    about: `lateness of a ${TIMER_MS} ms timer while a native fit runs for ${JOB_MS / 1000} s`,
+    async run() {
+      const workload = workloads[1]
+      const { x, y } = dataOf(workload)
+      const net = new Network({ ...workload.network, backend: 'native' })
+      const lateness: number[] = []
+      let last = performance.now()
+      const timer = setInterval(() => {
+        const now = performance.now()
+        lateness.push(now - last - TIMER_MS)
+        last = now
+      }, TIMER_MS)
+      const history = await net.fit(x, y, {
+        epochs: 1e9,
+        batchSize: 128,
+        optimizer: 'adam',
+        maxTimeMs: JOB_MS,
+      })
+      clearInterval(timer)
+      lateness.sort((a, b) => a - b)
+      const percentile = (share: number): number =>
+        lateness[Math.min(lateness.length - 1, Math.floor(share * lateness.length))]
+      const p99 = percentile(0.99)
+      return {
+        text:
+          `median ${percentile(0.5).toFixed(1)} ms, 99th percentile ${p99.toFixed(1)} ms, worst ` +
+          `${percentile(1).toFixed(1)} ms over ${lateness.length} ticks; ${history.threads} training threads, ` +
+          `${history.epochs.length} epochs; target: 99th percentile below 20 ms`,
+        isMet: p99 < 20,
+      }
+    },
+  },
+  w2: {
+    about: 'W2 (28-64-64-1, Adam, batch 128), native, one thread',
+    async run() {
+      const { best, median } = await measureTraining(workloads[1], 128, { backend: 'native' })
+      return {
+        text: `best ${(best / 1e6).toFixed(2)} M rows/s, median ${(median / 1e6).toFixed(2)} M rows/s; target: at least 1.00 M rows/s`,
+        isMet: best >= 1e6,
+      }
+    },
+  },
+  'small-fit': {
+    about: 'fit of 100 rows for 1 epoch of W1, after the first',
+    async run() {
+      const net = new Network({
+        inputs: 2,
+        layers: [dense(8, 'tanh'), dense(1)],
+        loss: 'binaryCrossEntropyFromLogits',
+      })
+      const { x, y } = dataOf({ ...workloads[0], rows: 100 })
+      const times: number[] = []
+      for (let i = 0; i < 200; i++) {
+        const start = performance.now()
+        await net.fit(x, y, { epochs: 1, batchSize: 4 })
+        times.push(performance.now() - start)
+      }
+      times.sort((a, b) => a - b)
+      return {
+        text: `best ${(times[0] * 1000).toFixed(0)} µs, median ${(times[100] * 1000).toFixed(0)} µs; reported, no target yet`,
+        isMet: true,
+      }
+    },
+  },
+}
