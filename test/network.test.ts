@@ -240,7 +240,7 @@ describe.each(backends)('a fit on the %s backend', (backend) => {
 })
 
 describe('bad networks', () => {
-  const build = (options: object) => () => new Network({ ...xorNetwork, ...options } as NetworkOptions)
+  const build = (options: object) => () => new Network({ ...xorNetwork, ...options })
   test.each([
     [
       'a misspelled option',

@@ -21,5 +21,5 @@ export const layerNames: readonly string[] = [...layerTypes.keys()]
 export function layerTypeOf(spec: LayerSpec): LayerType<LayerSpec> {
   const type = layerTypes.get(spec.type)
   if (type === undefined) throw new Error(`no layer type is called ${spec.type}`)
-  return type as unknown as LayerType<LayerSpec>
+  return type
 }

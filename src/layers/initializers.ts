@@ -4,7 +4,7 @@ import { randomStream, type RandomStream } from '../random.ts'
 
 interface Initializer {
   /** One value; fans are the inputs and outputs of the weight. */
-  draw(random: RandomStream, index: number, fanIn: number, fanOut: number): number
+  readonly draw: (random: RandomStream, index: number, fanIn: number, fanOut: number) => number
 }
 
 const uniform = (limit: (fanIn: number, fanOut: number) => number): Initializer => ({

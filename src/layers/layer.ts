@@ -21,9 +21,9 @@ export interface LayerContext {
   /** Whether dropout acts. */
   readonly isTraining: boolean
   /** The value of one of the layer's parameters. */
-  parameter(name: string): Value
+  readonly parameter: (name: string) => Value
   /** The mask of a dropout layer for this batch. */
-  mask(rate: number, units: number): Value
+  readonly mask: (rate: number, units: number) => Value
 }
 
 /** A row of the layer table; `S` is the layer's plain data. */

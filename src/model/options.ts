@@ -110,7 +110,8 @@ export const trainDefaults = {
 
 const ADAM_LEARNING_RATE = 0.003
 
-const KNOWN: readonly (keyof TrainOptions)[] = [
+/** Names of all options of `train`. */
+export const trainOptionNames: readonly string[] = [
   'target',
   'ignore',
   'task',
@@ -138,7 +139,7 @@ const KNOWN: readonly (keyof TrainOptions)[] = [
   'onStart',
   'onEpoch',
   'onProgress',
-]
+] satisfies (keyof TrainOptions)[]
 
 /**
  * Checks the options of `train` and fills in defaults.
@@ -149,7 +150,7 @@ export function normalizeTrainOptions(options: TrainOptions): TrainSettings {
   if (typeof options !== 'object' || options === null) {
     throw new SpecError({ where: 'train', expected: "options, at least { target: 'column' }", received: describeValue(options) })
   }
-  rejectUnknownKeys('train', options, KNOWN)
+  rejectUnknownKeys('train', options, trainOptionNames)
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as TrainOptions
   const settings = { ...trainDefaults, ignore: [], ...given }
   if (typeof settings.target !== 'string' || settings.target === '') {

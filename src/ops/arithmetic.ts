@@ -10,9 +10,9 @@ export type Dtype = 'float32'
 export interface Arithmetic {
   readonly dtype: Dtype
   /** Rounds a double to the element type. */
-  round(value: number): number
+  readonly round: (value: number) => number
   /** a·b + c for operands of the element type, rounded once (in fast mode: almost always). */
-  fma(a: number, b: number, c: number): number
+  readonly fma: (a: number, b: number, c: number) => number
 }
 
 const double = new Float64Array(1)

@@ -4,12 +4,12 @@ import type { Arithmetic } from './arithmetic.ts'
 
 /** The elementary functions of one arithmetic. */
 export interface ElementaryFunctions {
-  exp(x: number): number
-  log(x: number): number
-  tanh(x: number): number
-  logistic(x: number): number
+  readonly exp: (x: number) => number
+  readonly log: (x: number) => number
+  readonly tanh: (x: number) => number
+  readonly logistic: (x: number) => number
   /** log(1 + e) for e in [0, 1]. */
-  log1p(e: number): number
+  readonly log1p: (e: number) => number
 }
 
 const MAGIC = 12582912

@@ -105,7 +105,7 @@ function toTargets(
     return numbers
   }
   const targets = toRows(
-    y as Rows,
+    y,
     { where, features: outputs, reason: "as the network's outputs" },
     { isShared },
   )

@@ -1,0 +1,49 @@
+/** `hadamard evaluate MODEL FILE`: scores on the rows of a CSV file, beside the naive baseline. */
+
+import { basename } from 'node:path'
+import { Option, type Command } from 'commander'
+import type { BackendOptions } from '../backends/choose.ts'
+import { loadModel } from '../model.ts'
+import { plural } from '../model/design.ts'
+import { scoreTable } from '../model/describe.ts'
+import { parseDelimiter } from './flags.ts'
+import { writeNote } from './outcome.ts'
+
+interface EvaluateFlags {
+  delimiter?: ',' | ';' | '\t' | '|'
+  backend?: BackendOptions['backend']
+  json?: boolean
+}
+
+/** Adds the command. */
+export function addEvaluate(program: Command): void {
+  program
+    .command('evaluate')
+    .summary('score a model on a CSV file')
+    .description('Score a model on the rows of a CSV file that has the target, and compare it with guessing.')
+    .argument('<model>', 'model file that train has saved')
+    .argument('<file>', 'CSV file with the columns of the training data and the target')
+    .addOption(new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(parseDelimiter))
+    .option('--backend <name>', 'native or fallback (default: native if it can be loaded)')
+    .option('--json', 'print one JSON line')
+    .action(runEvaluate)
+}
+
+async function runEvaluate(modelPath: string, file: string, flags: EvaluateFlags): Promise<void> {
+  const model = await loadModel(modelPath, { backend: flags.backend })
+  const { droppedRows, unseenClasses, unseen, isTrainingData, ...scores } = await model.evaluate(file, { delimiter: flags.delimiter })
+  if (droppedRows > 0) writeNote(`${plural(droppedRows, 'row')} without ${model.report.target} left out`)
+  if (unseenClasses > 0) writeNote(`${plural(unseenClasses, 'row')} of classes that training did not have, counted as wrong`)
+  for (const { column, count } of unseen) {
+    writeNote(`column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`)
+  }
+  if (isTrainingData) {
+    const { train, validation, test } = model.report.split
+    writeNote(`these are the training data: only ${test} of ${train + validation + test} rows were held out (hadamard summary has their score)`)
+  }
+  if (flags.json === true) {
+    process.stdout.write(`${JSON.stringify({ event: 'result', test: scores, droppedRows, unseenClasses, isTrainingData })}\n`)
+    return
+  }
+  process.stdout.write(`${scoreTable(model.report, [[basename(file), scores]]).join('\n')}\n`)
+}

@@ -1,0 +1,93 @@
+/** Reading of flag values: texts to numbers, lists and pairs. Ranges are checked where the options are used. */
+
+import { describeValue } from '../check.ts'
+import { SpecError } from '../errors.ts'
+
+/** A parser of the number of a flag; refuses everything that is not one. */
+export function numberFlag(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() !== '' && Number.isFinite(value)) return value
+    throw new SpecError({ where: flag, expected: 'a number', received: describeValue(text) })
+  }
+}
+
+/**
+ * The names in a list with commas; `\,` stands for a comma in a name. A flag given twice adds to the list.
+ *
+ * @example
+ * addNames('--ignore')('id,name', undefined) // ['id', 'name']
+ */
+export function addNames(flag: string): (text: string, previous: readonly string[] | undefined) => string[] {
+  return (text, previous = []) => {
+    const names = splitList(text)
+    if (names.every((name) => name !== '')) return [...previous, ...names]
+    throw new SpecError({ where: flag, expected: 'names with commas between them', received: describeValue(text) })
+  }
+}
+
+/** Texts with commas between them, of which one may be empty. */
+export function addTexts(text: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), ...splitList(text)]
+}
+
+/**
+ * Units of the hidden layers.
+ *
+ * @example
+ * parseHidden('64,32') // [64, 32]
+ */
+export function parseHidden(text: string): number[] {
+  if (text === 'none') return []
+  return text.split(',').map((part) => {
+    const units = Number(part)
+    if (/^\s*\d+\s*$/.test(part) && units > 0) return units
+    throw new SpecError({ where: '--hidden', expected: "units such as 64,32, or 'none'", received: describeValue(text) })
+  })
+}
+
+/** Types of columns: `year=categorical,zip=categorical`. */
+export function addTypes(
+  text: string,
+  previous: Readonly<Record<string, 'numeric' | 'categorical'>> | undefined,
+): Record<string, 'numeric' | 'categorical'> {
+  const pairs = splitList(text).map((pair): [string, 'numeric' | 'categorical'] => {
+    const at = pair.lastIndexOf('=')
+    const type = pair.slice(at + 1)
+    if (at > 0 && (type === 'numeric' || type === 'categorical')) return [pair.slice(0, at), type]
+    throw new SpecError({
+      where: '--type',
+      expected: 'COLUMN=numeric or COLUMN=categorical, with commas between',
+      received: describeValue(pair),
+    })
+  })
+  return Object.fromEntries([...Object.entries(previous ?? {}), ...pairs])
+}
+
+const delimiters: Readonly<Record<string, ',' | ';' | '\t' | '|' | undefined>> = {
+  ',': ',',
+  ';': ';',
+  '|': '|',
+  '\t': '\t',
+  '\\t': '\t',
+  tab: '\t',
+  comma: ',',
+  semicolon: ';',
+  pipe: '|',
+}
+
+/** The delimiter of a file, as a character or by name. */
+export function parseDelimiter(text: string): ',' | ';' | '\t' | '|' {
+  const delimiter = Object.hasOwn(delimiters, text) ? delimiters[text] : undefined
+  if (delimiter !== undefined) return delimiter
+  throw new SpecError({ where: '--delimiter', expected: "',', ';', '|' or tab", received: describeValue(text) })
+}
+
+/** `learningRate` → `--learning-rate` */
+export function flagName(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+function splitList(text: string): string[] {
+  return text.split(/(?<!\\),/).map((part) => part.replaceAll('\\,', ','))
+}

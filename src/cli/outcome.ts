@@ -1,0 +1,66 @@
+/** How commands end: exit codes, and what an error looks like on a terminal. */
+
+import { CommanderError } from 'commander'
+import { BackendError, DataError, DivergenceError, SpecError } from '../errors.ts'
+import { trainOptionNames } from '../model/options.ts'
+import { flagName } from './flags.ts'
+
+/** Exit codes of all commands. */
+export const EXIT = { ok: 0, wrongInput: 1, internal: 2, interrupted: 130 } as const
+
+/** Ends a command with exit code 1 and one line. */
+export class CommandError extends Error {}
+
+const expectedErrors = [SpecError, DataError, BackendError, DivergenceError, CommandError]
+
+/** Writes an error to standard error, as one line where it is the input's fault, and gives the exit code. */
+export function reportError(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has written its message through `commanderLine`.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.wrongInput
+  }
+  if (error instanceof Error && expectedErrors.some((type) => error instanceof type)) {
+    writeNote(oneLine(nameFlag(error.message)))
+    return EXIT.wrongInput
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(`hadamard: internal error, please report it\n${stack}\n`)
+  return EXIT.internal
+}
+
+/** Writes a line to standard error. */
+export function writeNote(text: string): void {
+  process.stderr.write(`hadamard: ${text}\n`)
+}
+
+/** A message of the argument parser in the form of all others. */
+export function commanderLine(text: string): string {
+  return `hadamard: ${oneLine(text.replace(/^error: /, ''))}\n`
+}
+
+/** Makes a reader that has gone away (`| head`) end the command quietly. */
+export function endOnClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(EXIT.ok)
+      throw error
+    })
+  }
+}
+
+/** Writes to standard output and waits where the reader is slow. */
+export async function writeOut(text: string, stream: NodeJS.WritableStream = process.stdout): Promise<void> {
+  if (stream.write(text)) return
+  await new Promise((resolve) => stream.once('drain', resolve))
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ')
+}
+
+// `learningRate: expected …` becomes `--learning-rate: expected …`: users of the command line know flags.
+function nameFlag(message: string): string {
+  const option = /^([A-Za-z0-9]+)(?=(\[\d+\])?: expected )/.exec(message)?.[1]
+  if (option === undefined || !trainOptionNames.includes(option)) return message
+  return `${flagName(option)}${message.slice(option.length)}`
+}

@@ -1,0 +1,112 @@
+/** What `train` shows: the data before, the result after. Returns lines; writes nothing. */
+
+import { basename } from 'node:path'
+import { plural } from '../model/design.ts'
+import { alignColumns, scoreTable } from '../model/describe.ts'
+import type { ColumnReport, TrainingPlan, TrainReport } from '../model/report.ts'
+
+const INDENT = '  '
+/** Files with more columns show the first of them only. */
+const MOST_COLUMNS = 20
+const SHOWN_COLUMNS = 10
+const MOST_CLASSES = 12
+
+/** Data, parts, network and backend, before training starts. */
+export function planScreen(plan: TrainingPlan): string[] {
+  const { source, rows, columns, network, backend, isa, maxEpochs, batchSize } = plan
+  const name = source === undefined ? 'rows' : basename(source)
+  const facts = [
+    ['task', `${plan.task} of ${plan.target} (${plan.taskReason})`],
+    ...(plan.classes === undefined ? [] : [['classes', classLine(plan.classes)]]),
+    ['rows', partLine(plan)],
+    ['network', network],
+    ['training', `up to ${plural(maxEpochs, 'epoch')}, ${plural(batchSize, 'row')} a step`],
+    ['runs on', backend === 'native' ? `native core, ${isa}` : 'TypeScript fallback (slower; see hadamard doctor)'],
+  ]
+  return [
+    `${name}: ${plural(rows, 'row')}, ${plural(columns.length, 'column')}`,
+    '',
+    ...columnTable(columns).map((line) => INDENT + line),
+    '',
+    ...alignColumns(facts, [0, 1]).map((line) => INDENT + line),
+    '',
+  ]
+}
+
+/** Course and scores, after training. */
+export function resultScreen(report: TrainReport): string[] {
+  const sets = [
+    ['train', report.train],
+    ['validation', report.validation],
+    ['test', report.test],
+  ] as const
+  return [courseLine(report), '', ...scoreTable(report, sets).map((line) => INDENT + line), '']
+}
+
+function courseLine({ epochs, seconds, threads, stopped, bestEpoch, maxEpochs }: TrainReport): string {
+  const ends: Record<TrainReport['stopped'], string> = {
+    epochs: '',
+    earlyStopping: `, stopped early (of ${maxEpochs})`,
+    maxTime: ', time was up',
+    aborted: ', interrupted',
+  }
+  const kept = bestEpoch === undefined || bestEpoch === 0 ? '' : `; the weights of epoch ${bestEpoch} are kept`
+  return `Trained ${plural(epochs, 'epoch')} in ${formatSeconds(seconds)} on ${plural(threads, 'thread')}${ends[stopped]}${kept}.`
+}
+
+/** `0.31 s`, `4.2 s`, `3 min 5 s` */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 1) return `${seconds.toFixed(2)} s`
+  if (seconds < 60) return `${seconds.toFixed(1)} s`
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
+}
+
+function columnTable(columns: readonly ColumnReport[]): string[] {
+  const shown =
+    columns.length <= MOST_COLUMNS
+      ? columns
+      : columns.filter(({ role }, i) => role === 'target' || i < SHOWN_COLUMNS)
+  const lines = alignColumns(
+    [
+      ['column', 'type', 'missing', ''],
+      ...shown.map((column) => [column.name, typeOf(column), column.missing === 0 ? '-' : column.missing.toLocaleString('en'), role(column)]),
+    ],
+    [0, 1, 3],
+  )
+  const rest = columns.filter((column) => !shown.includes(column))
+  return rest.length === 0 ? lines : [...lines, restLine(rest)]
+}
+
+function restLine(rest: readonly ColumnReport[]): string {
+  const numbers = rest.filter(({ type }) => type === 'numeric').length
+  const kinds = [
+    ...(numbers > 0 ? [`${numbers} number`] : []),
+    ...(rest.length > numbers ? [`${rest.length - numbers} text`] : []),
+  ]
+  const missing = rest.reduce((sum, column) => sum + column.missing, 0)
+  const gaps = missing === 0 ? '' : `; ${plural(missing, 'missing value')}`
+  return `… and ${plural(rest.length, 'more column').replace('more columns', 'more')} (${kinds.join(', ')}${gaps})`
+}
+
+function typeOf({ type, categories = 0 }: ColumnReport): string {
+  return type === 'numeric' ? 'number' : `text, ${categories.toLocaleString('en')} different`
+}
+
+function role(column: ColumnReport): string {
+  return column.role === 'input' ? '' : column.role
+}
+
+function classLine(classes: NonNullable<TrainingPlan['classes']>): string {
+  const shown = classes.slice(0, MOST_CLASSES).map(({ label, rows }) => `${String(label)} ${rows.toLocaleString('en')}`)
+  return shown.join(', ') + (classes.length > MOST_CLASSES ? `, … (${classes.length} in all)` : '')
+}
+
+function partLine({ split, droppedRows, target }: TrainingPlan): string {
+  const parts = [
+    `${split.train.toLocaleString('en')} train`,
+    ...(split.validation > 0 ? [`${split.validation.toLocaleString('en')} validation`] : []),
+    ...(split.test > 0 ? [`${split.test.toLocaleString('en')} test`] : []),
+  ]
+  const dropped = droppedRows === 0 ? '' : `; ${plural(droppedRows, 'row')} without ${target} left out`
+  return `${parts.join(', ')} (${split.rule})${dropped}`
+}
