@@ -72,7 +72,7 @@ export function encodeHeader({ metadata, tensors }: Header, path: string): Uint8
 export function decodeLength(prefix: Uint8Array, fileBytes: number, path: string): number {
   const length = Buffer.from(prefix.buffer, prefix.byteOffset, prefix.byteLength).readBigUInt64LE()
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw wrong(path, `a header of at most ${MAX_HEADER_BYTES} bytes`, `a length of ${length}, as in no model file`)
+    throw wrong(path, 'a model file, whose header has at most 16 MiB', `another kind of file (its first 8 bytes mean ${length})`)
   }
   if (Number(length) > fileBytes - PREFIX_BYTES) {
     throw wrong(
@@ -91,7 +91,7 @@ export function decodeLength(prefix: Uint8Array, fileBytes: number, path: string
  * @throws DataError at the first thing that is not as it should be
  */
 export function decodeHeader(bytes: Uint8Array, dataBytes: number, path: string): Header {
-  if (bytes[0] !== 0x7b) throw wrong(path, 'a header that begins with {', 'other bytes: no model file')
+  if (bytes[0] !== 0x7b) throw wrong(path, 'a model file, whose header begins with {', 'another kind of file')
   let json: unknown
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))

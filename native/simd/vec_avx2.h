@@ -44,6 +44,26 @@ inline Mask first_lanes(long long count) { return {_mm256_castsi256_ps(lane_mask
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
 inline bool any_nan(Vec a) { return _mm256_movemask_ps(is_nan(a).v) != 0; }
 
+// to[j][i] = from[i][j] for a square of kWidth: pairs, then quads, then halves change places.
+inline void transpose(const float* from, long long from_stride, float* to, long long to_stride) {
+  __m256 row[8], pair[8], quad[8];
+  for (int i = 0; i < 8; i++) row[i] = _mm256_loadu_ps(from + i * from_stride);
+  for (int i = 0; i < 8; i += 2) {
+    pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
+    pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    quad[i] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0x44);
+    quad[i + 1] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0xee);
+    quad[i + 2] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+    quad[i + 3] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
+  }
+  for (int i = 0; i < 4; i++) {
+    _mm256_storeu_ps(to + i * to_stride, _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20));
+    _mm256_storeu_ps(to + (i + 4) * to_stride, _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31));
+  }
+}
+
 // p * 2^n for an integral n in [-150, 129], rounded once: the first product is exact.
 inline Vec scale_by_power(Vec p, Vec n) {
   const __m256i whole = _mm256_cvtps_epi32(n.v);

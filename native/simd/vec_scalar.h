@@ -59,6 +59,9 @@ inline Mask first_lanes(long long count) { return {count > 0}; }
 inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
 inline bool any_nan(Vec a) { return a.v != a.v; }
 
+// to[j][i] = from[i][j] for a square of kWidth.
+inline void transpose(const float* from, long long, float* to, long long) { *to = *from; }
+
 // p * 2^n for an integral n in [-150, 129], rounded once.
 inline Vec scale_by_power(Vec p, Vec n) {
   const int whole = n.v == n.v ? int(n.v) : 0;

@@ -86,7 +86,7 @@ function binaryPath(): string | undefined {
 
 function running(asked: string | undefined, trouble: string | undefined): string {
   if (asked === 'native' && trouble !== undefined) return 'nothing: the native core was asked for and cannot serve'
-  const reason = asked === undefined || asked === '' ? (trouble === undefined ? 'it loads' : 'the native core cannot serve') : 'asked for'
+  const reason = asked === undefined || asked === '' ? (trouble === undefined ? 'the default where it loads' : 'the native core cannot serve') : 'asked for'
   if (asked === 'fallback' || trouble !== undefined) return `the TypeScript fallback (${reason})`
   const { name, isa } = chooseBackend()
   return name === 'native' ? `the native core on ${isa} (${reason})` : `the TypeScript fallback (${reason})`

@@ -3,7 +3,9 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import { DataError } from '../errors.ts'
+import { readCsv } from '../data/csv.ts'
+import { nameList } from '../data/table.ts'
+import { DataError, SpecError } from '../errors.ts'
 import type { Model, Prediction } from '../model.ts'
 import { metricNames, trainDefaults, type TrainOptions } from '../model/options.ts'
 import { train } from '../model/train.ts'
@@ -56,7 +58,7 @@ export function addTrain(program: Command): void {
     .summary('train a model on a CSV file')
     .description('Train a model on a CSV file, test it on rows that were held out, and save it.')
     .argument('<file>', 'CSV file with a header line')
-    .requiredOption('-t, --target <column>', 'column to predict')
+    .option('-t, --target <column>', 'column to predict (required)')
     .addOption(new Option('-i, --ignore <columns>', 'columns to leave out, with commas between').argParser(addNames('--ignore')))
     .option('--task <task>', 'classification or regression (default: what the values of the target suggest)')
   const options = [
@@ -91,7 +93,8 @@ export function addTrain(program: Command): void {
 }
 
 async function runTrain(file: string, flags: TrainFlags): Promise<number> {
-  const { type, model: modelPath = defaultModelPath(file), json = false, quiet = false, target = '', ...options } = flags
+  const { type, model: modelPath = defaultModelPath(file), json = false, quiet = false, target, ...options } = flags
+  if (target === undefined) throw await targetMissing(file, flags)
   await checkModelPath(modelPath, file)
   const isShown = !json && !quiet
   const view = progressView(isShown)
@@ -132,6 +135,13 @@ async function runTrain(file: string, flags: TrainFlags): Promise<number> {
   const { train: trainScores, validation, test = null, stopped, epochs, bestEpoch, seconds, threads } = report
   event('result', { test, validation, train: trainScores, stopped, epochs, bestEpoch, seconds, threads, model: modelPath })
   return EXIT.ok
+}
+
+// Says what there is to choose from.
+async function targetMissing(file: string, { delimiter }: TrainFlags): Promise<Error> {
+  const { columns } = await readCsv(file, { delimiter })
+  const received = `none; ${file} has ${nameList(columns.map(({ name }) => name))}`
+  return new SpecError({ where: '--target', expected: 'the column to predict', received })
 }
 
 function closing(file: string, modelPath: string, wasInterrupted: boolean): string[] {
