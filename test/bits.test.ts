@@ -66,7 +66,7 @@ async function train(
   { network, fit, classes }: Case,
   options: object,
   threads: number,
-): Promise<{ weights: Float32Array; epochs: readonly EpochRecord[] }> {
+): Promise<{ weights: Float32Array; epochs: readonly EpochRecord[]; threads: number }> {
   const random = randomStream(1, 'data')
   const x = new Float32Array(ROWS * network.inputs).map((_, i) => 2 * random.uniform(i) - 1)
   const y =
@@ -76,7 +76,7 @@ async function train(
   const net = new Network({ ...network, ...options })
   const history = await net.fit(x, y, { ...fit, epochs: 3, threads })
   const weights = Float32Array.from(Object.values(net.parameters).flatMap(({ data }) => [...data]))
-  return { weights, epochs: history.epochs }
+  return { weights, epochs: history.epochs, threads: history.threads }
 }
 
 describe.each(CASES)('three epochs of $name', (net) => {
@@ -94,6 +94,7 @@ describe.each(CASES)('three epochs of $name', (net) => {
     const received = await train(net, options, threads)
     expect(firstDifference(expected.weights, received.weights)).toBeUndefined()
     expect(received.epochs).toEqual(expected.epochs)
+    expect(received.threads).toBe(threads)
   })
 
   test('training moves the weights', () => {

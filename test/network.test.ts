@@ -142,6 +142,11 @@ describe.each(backends)('a fit on the %s backend', (backend) => {
         for await (const { epoch } of run) expect(epoch).toBeGreaterThan(0)
       })(),
     ).rejects.toThrow(DivergenceError)
+    const error = await run.then(
+      () => undefined,
+      (reason: unknown) => reason as Error,
+    )
+    expect(error?.stack).toContain('network.test.ts')
     for (const { data } of Object.values(net.parameters))
       expect(data.every((w) => Number.isFinite(w))).toBe(true)
   })

@@ -16,6 +16,8 @@ export interface RunOutcome {
   status: number
   /** Whether `cancel` ended it. */
   wasCancelled: boolean
+  /** Threads that shared the work. */
+  threads: number
 }
 
 /** What a run tells while it runs. */
@@ -28,8 +30,6 @@ export interface RunOptions {
 
 /** A linked program with its own arena. */
 export interface Executable {
-  /** Threads that a run uses. */
-  readonly threads: number
   /** Runs an entry `times` times without blocking the event loop; rejects only on an internal error. */
   run(entry: string, times: number, options: RunOptions): Promise<RunOutcome>
   /** The reports of the completed runs from `first` on, `count` doubles each. */

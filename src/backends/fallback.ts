@@ -76,7 +76,6 @@ interface LinkedOp {
 type LinkedInstruction = LinkedOp | Exclude<Instruction, OpInstruction>
 
 class FallbackExecutable implements Executable {
-  readonly threads = 1
   readonly #arena: ArrayBuffer
   readonly #entries = new Map<string, LinkedInstruction[]>()
   readonly #status: Uint32Array
@@ -209,7 +208,7 @@ class FallbackExecutable implements Executable {
   }
 
   #outcome(progress: { runs: number; steps: number }): RunOutcome {
-    return { ...progress, status: this.#status[0], wasCancelled: this.#isCancelled }
+    return { ...progress, status: this.#status[0], wasCancelled: this.#isCancelled, threads: 1 }
   }
 
   #entry(name: string): LinkedInstruction[] {

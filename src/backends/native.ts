@@ -25,10 +25,10 @@ interface NativeRunResult {
   steps: number
   status: number
   cancelled: boolean
+  threads: number
 }
 
 interface NativeExecutable {
-  readonly threads: number
   run(
     entry: string,
     times: number,
@@ -161,10 +161,6 @@ class NativeBackendExecutable implements Executable {
 
   constructor(native: NativeExecutable) {
     this.#native = native
-  }
-
-  get threads(): number {
-    return this.#native.threads
   }
 
   run(entry: string, times: number, { report, onProgress }: RunOptions): Promise<RunOutcome> {

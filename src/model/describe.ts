@@ -33,7 +33,7 @@ export const scoreLabels: Readonly<Record<keyof BaselineScores, string>> = {
  */
 export function formatScore(name: keyof BaselineScores, value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return '-'
-  if (name !== 'rmse') return value.toFixed(3)
+  if (name !== 'rmse') return value.toFixed(3).replace(/^-(?=0\.000$)/, '')
   return Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3 ? value.toExponential(3) : String(Number(value.toPrecision(4)))
 }
 

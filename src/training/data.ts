@@ -104,11 +104,7 @@ function toTargets(
     numbers.set(labels)
     return numbers
   }
-  const targets = toRows(
-    y,
-    { where, features: outputs, reason: "as the network's outputs" },
-    { isShared },
-  )
+  const targets = toRows(y, { where, features: outputs, reason: "as the network's outputs" }, { isShared })
   checkRows(where, targets.length / outputs, rows)
   const outside = task === 'regression' ? -1 : targets.findIndex((value) => value < 0 || value > 1)
   if (outside < 0) return targets

@@ -66,6 +66,8 @@ export function prepareFit(
     { threads: settings.threads },
   )
   initializeArena(program, executable, job)
+  const called: { stack?: string } = {}
+  Error.captureStackTrace(called, prepareFit)
   return (report, onProgress) => {
     const stop = watchForStop(settings, executable)
     return runEpochs(job, program, executable, stop, report, onProgress)
@@ -79,10 +81,17 @@ export function prepareFit(
         },
         (error: unknown) => {
           keep(lastGoodWeights(program, executable, job))
-          throw error
+          throw withCallerStack(error, called.stack)
         },
       )
   }
+}
+
+// An error that arises while the run goes on shows who called fit, not the inside of the promise.
+function withCallerStack(error: unknown, stack = ''): unknown {
+  if (error instanceof Error)
+    error.stack = `${error.name}: ${error.message}${stack.slice(stack.indexOf('\n'))}`
+  return error
 }
 
 function initializeArena(
@@ -145,6 +154,7 @@ async function runEpochs(
   const started = performance.now()
   const records: EpochRecord[] = []
   let steps = 0
+  let threads = 1
   let stopped: StopReason = 'epochs'
   while (records.length < epochs) {
     if (stop.reason() !== undefined) {
@@ -166,6 +176,7 @@ async function runEpochs(
     })
     takeReports()
     steps += outcome.steps
+    threads = outcome.threads
     if (outcome.status !== 0 && outcome.status !== EARLY_STOP) throw divergence(job, outcome, records, steps)
     if (outcome.status === EARLY_STOP) {
       stopped = 'earlyStopping'
@@ -180,7 +191,7 @@ async function runEpochs(
     ...(state === undefined ? {} : { bestEpoch: state[1] }),
     steps,
     durationMs: performance.now() - started,
-    threads: executable.threads,
+    threads,
   }
   return { history, weights: executable.read(slotNamed(program, 'parameters'), job.parameters.slice()) }
 }

@@ -1,0 +1,43 @@
+/** Every TypeScript snippet of the README runs, types included, against the built package. */
+
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+// Inside of the repository, where `hadamard` resolves to the package itself.
+mkdirSync(join(ROOT, 'build'), { recursive: true })
+const folder = mkdtempSync(join(ROOT, 'build', 'readme-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+copyFileSync(join(ROOT, 'examples', 'data', 'penguins.csv'), join(folder, 'penguins.csv'))
+
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+const snippets = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code)
+
+test('the README has snippets', () => expect(snippets.length).toBeGreaterThanOrEqual(3))
+
+test.each(snippets.map((code, i) => [i + 1, code] as const))('snippet %i type-checks and runs', (i, code) => {
+  const file = join(folder, `snippet-${i}.mts`)
+  writeFileSync(file, code)
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
+  const strict = [
+    '--noEmit',
+    '--strict',
+    '--target',
+    'es2022',
+    '--module',
+    'nodenext',
+    '--skipLibCheck',
+    '--types',
+    'node',
+  ]
+  execFileSync(process.execPath, [tsc, '--ignoreConfig', ...strict, file], { cwd: folder, stdio: 'pipe' })
+  const output = execFileSync(process.execPath, ['--import', 'tsx', file], { cwd: folder, encoding: 'utf8' })
+  expect(output).not.toContain('undefined')
+})
+
+test('the links lead to files', () => {
+  for (const [, target] of readme.matchAll(/\]\(([^)#:]+)\)/g))
+    expect(readFileSync(join(ROOT, target)).length).toBeGreaterThan(0)
+})
