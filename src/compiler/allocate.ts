@@ -3,12 +3,15 @@
 import { opNamed } from '../ops/index.ts'
 import { elementsIn } from '../shape.ts'
 import { placeBarriers } from './barriers.ts'
+import { schedule } from './schedule.ts'
 import { inputsOf, outputsOf, REGIONS, type Builder, type Node, type Step, type Value } from './builder.ts'
 import { ALIGNMENT, bytesOf, type Instruction, type Place, type Program, type Slot } from './program.ts'
 
 /** Compiles the builder's entries to a program. */
 export function allocate(builder: Builder): Program {
-  const entries = new Map([...builder.entries].map(([name, steps]) => [name, withoutDeadNodes(steps)]))
+  const entries = new Map(
+    [...builder.entries].map(([name, steps]) => [name, schedule(withoutDeadNodes(steps))]),
+  )
   const shared = shareInPlace([...entries.values()])
   const layout = layOut(builder, [...entries.values()], shared)
   const compiled = new Map<string, readonly Instruction[]>()

@@ -20,8 +20,8 @@ interface Footprint {
   readonly accesses: readonly Access[]
 }
 
-/** Ops whose effect is on the run itself: everything before them is done first, nothing after them starts before. */
-const FENCES = new Set(['halt_if', 'keep_best'])
+/** Ops whose effect is on the run itself: all before them is done first, nothing behind them starts before. */
+export const opsWithRunEffects: ReadonlySet<string> = new Set(['halt_if', 'keep_best'])
 
 /** The instructions with barriers; ends without one, because an entry's end is a barrier of the executor. */
 export function placeBarriers(instructions: readonly Instruction[]): Instruction[] {
@@ -38,7 +38,7 @@ export function placeBarriers(instructions: readonly Instruction[]): Instruction
       continue
     }
     const footprint = footprintOf(instruction)
-    const isFence = FENCES.has(instruction.op)
+    const isFence = opsWithRunEffects.has(instruction.op)
     if (isFence || sinceBarrier.some((earlier) => conflicts(earlier, footprint))) barrier()
     result.push(instruction)
     sinceBarrier.push(footprint)
