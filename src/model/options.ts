@@ -57,7 +57,7 @@ export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'types' | '
   loss?: LossName
   /** The score that leads the report; default accuracy or r2. Early stopping watches the loss whatever the metric. */
   metric?: MetricName
-  /** λ of the penalty λ/2·ΣW² on weight matrices, default 0. */
+  /** λ of the penalty λ/2·ΣW² on weight matrices, default 0.0003. */
   l2?: number
   /** Seed of splits, weights, shuffles and dropout, default 0. The same seed gives the same bits. */
   seed?: number
@@ -104,7 +104,7 @@ export const trainDefaults = {
   patience: 20,
   validation: 0.1,
   test: 0.2,
-  l2: 0,
+  l2: 0.0003,
   seed: 0,
 } as const satisfies Partial<TrainOptions>
 
