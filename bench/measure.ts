@@ -13,7 +13,7 @@ export interface Measurement {
 
 const RUN_MS = 400
 
-/** Trains repeatedly for about {@link RUN_MS} each and gives the best and the median rate. */
+/** Trains repeatedly for {@link RUN_MS} each and gives the best and the median rate; data sets are whole batches. */
 export async function measureTraining(
   workload: Workload,
   batchSize: number,
@@ -21,18 +21,19 @@ export async function measureTraining(
 ): Promise<Measurement> {
   const { x, y } = dataOf(workload)
   const net = new Network({ ...workload.network, ...backend })
-  const options = { optimizer: workload.optimizer, batchSize, threads }
-  const warmUp = await net.fit(x, y, { ...options, epochs: 1 })
-  const epochs = Math.max(1, Math.round(RUN_MS / warmUp.durationMs))
+  const options = { optimizer: workload.optimizer, batchSize, threads, epochs: 1e6, maxTimeMs: RUN_MS }
   const rates: number[] = []
-  for (let run = 0; run < runs; run++) {
-    const { durationMs } = await net.fit(x, y, { ...options, epochs })
-    rates.push((workload.rows * epochs * 1000) / durationMs)
+  let used = 1
+  for (let run = 0; run <= runs; run++) {
+    const history = await net.fit(x, y, options)
+    used = history.threads
+    // The first run warms up.
+    if (run > 0) rates.push((history.steps * batchSize * 1000) / history.durationMs)
   }
   rates.sort((a, b) => a - b)
   return {
     best: rates[rates.length - 1],
     median: rates[Math.floor(rates.length / 2)],
-    threads: warmUp.threads,
+    threads: used,
   }
 }

@@ -118,7 +118,10 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    *
    * @throws DataError if a column is missing, or a value does not fit its type
    */
-  async readTable(path: string, options: PredictionCsvOptions & { hasTarget?: boolean } = {}): Promise<Table> {
+  async readTable(
+    path: string,
+    options: PredictionCsvOptions & { hasTarget?: boolean } = {},
+  ): Promise<Table> {
     const { hasTarget = false, ...csv } = options
     const types = this.encoder.columnTypes()
     if (hasTarget) types[this.encoder.data.target.name] = this.#isTargetNumeric() ? 'numeric' : 'categorical'
@@ -130,18 +133,31 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    *
    * @throws DataError if there is no target column, or no row that can be scored
    */
-  async evaluate(source: string | readonly Row[], options: PredictionCsvOptions = {}): Promise<ModelEvaluation> {
+  async evaluate(
+    source: string | readonly Row[],
+    options: PredictionCsvOptions = {},
+  ): Promise<ModelEvaluation> {
     const table =
       typeof source === 'string'
         ? await this.readTable(source, { ...options, hasTarget: true })
         : tableFromRows(checkRows(source, 'evaluate'))
     if (table.rows === 0) {
-      throw new DataError({ where: table.source ?? 'evaluate', expected: 'rows to score', received: '0 rows' })
+      throw new DataError({
+        where: table.source ?? 'evaluate',
+        expected: 'rows to score',
+        received: '0 rows',
+      })
     }
     const scored = scoreRows(this.#scorer(), table, rowNumbers(table.rows))
     const { unseen } = this.encoder.encode(table)
     const isTrainingData = fingerprint(table).hash === this.report.data.hash
-    return { ...scored.scores, droppedRows: scored.droppedRows, unseenClasses: scored.unseenClasses, unseen, isTrainingData }
+    return {
+      ...scored.scores,
+      droppedRows: scored.droppedRows,
+      unseenClasses: scored.unseenClasses,
+      unseen,
+      isTrainingData,
+    }
   }
 
   /**
@@ -152,9 +168,13 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
   async save(path: string): Promise<void> {
     const { train, validation, test, data, split, ...training } = this.report
     const metadata = new Map(
-      Object.entries({ encoder: this.encoder.toJSON(), split, metrics: { train, validation, test }, data, training }).map(
-        ([name, value]) => [name, JSON.stringify(value)],
-      ),
+      Object.entries({
+        encoder: this.encoder.toJSON(),
+        split,
+        metrics: { train, validation, test },
+        data,
+        training,
+      }).map(([name, value]) => [name, JSON.stringify(value)]),
     )
     await writeModelFile(path, { spec: this.network.spec, parameters: this.network.parameters, metadata })
   }
@@ -200,12 +220,16 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
  * @example
  * const model = await loadModel<Penguin>('penguins.model')
  */
-export async function loadModel<Row extends object = Record<string, unknown>, P extends Prediction = ClassPrediction>(
-  path: string,
-  options: BackendOptions = {},
-): Promise<Model<Row, P>> {
+export async function loadModel<
+  Row extends object = Record<string, unknown>,
+  P extends Prediction = ClassPrediction,
+>(path: string, options: BackendOptions = {}): Promise<Model<Row, P>> {
   if (typeof path !== 'string') {
-    throw new SpecError({ where: 'loadModel', expected: 'the path of a model file', received: describeValue(path) })
+    throw new SpecError({
+      where: 'loadModel',
+      expected: 'the path of a model file',
+      received: describeValue(path),
+    })
   }
   const file = await readModelFile(path)
   const encoder = readPart(file, path, 'encoder', (json) => Encoder.fromJSON(json))
@@ -267,9 +291,17 @@ function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainRepor
 
 function checkRows<R>(rows: readonly R[], where: string): readonly (R & object)[] {
   if (!Array.isArray(rows)) {
-    throw new DataError({ where, expected: 'the path of a CSV file or an array of rows', received: describeValue(rows) })
+    throw new DataError({
+      where,
+      expected: 'the path of a CSV file or an array of rows',
+      received: describeValue(rows),
+    })
   }
   const at = rows.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
   if (at < 0) return rows as readonly (R & object)[]
-  throw new DataError({ where: `${where}: row ${at}`, expected: 'an object with a value per column', received: describeValue(rows[at]) })
+  throw new DataError({
+    where: `${where}: row ${at}`,
+    expected: 'an object with a value per column',
+    received: describeValue(rows[at]),
+  })
 }

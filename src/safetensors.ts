@@ -47,7 +47,9 @@ export function encodeHeader({ metadata, tensors }: Header, path: string): Uint8
     name,
     { dtype, shape, data_offsets: [begin, end] },
   ])
-  const json = JSON.stringify(Object.fromEntries([['__metadata__', Object.fromEntries(metadata)], ...entries]))
+  const json = JSON.stringify(
+    Object.fromEntries([['__metadata__', Object.fromEntries(metadata)], ...entries]),
+  )
   const bytes = Buffer.from(json, 'utf8')
   const length = Math.ceil(bytes.length / 8) * 8
   if (length > MAX_HEADER_BYTES) {
@@ -72,7 +74,11 @@ export function encodeHeader({ metadata, tensors }: Header, path: string): Uint8
 export function decodeLength(prefix: Uint8Array, fileBytes: number, path: string): number {
   const length = Buffer.from(prefix.buffer, prefix.byteOffset, prefix.byteLength).readBigUInt64LE()
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw wrong(path, 'a model file, whose header has at most 16 MiB', `another kind of file (its first 8 bytes mean ${length})`)
+    throw wrong(
+      path,
+      'a model file, whose header has at most 16 MiB',
+      `another kind of file (its first 8 bytes mean ${length})`,
+    )
   }
   if (Number(length) > fileBytes - PREFIX_BYTES) {
     throw wrong(
@@ -131,7 +137,11 @@ function readPlace(value: unknown, where: string): TensorPlace {
   const [begin, end] = offsets
   const expected = shape.reduce((product, size) => product * size, bytes)
   if (expected !== end - begin) {
-    throw wrong(`${where}: data_offsets`, `${expected} bytes, as its shape [${shape.join(', ')}] needs`, `${end - begin}`)
+    throw wrong(
+      `${where}: data_offsets`,
+      `${expected} bytes, as its shape [${shape.join(', ')}] needs`,
+      `${end - begin}`,
+    )
   }
   return { dtype, shape, begin, end }
 }
@@ -139,7 +149,9 @@ function readPlace(value: unknown, where: string): TensorPlace {
 // The format allows neither overlap nor holes.
 function checkCoverage(tensors: ReadonlyMap<string, TensorPlace>, dataBytes: number, path: string): void {
   let next = 0
-  for (const [name, { begin, end }] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
+  for (const [name, { begin, end }] of [...tensors].sort(
+    ([, a], [, b]) => a.begin - b.begin || a.end - b.end,
+  )) {
     if (begin !== next) {
       const received = begin < next ? `${begin}, inside another tensor` : `${begin}, behind a gap`
       throw wrong(`${path}: tensor ${name}`, `data that begin at byte ${next}`, received)

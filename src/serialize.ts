@@ -6,7 +6,14 @@ import { endianness } from 'node:os'
 import { dirname } from 'node:path'
 import { describeValue } from './check.ts'
 import { DataError } from './errors.ts'
-import { decodeHeader, decodeLength, encodeHeader, PREFIX_BYTES, type Header, type TensorPlace } from './safetensors.ts'
+import {
+  decodeHeader,
+  decodeLength,
+  encodeHeader,
+  PREFIX_BYTES,
+  type Header,
+  type TensorPlace,
+} from './safetensors.ts'
 import { normalizeSpec, parametersOf, type NetworkOptions, type NetworkSpec } from './spec.ts'
 import { libraryVersion } from './version.ts'
 
@@ -73,7 +80,10 @@ export async function readModelFile(path: string): Promise<ModelFile> {
     return await readFrom(handle, path)
   } catch (error) {
     if (error instanceof DataError) throw error
-    throw new DataError({ where: path, expected: 'a model file', received: fileTrouble(error) }, { cause: error })
+    throw new DataError(
+      { where: path, expected: 'a model file', received: fileTrouble(error) },
+      { cause: error },
+    )
   } finally {
     await handle?.close()
   }
@@ -128,7 +138,10 @@ function readSpec(text: string | undefined, path: string): NetworkSpec {
     return normalizeSpec(spec as NetworkOptions)
   } catch (error) {
     const reason = text === undefined ? 'nothing' : error instanceof Error ? error.message : String(error)
-    throw new DataError({ where: `${path}: spec`, expected: 'the network as JSON', received: reason }, { cause: error })
+    throw new DataError(
+      { where: `${path}: spec`, expected: 'the network as JSON', received: reason },
+      { cause: error },
+    )
   }
 }
 
@@ -151,11 +164,21 @@ function checkTensors({ tensors }: Header, spec: NetworkSpec, path: string): voi
   }
 }
 
-async function readBytes(handle: FileHandle, position: number, length: number, path: string): Promise<Uint8Array> {
+async function readBytes(
+  handle: FileHandle,
+  position: number,
+  length: number,
+  path: string,
+): Promise<Uint8Array> {
   const bytes = new Uint8Array(length)
   let filled = 0
   while (filled < length) {
-    const { bytesRead } = await handle.read(bytes, filled, Math.min(length - filled, 2 ** 30), position + filled)
+    const { bytesRead } = await handle.read(
+      bytes,
+      filled,
+      Math.min(length - filled, 2 ** 30),
+      position + filled,
+    )
     if (bytesRead === 0) {
       const received = `its end after ${filled}: it is being changed`
       throw new DataError({ where: path, expected: `${length} bytes at ${position}`, received })
@@ -179,7 +202,10 @@ async function replaceFile(path: string, parts: readonly Uint8Array[]): Promise<
     await syncFolder(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
-    throw new DataError({ where: path, expected: 'a file that can be written', received: fileTrouble(error) }, { cause: error })
+    throw new DataError(
+      { where: path, expected: 'a file that can be written', received: fileTrouble(error) },
+      { cause: error },
+    )
   }
 }
 

@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs'
 export const libraryVersion: string = readVersion()
 
 function readVersion(): string {
-  const json = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version?: unknown }
+  const json = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version?: unknown
+  }
   return String(json.version)
 }

@@ -56,6 +56,16 @@ describe('gemm', () => {
     }
   })
 
+  // Wide enough for packed panels, deep enough for two of them, with a ragged edge everywhere.
+  for (const [transA, transB] of [
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ]) {
+    cases.push({ transA, transB, m: 37, n: 275, k: 290, alpha: 1, beta: 1, gap: 1, seed: 500 })
+  }
+
   test('is exact on integers, and writes nothing between the rows of c', () => {
     for (const { transA, transB, m, n, k, alpha, beta, gap, seed } of cases) {
       const [lda, ldb, ldc] = [(transA ? m : k) + gap || 1, (transB ? k : n) + gap || 1, n + gap || 1]

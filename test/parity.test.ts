@@ -21,6 +21,7 @@ const SIZES: number[][] = [
   [6, 16, 300],
   [14, 47, 31],
   [37, 10, 64],
+  [26, 260, 270],
 ]
 
 describe.runIf(isNativeUnderTest)('parity', () => {

@@ -23,7 +23,11 @@ type HeaderJson = Record<string, Entry> & { __metadata__: Record<string, string>
 const network = (): Network =>
   new Network({
     inputs: 3,
-    layers: [dense(4, { name: 'leaky_relu', slope: 0.02 }), dropout(0.25), dense(2, 'softmax', { name: 'out' })],
+    layers: [
+      dense(4, { name: 'leaky_relu', slope: 0.02 }),
+      dropout(0.25),
+      dense(2, 'softmax', { name: 'out' }),
+    ],
     loss: 'categoricalCrossEntropy',
     l2: 0.01,
     seed: 7,
@@ -82,7 +86,9 @@ describe('a network file', () => {
   })
 
   test('that cannot be written is an error with the path', async () => {
-    await expect(network().save(join(folder, 'none', 'x.model'))).rejects.toThrow(/none.*x\.model: expected a file that can be written/)
+    await expect(network().save(join(folder, 'none', 'x.model'))).rejects.toThrow(
+      /none.*x\.model: expected a file that can be written/,
+    )
     await expect(network().save(folder)).rejects.toThrow(DataError)
   })
 })
@@ -110,25 +116,70 @@ describe('a damaged file', () => {
   const cases: [string, () => Buffer, RegExp][] = [
     ['a CSV', () => Buffer.from('species,island\nAdelie,Dream\n'), /another kind of file/],
     ['a zip', () => fileOf('PK not JSON', Buffer.alloc(0)), /header begins with \{/],
-    ['a header of 16 MiB and more', () => Buffer.concat([Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]), bytes]), /16 MiB/],
-    ['a header longer than the file', () => Buffer.concat([Buffer.from([0, 0, 16, 0, 0, 0, 0, 0]), bytes]), /truncated/],
+    [
+      'a header of 16 MiB and more',
+      () => Buffer.concat([Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]), bytes]),
+      /16 MiB/,
+    ],
+    [
+      'a header longer than the file',
+      () => Buffer.concat([Buffer.from([0, 0, 16, 0, 0, 0, 0, 0]), bytes]),
+      /truncated/,
+    ],
     ['no JSON', () => fileOf('{"a":', dataOf(bytes)), /header in JSON/],
-    ['safetensors of others', () => header((h) => delete h.__metadata__.format), /model file of hadamard.*another origin/],
-    ['a later format', () => header((h) => (h.__metadata__.format_version = '2')), /format version 1; received '2'/],
-    ['metadata that are no text', () => header((h) => Object.assign(h.__metadata__, { spec: 5 })), /__metadata__\.spec: expected a text/],
-    ['no spec', () => header((h) => delete h.__metadata__.spec), /spec: expected the network as JSON; received nothing/],
-    ['a spec that is null', () => header((h) => (h.__metadata__.spec = 'null')), /spec: expected the network/],
-    ['an unknown layer', () => header((h) => (h.__metadata__.spec = h.__metadata__.spec.replace('dense', 'densest'))), /a layer of type/],
+    [
+      'safetensors of others',
+      () => header((h) => delete h.__metadata__.format),
+      /model file of hadamard.*another origin/,
+    ],
+    [
+      'a later format',
+      () => header((h) => (h.__metadata__.format_version = '2')),
+      /format version 1; received '2'/,
+    ],
+    [
+      'metadata that are no text',
+      () => header((h) => Object.assign(h.__metadata__, { spec: 5 })),
+      /__metadata__\.spec: expected a text/,
+    ],
+    [
+      'no spec',
+      () => header((h) => delete h.__metadata__.spec),
+      /spec: expected the network as JSON; received nothing/,
+    ],
+    [
+      'a spec that is null',
+      () => header((h) => (h.__metadata__.spec = 'null')),
+      /spec: expected the network/,
+    ],
+    [
+      'an unknown layer',
+      () => header((h) => (h.__metadata__.spec = h.__metadata__.spec.replace('dense', 'densest'))),
+      /a layer of type/,
+    ],
     [
       'a layer too large for its tensor',
-      () => header((h) => (h.__metadata__.spec = h.__metadata__.spec.replace('"units":4', '"units":16777216'))),
+      () =>
+        header((h) => (h.__metadata__.spec = h.__metadata__.spec.replace('"units":4', '"units":16777216'))),
       /tensor dense1\.weight: expected F32 \[3, 16777216\]; received F32 \[3, 4\]/,
     ],
     ['an unknown type', () => header((h) => (h['dense1.weight'].dtype = 'F8')), /dtype: expected one of/],
-    ['another type', () => header((h) => (h['dense1.weight'].dtype = 'I32')), /expected F32 \[3, 4\]; received I32/],
-    ['a shape that is no list', () => header((h) => Object.assign(h['out.bias'], { shape: 'x' })), /shape: expected a list/],
+    [
+      'another type',
+      () => header((h) => (h['dense1.weight'].dtype = 'I32')),
+      /expected F32 \[3, 4\]; received I32/,
+    ],
+    [
+      'a shape that is no list',
+      () => header((h) => Object.assign(h['out.bias'], { shape: 'x' })),
+      /shape: expected a list/,
+    ],
     ['a negative size', () => header((h) => (h['out.bias'].shape = [-2])), /shape: expected a list/],
-    ['a shape of other size', () => header((h) => (h['out.bias'].shape = [3])), /expected 12 bytes, as its shape \[3\] needs; received 8/],
+    [
+      'a shape of other size',
+      () => header((h) => (h['out.bias'].shape = [3])),
+      /expected 12 bytes, as its shape \[3\] needs; received 8/,
+    ],
     ['offsets backwards', () => header((h) => h['out.bias'].data_offsets.reverse()), /begin and end/],
     [
       'overlapping tensors',
@@ -141,7 +192,11 @@ describe('a damaged file', () => {
       /behind a gap/,
     ],
     ['a tensor too few', () => header((h) => delete h['out.bias']), /something follows the tensors/],
-    ['bytes behind the tensors', () => Buffer.concat([bytes, Buffer.alloc(4)]), /something follows the tensors/],
+    [
+      'bytes behind the tensors',
+      () => Buffer.concat([bytes, Buffer.alloc(4)]),
+      /something follows the tensors/,
+    ],
     [
       'a tensor too many',
       () => header((h) => Object.assign(h, { more: { dtype: 'U8', shape: [0], data_offsets: [0, 0] } })),
@@ -181,7 +236,9 @@ describe('a damaged file', () => {
   })
 
   test('a network without an encoder is no model, and says how to read it', async () => {
-    await expect(loadModel(path)).rejects.toThrow(/a model with its encoder; received a network alone.*Network\.load/)
+    await expect(loadModel(path)).rejects.toThrow(
+      /a model with its encoder; received a network alone.*Network\.load/,
+    )
   })
 })
 
@@ -214,12 +271,42 @@ describe('the golden file of format 1', () => {
     return loadModel<object, NumberPrediction>(target)
   }
   test.each([
-    ['an encoder of other width', 'encoder', (j: Record<string, unknown>) => (j.inputs as unknown[]).pop(), /expected a network for the encoder/],
-    ['an encoder without a target', 'encoder', (j: Record<string, unknown>) => delete j.target, /encoder\.target/],
-    ['a report without rows', 'training', (j: Record<string, unknown>) => delete j.rows, /report\.rows: expected a number/],
-    ['scores that are no numbers', 'metrics', (j: Record<string, unknown>) => (j.test = { rows: 'x' }), /report\.test\.rows/],
-    ['a report of another task', 'training', (j: Record<string, unknown>) => (j.task = 'regression'), /expected a network for/],
-    ['a column that is no object', 'training', (j: Record<string, unknown>) => (j.columns = [1]), /report\.columns\[0\]/],
+    [
+      'an encoder of other width',
+      'encoder',
+      (j: Record<string, unknown>) => (j.inputs as unknown[]).pop(),
+      /expected a network for the encoder/,
+    ],
+    [
+      'an encoder without a target',
+      'encoder',
+      (j: Record<string, unknown>) => delete j.target,
+      /encoder\.target/,
+    ],
+    [
+      'a report without rows',
+      'training',
+      (j: Record<string, unknown>) => delete j.rows,
+      /report\.rows: expected a number/,
+    ],
+    [
+      'scores that are no numbers',
+      'metrics',
+      (j: Record<string, unknown>) => (j.test = { rows: 'x' }),
+      /report\.test\.rows/,
+    ],
+    [
+      'a report of another task',
+      'training',
+      (j: Record<string, unknown>) => (j.task = 'regression'),
+      /expected a network for/,
+    ],
+    [
+      'a column that is no object',
+      'training',
+      (j: Record<string, unknown>) => (j.columns = [1]),
+      /report\.columns\[0\]/,
+    ],
   ])('with %s is refused', async (_, part, change, message) => {
     const error: unknown = await swap(part, change).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(DataError)

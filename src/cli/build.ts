@@ -26,7 +26,9 @@ export function addBuild(program: Command): void {
     .action(async ({ verbose = false }: { verbose?: boolean }) => {
       const startMs = Date.now()
       await compile(verbose)
-      process.stdout.write(`Compiled ${BINARY} in ${formatSeconds((Date.now() - startMs) / 1000)}. Check it with: npx hadamard doctor\n`)
+      process.stdout.write(
+        `Compiled ${BINARY} in ${formatSeconds((Date.now() - startMs) / 1000)}. Check it with: npx hadamard doctor\n`,
+      )
     })
 }
 
@@ -68,7 +70,9 @@ async function findNodeGyp(): Promise<string> {
   for (const candidate of candidates) {
     if (candidate && (await exists(candidate))) return candidate
   }
-  throw new CommandError('build: expected node-gyp; found none. Install it with: npm install --save-dev node-gyp')
+  throw new CommandError(
+    'build: expected node-gyp; found none. Install it with: npm install --save-dev node-gyp',
+  )
 }
 
 async function runNodeGyp(nodeGyp: string, folder: string, isVerbose: boolean): Promise<void> {
@@ -80,7 +84,8 @@ async function runNodeGyp(nodeGyp: string, folder: string, isVerbose: boolean): 
     stdio: isVerbose ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()))
   const code = await new Promise<number | null>((resolveCode, reject) => {
     child.on('error', reject)
     child.on('close', resolveCode)
@@ -101,7 +106,9 @@ async function buildEnvironment(): Promise<NodeJS.ProcessEnv> {
 
 function likelyReason(output: string): string {
   const lines = output.split('\n').map((line) => line.replace(/^(gyp ERR! |npm error )(stack )?/, '').trim())
-  const line = lines.find((text) => /error:|not found|could not|no such|ENOENT|EACCES/i.test(text) && !/^gyp verb/.test(text))
+  const line = lines.find(
+    (text) => /error:|not found|could not|no such|ENOENT|EACCES/i.test(text) && !/^gyp verb/.test(text),
+  )
   return line === undefined ? '' : ` (${line.slice(0, 160)})`
 }
 

@@ -29,7 +29,9 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .summary('show what runs on this machine, and why')
-    .description('Show the native core, its instruction sets and threads, and check it against the fallback bit for bit.')
+    .description(
+      'Show the native core, its instruction sets and threads, and check it against the fallback bit for bit.',
+    )
     .option('--backend <name>', 'native: exit with 1 where the native core cannot serve')
     .action(({ backend }: { backend?: BackendOptions['backend'] }) => {
       if (backend !== undefined) checkOneOf('--backend', backend, ['native', 'fallback'])
@@ -85,8 +87,14 @@ function binaryPath(): string | undefined {
 }
 
 function running(asked: string | undefined, trouble: string | undefined): string {
-  if (asked === 'native' && trouble !== undefined) return 'nothing: the native core was asked for and cannot serve'
-  const reason = asked === undefined || asked === '' ? (trouble === undefined ? 'the default where it loads' : 'the native core cannot serve') : 'asked for'
+  if (asked === 'native' && trouble !== undefined)
+    return 'nothing: the native core was asked for and cannot serve'
+  const reason =
+    asked === undefined || asked === ''
+      ? trouble === undefined
+        ? 'the default where it loads'
+        : 'the native core cannot serve'
+      : 'asked for'
   if (asked === 'fallback' || trouble !== undefined) return `the TypeScript fallback (${reason})`
   const { name, isa } = chooseBackend()
   return name === 'native' ? `the native core on ${isa} (${reason})` : `the TypeScript fallback (${reason})`

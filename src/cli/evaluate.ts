@@ -23,7 +23,11 @@ export function addEvaluate(program: Command): void {
     .description('Score a model on the rows of a CSV file that has the target, and compare it with guessing.')
     .argument('<model>', 'model file that train has saved')
     .argument('<file>', 'CSV file with the columns of the training data and the target')
-    .addOption(new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(parseDelimiter))
+    .addOption(
+      new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(
+        parseDelimiter,
+      ),
+    )
     .option('--backend <name>', 'native or fallback (default: native if it can be loaded)')
     .option('--json', 'print one JSON line')
     .action(runEvaluate)
@@ -31,18 +35,27 @@ export function addEvaluate(program: Command): void {
 
 async function runEvaluate(modelPath: string, file: string, flags: EvaluateFlags): Promise<void> {
   const model = await loadModel(modelPath, { backend: flags.backend })
-  const { droppedRows, unseenClasses, unseen, isTrainingData, ...scores } = await model.evaluate(file, { delimiter: flags.delimiter })
+  const { droppedRows, unseenClasses, unseen, isTrainingData, ...scores } = await model.evaluate(file, {
+    delimiter: flags.delimiter,
+  })
   if (droppedRows > 0) writeNote(`${plural(droppedRows, 'row')} without ${model.report.target} left out`)
-  if (unseenClasses > 0) writeNote(`${plural(unseenClasses, 'row')} of classes that training did not have, counted as wrong`)
+  if (unseenClasses > 0)
+    writeNote(`${plural(unseenClasses, 'row')} of classes that training did not have, counted as wrong`)
   for (const { column, count } of unseen) {
-    writeNote(`column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`)
+    writeNote(
+      `column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`,
+    )
   }
   if (isTrainingData) {
     const { train, validation, test } = model.report.split
-    writeNote(`these are the training data: only ${test} of ${train + validation + test} rows were held out (hadamard summary has their score)`)
+    writeNote(
+      `these are the training data: only ${test} of ${train + validation + test} rows were held out (hadamard summary has their score)`,
+    )
   }
   if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify({ event: 'result', test: scores, droppedRows, unseenClasses, isTrainingData })}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ event: 'result', test: scores, droppedRows, unseenClasses, isTrainingData })}\n`,
+    )
     return
   }
   process.stdout.write(`${scoreTable(model.report, [[basename(file), scores]]).join('\n')}\n`)

@@ -22,7 +22,11 @@ export function addNames(flag: string): (text: string, previous: readonly string
   return (text, previous = []) => {
     const names = splitList(text)
     if (names.every((name) => name !== '')) return [...previous, ...names]
-    throw new SpecError({ where: flag, expected: 'names with commas between them', received: describeValue(text) })
+    throw new SpecError({
+      where: flag,
+      expected: 'names with commas between them',
+      received: describeValue(text),
+    })
   }
 }
 
@@ -42,7 +46,11 @@ export function parseHidden(text: string): number[] {
   return text.split(',').map((part) => {
     const units = Number(part)
     if (/^\s*\d+\s*$/.test(part) && units > 0) return units
-    throw new SpecError({ where: '--hidden', expected: "units such as 64,32, or 'none'", received: describeValue(text) })
+    throw new SpecError({
+      where: '--hidden',
+      expected: "units such as 64,32, or 'none'",
+      received: describeValue(text),
+    })
   })
 }
 
@@ -80,7 +88,11 @@ const delimiters: Readonly<Record<string, ',' | ';' | '\t' | '|' | undefined>> =
 export function parseDelimiter(text: string): ',' | ';' | '\t' | '|' {
   const delimiter = Object.hasOwn(delimiters, text) ? delimiters[text] : undefined
   if (delimiter !== undefined) return delimiter
-  throw new SpecError({ where: '--delimiter', expected: "',', ';', '|' or tab", received: describeValue(text) })
+  throw new SpecError({
+    where: '--delimiter',
+    expected: "',', ';', '|' or tab",
+    received: describeValue(text),
+  })
 }
 
 /** `learningRate` → `--learning-rate` */

@@ -31,13 +31,23 @@ export function addPredict(program: Command): void {
   program
     .command('predict')
     .summary('print predictions for the rows of a CSV file')
-    .description('Print a prediction for every row of a CSV file, as CSV: prediction and probability, or prediction alone for numbers.')
+    .description(
+      'Print a prediction for every row of a CSV file, as CSV: prediction and probability, or prediction alone for numbers.',
+    )
     .argument('<model>', 'model file that train has saved')
     .argument('<file>', 'CSV file with the columns of the training data; the target is not needed')
     .option('--proba', 'add a column with the probability of every class')
-    .addOption(new Option('--keep <columns>', 'columns of FILE to print first, with commas between').argParser(addNames('--keep')))
+    .addOption(
+      new Option('--keep <columns>', 'columns of FILE to print first, with commas between').argParser(
+        addNames('--keep'),
+      ),
+    )
     .option('-o, --output <file>', 'write to a file (default: standard output)')
-    .addOption(new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(parseDelimiter))
+    .addOption(
+      new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(
+        parseDelimiter,
+      ),
+    )
     .option('--backend <name>', 'native or fallback (default: native if it can be loaded)')
     .action(runPredict)
 }
@@ -45,30 +55,46 @@ export function addPredict(program: Command): void {
 async function runPredict(modelPath: string, file: string, flags: PredictFlags): Promise<void> {
   const { keep = [], output, proba = false, delimiter, backend } = flags
   if (output !== undefined && [modelPath, file].some((path) => resolve(path) === resolve(output))) {
-    throw new DataError({ where: '--output', expected: 'a file other than the model and the data', received: `'${output}'` })
+    throw new DataError({
+      where: '--output',
+      expected: 'a file other than the model and the data',
+      received: `'${output}'`,
+    })
   }
   const model: AnyModel = await loadModel(modelPath, { backend })
   const classes = model.encoder.classes.map(String)
   if (proba && classes.length === 0) {
-    throw new DataError({ where: '--proba', expected: 'a model that predicts classes', received: 'one that predicts numbers' })
+    throw new DataError({
+      where: '--proba',
+      expected: 'a model that predicts classes',
+      received: 'one that predicts numbers',
+    })
   }
   const table = await model.readTable(file, { delimiter })
   const kept = await readKept(file, table, keep, delimiter)
   const { predictions, missing, unseen } = model.predictTable(table)
   for (const { column, count } of missing) {
-    writeNote(`column '${column}': ${plural(count, 'missing value')}, taken as ${meaningOfMissing(model, column)}`)
+    writeNote(
+      `column '${column}': ${plural(count, 'missing value')}, taken as ${meaningOfMissing(model, column)}`,
+    )
   }
   for (const { column, count } of unseen) {
-    writeNote(`column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`)
+    writeNote(
+      `column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`,
+    )
   }
   const header = [...keep, 'prediction', ...(classes.length > 0 ? ['probability'] : [])]
   const labels = proba ? classes : []
   const lines = [[...header, ...labels.map((label) => `probability_${label}`)].map(csvField).join(',')]
   const sink = output === undefined ? process.stdout : createWriteStream(output)
-  const failed = output === undefined ? undefined : finished(sink).catch((error: unknown) => openFailure(output, error))
+  const failed =
+    output === undefined ? undefined : finished(sink).catch((error: unknown) => openFailure(output, error))
   for (let row = 0; row < predictions.length; row++) {
-    lines.push([...kept.map((column) => keptField(column, row)), ...answerFields(predictions[row], labels)].join(','))
-    if (lines.length >= ROWS_PER_WRITE) await Promise.race([writeOut(`${lines.splice(0).join('\n')}\n`, sink), ...(failed ? [failed] : [])])
+    lines.push(
+      [...kept.map((column) => keptField(column, row)), ...answerFields(predictions[row], labels)].join(','),
+    )
+    if (lines.length >= ROWS_PER_WRITE)
+      await Promise.race([writeOut(`${lines.splice(0).join('\n')}\n`, sink), ...(failed ? [failed] : [])])
   }
   if (lines.length > 0) sink.write(`${lines.join('\n')}\n`)
   if (output === undefined) return
@@ -99,7 +125,9 @@ function openFailure(path: string, error: unknown): never {
 
 function meaningOfMissing(model: AnyModel, name: string): string {
   const input = model.encoder.data.inputs.find((candidate) => candidate.name === name)
-  return input?.type === 'numeric' ? `the training mean ${Number(input.mean.toPrecision(6))}` : 'none of its categories'
+  return input?.type === 'numeric'
+    ? `the training mean ${Number(input.mean.toPrecision(6))}`
+    : 'none of its categories'
 }
 
 function answerFields(answer: Prediction, labels: readonly string[]): string[] {

@@ -21,7 +21,10 @@ export function planScreen(plan: TrainingPlan): string[] {
     ['rows', partLine(plan)],
     ['network', network],
     ['training', `up to ${plural(maxEpochs, 'epoch')}, ${plural(batchSize, 'row')} a step`],
-    ['runs on', backend === 'native' ? `native core, ${isa}` : 'TypeScript fallback (slower; see hadamard doctor)'],
+    [
+      'runs on',
+      backend === 'native' ? `native core, ${isa}` : 'TypeScript fallback (slower; see hadamard doctor)',
+    ],
   ]
   return [
     `${name}: ${plural(rows, 'row')}, ${plural(columns.length, 'column')}`,
@@ -50,7 +53,8 @@ function courseLine({ epochs, seconds, threads, stopped, bestEpoch, maxEpochs }:
     maxTime: ', time was up',
     aborted: ', interrupted',
   }
-  const kept = bestEpoch === undefined || bestEpoch === 0 ? '' : `; the weights of epoch ${bestEpoch} are kept`
+  const kept =
+    bestEpoch === undefined || bestEpoch === 0 ? '' : `; the weights of epoch ${bestEpoch} are kept`
   return `Trained ${plural(epochs, 'epoch')} in ${formatSeconds(seconds)} on ${plural(threads, 'thread')}${ends[stopped]}${kept}.`
 }
 
@@ -69,7 +73,12 @@ function columnTable(columns: readonly ColumnReport[]): string[] {
   const lines = alignColumns(
     [
       ['column', 'type', 'missing', ''],
-      ...shown.map((column) => [column.name, typeOf(column), column.missing === 0 ? '-' : column.missing.toLocaleString('en'), role(column)]),
+      ...shown.map((column) => [
+        column.name,
+        typeOf(column),
+        column.missing === 0 ? '-' : column.missing.toLocaleString('en'),
+        role(column),
+      ]),
     ],
     [0, 1, 3],
   )
@@ -79,13 +88,16 @@ function columnTable(columns: readonly ColumnReport[]): string[] {
 
 function restLine(rest: readonly ColumnReport[]): string {
   const numbers = rest.filter(({ type }) => type === 'numeric').length
-  const kinds = [
-    ...(numbers > 0 ? [`${numbers} number`] : []),
-    ...(rest.length > numbers ? [`${rest.length - numbers} text`] : []),
-  ]
+  const texts = rest.length - numbers
+  const kinds =
+    texts === 0
+      ? 'all numbers'
+      : numbers === 0
+        ? 'all texts'
+        : `${plural(numbers, 'number')}, ${plural(texts, 'text')}`
   const missing = rest.reduce((sum, column) => sum + column.missing, 0)
   const gaps = missing === 0 ? '' : `; ${plural(missing, 'missing value')}`
-  return `… and ${plural(rest.length, 'more column').replace('more columns', 'more')} (${kinds.join(', ')}${gaps})`
+  return `… and ${rest.length.toLocaleString('en')} more (${kinds}${gaps})`
 }
 
 function typeOf({ type, categories = 0 }: ColumnReport): string {
@@ -97,7 +109,9 @@ function role(column: ColumnReport): string {
 }
 
 function classLine(classes: NonNullable<TrainingPlan['classes']>): string {
-  const shown = classes.slice(0, MOST_CLASSES).map(({ label, rows }) => `${String(label)} ${rows.toLocaleString('en')}`)
+  const shown = classes
+    .slice(0, MOST_CLASSES)
+    .map(({ label, rows }) => `${String(label)} ${rows.toLocaleString('en')}`)
   return shown.join(', ') + (classes.length > MOST_CLASSES ? `, … (${classes.length} in all)` : '')
 }
 

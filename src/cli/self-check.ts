@@ -35,12 +35,16 @@ export function selfCheck(isa: string): CheckResult {
       const operands = (): Float32Array[] =>
         signature.operands.map((operand) => {
           const random = randomStream(1, `${name}.${operand.name}`)
-          return new Float32Array(elementCount(signature, operand, dims)).map((_, i) => 8 * random.uniform(i) - 4)
+          return new Float32Array(elementCount(signature, operand, dims)).map(
+            (_, i) => 8 * random.uniform(i) - 4,
+          )
         })
       const [expected, received] = [operands(), operands()]
       fallback.call(name, dims, [], expected)
       native.call(name, dims, [], received)
-      const at = expected.findIndex((array, i) => !array.every((value, j) => Object.is(value, received[i][j])))
+      const at = expected.findIndex(
+        (array, i) => !array.every((value, j) => Object.is(value, received[i][j])),
+      )
       if (at >= 0) {
         const place = `${name} ${signature.operands[at].name} for ${dims.join(' x ')}`
         return { isa, checked: plain.length, difference: place }

@@ -14,7 +14,9 @@ export function addSummary(program: Command): void {
     .action(async (path: string, { json = false }: { json?: boolean }) => {
       const model = await loadModel(path)
       const { report, encoder, network } = model
-      const text = json ? JSON.stringify({ event: 'result', report, encoder: encoder.toJSON(), spec: network.spec }) : model.summary()
+      const text = json
+        ? JSON.stringify({ event: 'result', report, encoder: encoder.toJSON(), spec: network.spec })
+        : model.summary()
       process.stdout.write(`${text}\n`)
     })
 }

@@ -59,28 +59,56 @@ export function addTrain(program: Command): void {
     .description('Train a model on a CSV file, test it on rows that were held out, and save it.')
     .argument('<file>', 'CSV file with a header line')
     .option('-t, --target <column>', 'column to predict (required)')
-    .addOption(new Option('-i, --ignore <columns>', 'columns to leave out, with commas between').argParser(addNames('--ignore')))
+    .addOption(
+      new Option('-i, --ignore <columns>', 'columns to leave out, with commas between').argParser(
+        addNames('--ignore'),
+      ),
+    )
     .option('--task <task>', 'classification or regression (default: what the values of the target suggest)')
   const options = [
-    new Option('--hidden <units>', `units of the hidden layers, or none (default: ${d.hidden.join(',')})`).argParser(parseHidden),
+    new Option(
+      '--hidden <units>',
+      `units of the hidden layers, or none (default: ${d.hidden.join(',')})`,
+    ).argParser(parseHidden),
     new Option('--activation <name>', `${names(activationTable)} (default: ${d.activation})`),
-    number('--dropout', 'share', `outputs of hidden layers dropped in training, 0 to below 1 (default: ${d.dropout})`),
+    number(
+      '--dropout',
+      'share',
+      `outputs of hidden layers dropped in training, 0 to below 1 (default: ${d.dropout})`,
+    ),
     new Option('--optimizer <name>', `${names(optimizerTable)} (default: ${d.optimizer})`),
     number('--learning-rate', 'rate', 'above 0 (default: 0.003 for adam, 0.01 for the others)'),
     number('--batch-size', 'rows', 'rows a step (default: 32; from 5,000 rows on 128, from 50,000 on 256)'),
     number('--epochs', 'n', `most passes over the training rows (default: ${d.epochs})`),
-    number('--patience', 'epochs', `stop after so many epochs without a better validation loss (default: ${d.patience})`),
-    number('--validation', 'share', `of the rows that are not test rows, to stop by; 0 trains on all (default: ${d.validation})`),
+    number(
+      '--patience',
+      'epochs',
+      `stop after so many epochs without a better validation loss (default: ${d.patience})`,
+    ),
+    number(
+      '--validation',
+      'share',
+      `of the rows that are not test rows, to stop by; 0 trains on all (default: ${d.validation})`,
+    ),
     number('--test', 'share', `of the rows, held out for the test; 0 for none (default: ${d.test})`),
-    new Option('--split <file>', 'JSON file {"train":[…],"test":[…]} with row numbers from 0, instead of --test'),
+    new Option(
+      '--split <file>',
+      'JSON file {"train":[…],"test":[…]} with row numbers from 0, instead of --test',
+    ),
     new Option('--loss <name>', `${names(lossTable)} (default: cross-entropy from logits, or squaredError)`),
     new Option('--metric <name>', `score that leads: ${metricNames.join(', ')} (default: accuracy or r2)`),
     number('--l2', 'lambda', `penalty lambda/2·ΣW² on weights (default: ${d.l2})`),
     number('--seed', 'n', `of split, weights and shuffles: same seed, same bits (default: ${d.seed})`),
     number('--threads', 'n', 'threads (default: physical cores, less one where there are more than two)'),
     new Option('--backend <name>', 'native or fallback (default: native if it can be loaded)'),
-    new Option('--delimiter <char>', 'comma, semicolon, tab or pipe (default: found from the file)').argParser(parseDelimiter),
-    new Option('--type <column=type>', 'numeric or categorical, with commas between (default: from all values)').argParser(addTypes),
+    new Option(
+      '--delimiter <char>',
+      'comma, semicolon, tab or pipe (default: found from the file)',
+    ).argParser(parseDelimiter),
+    new Option(
+      '--type <column=type>',
+      'numeric or categorical, with commas between (default: from all values)',
+    ).argParser(addTypes),
     new Option('--missing <texts>', 'further texts that stand for a missing value').argParser(addTexts),
     new Option('-m, --model <file>', 'where to save the model (default: FILE.model in the current folder)'),
     new Option('--json', 'print JSON lines: data, epoch…, result'),
@@ -93,7 +121,14 @@ export function addTrain(program: Command): void {
 }
 
 async function runTrain(file: string, flags: TrainFlags): Promise<number> {
-  const { type, model: modelPath = defaultModelPath(file), json = false, quiet = false, target, ...options } = flags
+  const {
+    type,
+    model: modelPath = defaultModelPath(file),
+    json = false,
+    quiet = false,
+    target,
+    ...options
+  } = flags
   if (target === undefined) throw await targetMissing(file, flags)
   await checkModelPath(modelPath, file)
   const isShown = !json && !quiet
@@ -133,7 +168,17 @@ async function runTrain(file: string, flags: TrainFlags): Promise<number> {
   if (!quiet) report.warnings.forEach((warning) => writeNote(warning))
   if (isShown) print([...resultScreen(report), ...closing(file, modelPath, report.stopped === 'aborted')])
   const { train: trainScores, validation, test = null, stopped, epochs, bestEpoch, seconds, threads } = report
-  event('result', { test, validation, train: trainScores, stopped, epochs, bestEpoch, seconds, threads, model: modelPath })
+  event('result', {
+    test,
+    validation,
+    train: trainScores,
+    stopped,
+    epochs,
+    bestEpoch,
+    seconds,
+    threads,
+    model: modelPath,
+  })
   return EXIT.ok
 }
 
@@ -166,7 +211,8 @@ async function checkModelPath(path: string, file: string): Promise<void> {
     (stats) => stats.isDirectory(),
     () => false,
   )
-  if (isFolder) throw new DataError({ where: '--model', expected: 'a file', received: `the folder '${path}'` })
+  if (isFolder)
+    throw new DataError({ where: '--model', expected: 'a file', received: `the folder '${path}'` })
   await access(folder, constants.W_OK).catch((error: unknown) => {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     const received = `${isMissing ? 'no folder' : 'no permission to write in'} '${folder}'`

@@ -14,7 +14,9 @@ interface Described {
 /** The scores of a task in the order they are shown, the leading one first. */
 export function scoreNames({ task, metric }: Pick<TrainReport, 'task' | 'metric'>): (keyof BaselineScores)[] {
   const names: (keyof BaselineScores)[] = task === 'regression' ? ['r2', 'rmse'] : ['accuracy', 'logLoss']
-  return metric === 'rmse' || metric === 'logLoss' || (metric === 'loss' && task !== 'regression') ? names.reverse() : names
+  return metric === 'rmse' || metric === 'logLoss' || (metric === 'loss' && task !== 'regression')
+    ? names.reverse()
+    : names
 }
 
 /** How scores are called on a screen. */
@@ -34,19 +36,32 @@ export const scoreLabels: Readonly<Record<keyof BaselineScores, string>> = {
 export function formatScore(name: keyof BaselineScores, value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return '-'
   if (name !== 'rmse') return value.toFixed(3).replace(/^-(?=0\.000$)/, '')
-  return Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3 ? value.toExponential(3) : String(Number(value.toPrecision(4)))
+  return Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3
+    ? value.toExponential(3)
+    : String(Number(value.toPrecision(4)))
 }
 
 /** Scores as a table: a row per set of rows and one for the baseline of the last of them. */
-export function scoreTable(report: Pick<TrainReport, 'task' | 'metric'>, sets: readonly (readonly [string, Scores | undefined])[]): string[] {
+export function scoreTable(
+  report: Pick<TrainReport, 'task' | 'metric'>,
+  sets: readonly (readonly [string, Scores | undefined])[],
+): string[] {
   const names = scoreNames(report)
   const present = sets.filter((set): set is readonly [string, Scores] => set[1] !== undefined)
   const last = present.at(-1)
-  const rows = present.map(([label, scores]) => [label, scores.rows.toLocaleString('en'), ...names.map((name) => formatScore(name, scores[name]))])
+  const rows = present.map(([label, scores]) => [
+    label,
+    scores.rows.toLocaleString('en'),
+    ...names.map((name) => formatScore(name, scores[name])),
+  ])
   const baseline = last?.[1].baseline
   const guess = report.task === 'regression' ? 'always the mean' : 'always the majority'
   if (last && baseline) {
-    rows.push([`  ${guess}`, last[1].rows.toLocaleString('en'), ...names.map((name) => formatScore(name, baseline[name]))])
+    rows.push([
+      `  ${guess}`,
+      last[1].rows.toLocaleString('en'),
+      ...names.map((name) => formatScore(name, baseline[name])),
+    ])
   }
   return alignColumns([['', 'rows', ...names.map((name) => scoreLabels[name])], ...rows], [0])
 }
@@ -76,8 +91,14 @@ export function describeModel({ encoder, network, report }: Described): string {
   const facts = [
     ['predicts', answer],
     ['from', `${plural(names.length, 'column')}: ${shown}`],
-    ['trained on', `${plural(report.split.train, 'row')}${report.source === undefined ? '' : ` of ${report.source}`}`],
-    ['training', `${plural(report.epochs, 'epoch')} (${stopLabels[report.stopped] ?? report.stopped})${kept}`],
+    [
+      'trained on',
+      `${plural(report.split.train, 'row')}${report.source === undefined ? '' : ` of ${report.source}`}`,
+    ],
+    [
+      'training',
+      `${plural(report.epochs, 'epoch')} (${stopLabels[report.stopped] ?? report.stopped})${kept}`,
+    ],
   ]
   const scores = scoreTable(report, [
     ['train', report.train],

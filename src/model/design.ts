@@ -36,11 +36,19 @@ function chooseLoss({ task, classes }: Encoder, asked: LossName | undefined): Lo
   const categorical: LossName[] = ['categoricalCrossEntropyFromLogits', 'categoricalCrossEntropy']
   const binary: LossName[] = ['binaryCrossEntropyFromLogits', 'binaryCrossEntropy']
   const fitting: LossName[] =
-    task === 'regression' ? ['squaredError'] : classes.length === 2 ? [...binary, ...categorical] : categorical
+    task === 'regression'
+      ? ['squaredError']
+      : classes.length === 2
+        ? [...binary, ...categorical]
+        : categorical
   if (asked === undefined) return fitting[0]
   if (fitting.includes(asked)) return asked
   const what = task === 'regression' ? task : `${task} into ${classes.length} classes`
-  throw new SpecError({ where: 'loss', expected: `${fitting.join(' or ')} for ${what}`, received: `'${asked}'` })
+  throw new SpecError({
+    where: 'loss',
+    expected: `${fitting.join(' or ')} for ${what}`,
+    received: `'${asked}'`,
+  })
 }
 
 /**
@@ -49,10 +57,15 @@ function chooseLoss({ task, classes }: Encoder, asked: LossName | undefined): Lo
  * @throws SpecError if the task has no such score
  */
 export function leadingMetric({ task }: Encoder, asked: MetricName | undefined): TrainReport['metric'] {
-  const fitting: MetricName[] = task === 'regression' ? ['r2', 'rmse', 'loss'] : ['accuracy', 'logLoss', 'loss']
+  const fitting: MetricName[] =
+    task === 'regression' ? ['r2', 'rmse', 'loss'] : ['accuracy', 'logLoss', 'loss']
   if (asked === undefined) return fitting[0]
   if (fitting.includes(asked)) return asked
-  throw new SpecError({ where: 'metric', expected: `${fitting.join(', ')} for ${task}`, received: `'${asked}'` })
+  throw new SpecError({
+    where: 'metric',
+    expected: `${fitting.join(', ')} for ${task}`,
+    received: `'${asked}'`,
+  })
 }
 
 /**

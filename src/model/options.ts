@@ -148,31 +148,53 @@ export const trainOptionNames: readonly string[] = [
  */
 export function normalizeTrainOptions(options: TrainOptions): TrainSettings {
   if (typeof options !== 'object' || options === null) {
-    throw new SpecError({ where: 'train', expected: "options, at least { target: 'column' }", received: describeValue(options) })
+    throw new SpecError({
+      where: 'train',
+      expected: "options, at least { target: 'column' }",
+      received: describeValue(options),
+    })
   }
   rejectUnknownKeys('train', options, trainOptionNames)
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as TrainOptions
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as TrainOptions
   const settings = { ...trainDefaults, ignore: [], ...given }
   if (typeof settings.target !== 'string' || settings.target === '') {
-    throw new SpecError({ where: 'target', expected: 'the name of the column to predict', received: describeValue(settings.target) })
+    throw new SpecError({
+      where: 'target',
+      expected: 'the name of the column to predict',
+      received: describeValue(settings.target),
+    })
   }
   checkNames(settings)
   checkNumbers(settings)
   checkHidden(settings.hidden)
   checkSplit(given)
   checkCallbacks(settings)
-  const learningRate = settings.learningRate ?? (settings.optimizer === 'adam' ? ADAM_LEARNING_RATE : undefined)
-  const normalizedOptimizer: Optimizer = { name: settings.optimizer, ...(learningRate === undefined ? {} : { learningRate }) }
+  const learningRate =
+    settings.learningRate ?? (settings.optimizer === 'adam' ? ADAM_LEARNING_RATE : undefined)
+  const normalizedOptimizer: Optimizer = {
+    name: settings.optimizer,
+    ...(learningRate === undefined ? {} : { learningRate }),
+  }
   normalizeOptimizer(normalizedOptimizer)
   return { ...settings, normalizedOptimizer }
 }
 
 function checkNames({ ignore, activation, optimizer, loss, metric, task, target }: TrainOptions): void {
   if (!Array.isArray(ignore) || ignore.some((name) => typeof name !== 'string')) {
-    throw new SpecError({ where: 'ignore', expected: 'an array of column names', received: describeValue(ignore) })
+    throw new SpecError({
+      where: 'ignore',
+      expected: 'an array of column names',
+      received: describeValue(ignore),
+    })
   }
   if (ignore.includes(target)) {
-    throw new SpecError({ where: 'ignore', expected: 'columns other than the target', received: describeValue(target) })
+    throw new SpecError({
+      where: 'ignore',
+      expected: 'columns other than the target',
+      received: describeValue(target),
+    })
   }
   checkOneOf('activation', activation, Object.keys(activationTable))
   normalizeOptimizer(optimizer ?? 'adam')
@@ -197,7 +219,11 @@ function checkNumbers(settings: TrainOptions): void {
 
 function checkHidden(hidden: unknown): void {
   if (!Array.isArray(hidden)) {
-    throw new SpecError({ where: 'hidden', expected: 'an array of units, such as [64, 32]', received: describeValue(hidden) })
+    throw new SpecError({
+      where: 'hidden',
+      expected: 'an array of units, such as [64, 32]',
+      received: describeValue(hidden),
+    })
   }
   hidden.forEach((units, i) => checkInteger(`hidden[${i}]`, units, { min: 1, max: 2 ** 24 }))
 }
@@ -220,7 +246,11 @@ function checkCallbacks(settings: TrainOptions): void {
     throw new SpecError({ where: name, expected: 'a function', received: describeValue(given) })
   }
   if (settings.signal === undefined || settings.signal instanceof AbortSignal) return
-  throw new SpecError({ where: 'signal', expected: 'an AbortSignal', received: describeValue(settings.signal) })
+  throw new SpecError({
+    where: 'signal',
+    expected: 'an AbortSignal',
+    received: describeValue(settings.signal),
+  })
 }
 
 /** Rows per step where none are asked for. */

@@ -1,7 +1,14 @@
 /** Which rows are trained on, watched and held out. */
 
 import { column as columnOf, type Column, type Table } from '../data/table.ts'
-import { hashSplit, parseSplit, permutedSplit, readSplit, stratifiedSplit, type Split } from '../data/split.ts'
+import {
+  hashSplit,
+  parseSplit,
+  permutedSplit,
+  readSplit,
+  stratifiedSplit,
+  type Split,
+} from '../data/split.ts'
 import { labelledRows, type Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
 import { randomStream } from '../random.ts'
@@ -51,14 +58,28 @@ export async function partRows(table: Table, task: Task, settings: TrainSettings
   if (wanted.validation > 0 && inner.test.length === 0) {
     warnings.push('Too few rows for validation: early stopping is off.')
   }
-  return { train: inner.train, validation: inner.test, test: outer.test, rule: describe(table, task, settings), warnings }
+  return {
+    train: inner.train,
+    validation: inner.test,
+    test: outer.test,
+    rule: describe(table, task, settings),
+    warnings,
+  }
 }
 
-async function givenSplit(split: NonNullable<TrainSettings['split']>, table: Table, target: Column): Promise<Split> {
+async function givenSplit(
+  split: NonNullable<TrainSettings['split']>,
+  table: Table,
+  target: Column,
+): Promise<Split> {
   const { train, test } =
     typeof split === 'string'
       ? await readSplit(split, table.rows)
-      : parseSplit(JSON.stringify({ train: Array.from(split.train), test: Array.from(split.test) }), table.rows, 'split')
+      : parseSplit(
+          JSON.stringify({ train: Array.from(split.train), test: Array.from(split.test) }),
+          table.rows,
+          'split',
+        )
   return { train: labelledRows(target, train), test: labelledRows(target, test) }
 }
 

@@ -106,7 +106,9 @@ export interface Fingerprint {
 
 type Shape = 'string' | 'number' | 'object' | 'array'
 
-const required: Readonly<Record<keyof Omit<TrainReport, 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test'>, Shape>> = {
+const required: Readonly<
+  Record<keyof Omit<TrainReport, 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test'>, Shape>
+> = {
   rows: 'number',
   columns: 'array',
   target: 'string',
@@ -145,19 +147,22 @@ export function readReport(json: unknown, where: string): TrainReport {
     checkShape(report.classes, 'array', `${where}.classes`)
     ;(report.classes as unknown[]).forEach((entry, i) => {
       const { label, rows, trainRows } = plainObject(entry, `${where}.classes[${i}]`)
-      if (!['string', 'number', 'boolean'].includes(typeof label)) throw wrong(`${where}.classes[${i}].label`, 'a class', label)
+      if (!['string', 'number', 'boolean'].includes(typeof label))
+        throw wrong(`${where}.classes[${i}].label`, 'a class', label)
       checkShape(rows, 'number', `${where}.classes[${i}].rows`)
       checkShape(trainRows, 'number', `${where}.classes[${i}].trainRows`)
     })
   }
   ;(report.columns as unknown[]).forEach((entry, i) => {
     const column = plainObject(entry, `${where}.columns[${i}]`)
-    for (const name of ['name', 'type', 'role']) checkShape(column[name], 'string', `${where}.columns[${i}].${name}`)
+    for (const name of ['name', 'type', 'role'])
+      checkShape(column[name], 'string', `${where}.columns[${i}].${name}`)
     checkShape(column.missing, 'number', `${where}.columns[${i}].missing`)
   })
   const split = plainObject(report.split, `${where}.split`)
   checkShape(split.rule, 'string', `${where}.split.rule`)
-  for (const name of ['train', 'validation', 'test']) checkShape(split[name], 'number', `${where}.split.${name}`)
+  for (const name of ['train', 'validation', 'test'])
+    checkShape(split[name], 'number', `${where}.split.${name}`)
   const data = plainObject(report.data, `${where}.data`)
   checkShape(data.hash, 'string', `${where}.data.hash`)
   for (const name of ['missingTexts', 'warnings']) {
@@ -178,7 +183,8 @@ function checkScores(json: unknown, where: string): void {
 
 function checkShape(value: unknown, shape: Shape, where: string): void {
   const found = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value
-  if (found !== shape) throw wrong(where, `${shape === 'object' || shape === 'array' ? 'an' : 'a'} ${shape}`, value)
+  if (found !== shape)
+    throw wrong(where, `${shape === 'object' || shape === 'array' ? 'an' : 'a'} ${shape}`, value)
 }
 
 // Own properties only, so that nothing set on a prototype is taken for data.

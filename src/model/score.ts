@@ -36,7 +36,8 @@ export function scoreRows(
       received: `${rows.length} without`,
     })
   }
-  const scores = target.task === 'regression' ? scoreNumbers(scorer, table, target) : scoreClasses(scorer, table, target)
+  const scores =
+    target.task === 'regression' ? scoreNumbers(scorer, table, target) : scoreClasses(scorer, table, target)
   const unseenClasses = target.task === 'classification' ? target.unseen : 0
   return { scores, unseenClasses, droppedRows: target.missing }
 }

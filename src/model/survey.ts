@@ -1,7 +1,7 @@
 /** What the data are like: columns, classes, and what in them may be worth a look before training. */
 
 import type { Encoder } from '../data/encoder.ts'
-import { column as columnOf, valueAt, type Column, type Table } from '../data/table.ts'
+import { column as columnOf, nameList, valueAt, type Column, type Table } from '../data/table.ts'
 import { DataError } from '../errors.ts'
 import { plural } from './design.ts'
 import type { ClassReport, ColumnReport } from './report.ts'
@@ -17,7 +17,11 @@ export function checkTarget(table: Table, target: string): void {
   const found = columnOf(table, target)
   if (found.missing === table.rows) {
     throw new DataError(
-      { where: `${where}: column ${target}`, expected: 'values to learn', received: `none in ${plural(table.rows, 'row')}` },
+      {
+        where: `${where}: column ${target}`,
+        expected: 'values to learn',
+        received: `none in ${plural(table.rows, 'row')}`,
+      },
       { column: target },
     )
   }
@@ -45,7 +49,11 @@ export function describeColumns(table: Table, target: string, ignore: readonly s
 }
 
 /** The classes with their rows in the whole table and among those trained on; undefined under regression. */
-export function describeClasses(table: Table, encoder: Encoder, train: Uint32Array): ClassReport[] | undefined {
+export function describeClasses(
+  table: Table,
+  encoder: Encoder,
+  train: Uint32Array,
+): ClassReport[] | undefined {
   if (encoder.task === 'regression') return undefined
   const count = (rows?: Uint32Array): number[] => {
     const counts = encoder.classes.map(() => 0)
@@ -57,21 +65,27 @@ export function describeClasses(table: Table, encoder: Encoder, train: Uint32Arr
   return encoder.classes.map((label, i) => ({ label, rows: all[i], trainRows: trained[i] }))
 }
 
-/** Sentences on inputs that are likely to be a mistake: row numbers, a text for every row, columns without information. */
+/** Sentences on inputs that are likely to be a mistake: columns without information, row numbers, a text for every row. */
 export function surveyInputs(table: Table, columns: readonly ColumnReport[]): string[] {
-  return columns
-    .filter(({ role }) => role === 'input')
-    .flatMap(({ name }) => {
-      const column = columnOf(table, name)
-      if (column.missing === table.rows) return [`Column '${name}' has no values.`]
-      if (isConstant(column)) return [`Column '${name}' has the same value in every row.`]
-      if (isRowNumber(column)) return [`Column '${name}' counts the rows; consider --ignore ${name}.`]
-      if (column.type === 'categorical' && isMostlyDistinct(column, table.rows)) {
-        const texts = plural(column.categories.length, 'different text')
-        return [`Column '${name}' has ${texts} in ${plural(table.rows, 'row')}; consider --ignore ${name}.`]
-      }
-      return []
-    })
+  const inputs = columns.filter(({ role }) => role === 'input').map(({ name }) => columnOf(table, name))
+  const empty = inputs.filter(({ missing }) => missing === table.rows)
+  const constant = inputs.filter((column) => !empty.includes(column) && isConstant(column))
+  const counting = inputs.filter((column) => isRowNumber(column))
+  const distinct = inputs.filter((column) => isMostlyDistinct(column, table.rows))
+  return [
+    ...sentence(empty, 'without any value'),
+    ...sentence(constant, 'with the same value in every row'),
+    ...sentence(counting, 'counting the rows', 'consider --ignore'),
+    ...sentence(distinct, 'with a different text in most rows', 'consider --ignore'),
+  ]
+}
+
+function sentence(columns: readonly Column[], what: string, cure?: string): string[] {
+  if (columns.length === 0) return []
+  const names = nameList(columns.map(({ name }) => name))
+  return [
+    `${columns.length === 1 ? 'Column' : 'Columns'} ${what}: ${names}${cure === undefined ? '' : `; ${cure}`}.`,
+  ]
 }
 
 function firstValue(column: Column): ReturnType<typeof valueAt> {
@@ -99,6 +113,6 @@ function isRowNumber(column: Column): boolean {
   return column.values.every((value, row) => row === 0 || value === column.values[row - 1] + 1)
 }
 
-function isMostlyDistinct({ categories }: { categories: readonly string[] }, rows: number): boolean {
-  return rows >= LEAST_ROWS && categories.length > rows / 2
+function isMostlyDistinct(column: Column, rows: number): boolean {
+  return column.type === 'categorical' && rows >= LEAST_ROWS && column.categories.length > rows / 2
 }

@@ -2,9 +2,8 @@
 
 import { readCsv } from '../data/csv.ts'
 import { Encoder } from '../data/encoder.ts'
-import { tableFromRows, type Table } from '../data/table.ts'
+import { column as columnOf, tableFromRows, type Table } from '../data/table.ts'
 import { inferTask, type Task } from '../data/target.ts'
-import { column as columnOf } from '../data/table.ts'
 import { describeValue } from '../check.ts'
 import { DataError, SpecError } from '../errors.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
@@ -33,10 +32,10 @@ import type { EpochRecord, History } from '../training/run.ts'
  * const model = await train('penguins.csv', { target: 'species', seed: 1 })
  * model.report.test // { rows: 69, accuracy: …, logLoss: …, baseline: { accuracy: … }, loss: … }
  */
-export async function train<Row extends object = Record<string, unknown>, P extends Prediction = ClassPrediction>(
-  source: string | readonly Row[],
-  options: TrainOptions,
-): Promise<Model<Row, P>> {
+export async function train<
+  Row extends object = Record<string, unknown>,
+  P extends Prediction = ClassPrediction,
+>(source: string | readonly Row[], options: TrainOptions): Promise<Model<Row, P>> {
   const settings = normalizeTrainOptions(options)
   const table = await readSource(source, settings)
   checkTarget(table, settings.target)
@@ -44,12 +43,17 @@ export async function train<Row extends object = Record<string, unknown>, P exte
   const task: Task = settings.task ?? inferTask(columnOf(table, settings.target)).task
   const parts = await partRows(table, task, settings)
   const encoder = fitEncoder(table, parts, settings)
+  checkTestRows(encoder, table, parts.test)
   const metric = leadingMetric(encoder, settings.metric)
   const network = new Network({ ...designNetwork(encoder, settings), backend: settings.backend })
   const plan = planOf(table, encoder, parts, network, settings)
   settings.onStart?.(plan)
   const history = await fit(network, encoder, table, parts, settings, plan.batchSize)
-  const scored = scoreParts({ encoder, network, classRows: (plan.classes ?? []).map(({ trainRows }) => trainRows) }, table, parts)
+  const scored = scoreParts(
+    { encoder, network, classRows: (plan.classes ?? []).map(({ trainRows }) => trainRows) },
+    table,
+    parts,
+  )
   const report: TrainReport = {
     ...plan,
     warnings: [...plan.warnings, ...scored.warnings, ...verdict(scored.test, task)],
@@ -85,10 +89,32 @@ async function readSource(source: unknown, settings: TrainSettings): Promise<Tab
 }
 
 function fitEncoder(table: Table, parts: Parts, { target, ignore, task }: TrainSettings): Encoder {
-  return Encoder.fit(table, parts.train, { target, ignore, task: task ?? inferTask(columnOf(table, target)).task })
+  return Encoder.fit(table, parts.train, {
+    target,
+    ignore,
+    task: task ?? inferTask(columnOf(table, target)).task,
+  })
 }
 
-function planOf(table: Table, encoder: Encoder, parts: Parts, network: Network, settings: TrainSettings): TrainingPlan {
+// Scoring would refuse these rows too, but only after the training.
+function checkTestRows(encoder: Encoder, table: Table, rows: Uint32Array): void {
+  const target = encoder.encodeTarget(table, rows)
+  if (target.task === 'regression' || target.rows.length === 0 || target.unseen < target.rows.length) return
+  throw new DataError({
+    where: `${table.source ?? 'rows'}: test rows`,
+    expected: 'classes that the training rows have',
+    received: 'only others',
+    cure: 'Choose another split',
+  })
+}
+
+function planOf(
+  table: Table,
+  encoder: Encoder,
+  parts: Parts,
+  network: Network,
+  settings: TrainSettings,
+): TrainingPlan {
   const { target, ignore, epochs, missing = [] } = settings
   const columns = describeColumns(table, target, ignore)
   const inferred = inferTask(columnOf(table, target))
@@ -102,7 +128,12 @@ function planOf(table: Table, encoder: Encoder, parts: Parts, network: Network, 
     taskReason: settings.task === undefined ? inferred.reason : 'as asked for',
     ...(classes === undefined ? {} : { classes }),
     droppedRows: columnOf(table, target).missing,
-    split: { rule: parts.rule, train: parts.train.length, validation: parts.validation.length, test: parts.test.length },
+    split: {
+      rule: parts.rule,
+      train: parts.train.length,
+      validation: parts.validation.length,
+      test: parts.test.length,
+    },
     network: describeNetwork(network.spec),
     maxEpochs: epochs,
     batchSize: Math.min(settings.batchSize ?? defaultBatchSize(parts.train.length), parts.train.length),
@@ -125,15 +156,19 @@ async function fit(
   const { x, y } = encodePart(encoder, table, parts.train)
   const isWatched = parts.validation.length > 0
   const stop = new AbortController()
-  const signal = settings.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, settings.signal])
-  const common = { epochs, batchSize, threads, optimizer: normalizedOptimizer, signal }
+  const abort = (): void => stop.abort()
+  if (settings.signal?.aborted === true) abort()
+  const common = { epochs, batchSize, threads, optimizer: normalizedOptimizer, signal: stop.signal }
   const run = network.fit(
     x,
     y,
-    isWatched ? { ...common, validation: encodePart(encoder, table, parts.validation), earlyStopping: { patience } } : common,
+    isWatched
+      ? { ...common, validation: encodePart(encoder, table, parts.validation), earlyStopping: { patience } }
+      : common,
     onProgress,
   )
-  return follow(run, onEpoch, stop)
+  settings.signal?.addEventListener('abort', abort, { once: true })
+  return follow(run, onEpoch, stop).finally(() => settings.signal?.removeEventListener('abort', abort))
 }
 
 // A listener that throws ends the run; its error is what train rejects with.
@@ -171,12 +206,15 @@ function scoreParts(
   const { scores: train } = scoreRows(scorer, table, parts.train)
   const { unseen } = scorer.encoder.encode(table, parts.test)
   const warnings = unseen.map(
-    ({ column, count }) => `Column '${column}': ${plural(count, 'test row')} with a text that the training rows do not have.`,
+    ({ column, count }) =>
+      `Column '${column}': ${plural(count, 'test row')} with a text that the training rows do not have.`,
   )
   const hasTest = parts.test.length > 0
   const unknown = hasTest ? scoreRows(scorer, table, parts.test).unseenClasses : 0
   if (unknown > 0) {
-    warnings.push(`${plural(unknown, 'test row')} of a class that the training rows do not have, counted as wrong.`)
+    warnings.push(
+      `${plural(unknown, 'test row')} of a class that the training rows do not have, counted as wrong.`,
+    )
   }
   return { train, validation: score(parts.validation), test: score(parts.test), warnings }
 }
@@ -184,6 +222,12 @@ function scoreParts(
 function verdict(test: Scores | undefined, task: Task): string[] {
   if (test === undefined) return []
   const isBetter =
-    task === 'regression' ? (test.r2 ?? 0) > (test.baseline.r2 ?? 0) : (test.logLoss ?? 0) < (test.baseline.logLoss ?? 0)
-  return isBetter ? [] : ['No better than guessing on the test rows: the inputs say little about the target, or there are too few rows.']
+    task === 'regression'
+      ? (test.r2 ?? 0) > (test.baseline.r2 ?? 0)
+      : (test.logLoss ?? 0) < (test.baseline.logLoss ?? 0)
+  return isBetter
+    ? []
+    : [
+        'No better than guessing on the test rows: the inputs say little about the target, or there are too few rows.',
+      ]
 }
