@@ -68,9 +68,14 @@ export interface Binding {
   Executable: new (
     program: NativeProgram,
     buffers: readonly OperandArray[],
-    options: { isa: string; threads: number },
+    options: { isa: string; threads: number; minimumWork: number },
   ) => NativeExecutable
 }
+
+// Multiply-adds per step below which a run uses one thread (docs/performance.md): where nobody asked for threads, they
+// must pay even on a machine that is shared; where somebody did, they must at least not cost more than they give.
+const WORK_FOR_DEFAULT_THREADS = 8_000_000
+const WORK_FOR_ASKED_THREADS = 250_000
 
 const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 let loaded: Binding | Error | undefined
@@ -136,8 +141,14 @@ export function createNative(options: { isa?: string } = {}): Backend {
   return {
     name: 'native',
     isa,
-    link: (program, buffers, { threads = defaultThreads } = {}) =>
-      new NativeBackendExecutable(new binding.Executable(encode(program), buffers, { isa, threads })),
+    link: (program, buffers, { threads } = {}) =>
+      new NativeBackendExecutable(
+        new binding.Executable(encode(program), buffers, {
+          isa,
+          threads: threads ?? defaultThreads,
+          minimumWork: threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS,
+        }),
+      ),
     call(op, dims, scalars, operands) {
       checkOperands(op, dims, scalars, operands)
       binding.call(isa, op, dims, scalars, operands)
