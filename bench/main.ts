@@ -87,7 +87,7 @@ async function benchProducts(): Promise<void> {
       const a = new Float32Array(m * k).fill(0.5)
       const b = new Float32Array(k * n).fill(0.25)
       const c = new Float32Array(m * n)
-      const bench = new Bench({ time: 100, warmupTime: 20 })
+      const bench = new Bench({ time: 100, iterations: 1, warmupTime: 10, warmupIterations: 1 })
       for (const backend of backends) {
         bench.add(`${backend.name} ${backend.isa}`, () =>
           backend.gemm(transA, transB, m, n, k, 1, a, transA ? m : k, b, transB ? k : n, 0, c, n),
@@ -116,7 +116,19 @@ if (options.check !== undefined) {
     process.exitCode = 1
   } else {
     const { text, isMet } = await check.run()
-    console.log(`${options.check} (${check.about}): ${text}: ${isMet ? 'met' : 'MISSED'}`)
+    const machine = `${cpus()[0].model}, Node ${process.version}`
+    if (options.json)
+      console.log(
+        JSON.stringify({
+          check: options.check,
+          about: check.about,
+          text,
+          isMet,
+          machine,
+          date: new Date().toISOString(),
+        }),
+      )
+    else console.log(`${options.check} (${check.about}): ${text}: ${isMet ? 'met' : 'MISSED'}`)
     process.exitCode = isMet ? 0 : 1
   }
 } else {

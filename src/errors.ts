@@ -50,9 +50,6 @@ export class DataError extends HadamardError {
 /** The asked-for backend cannot serve: no binary, a binary that does not load, an unknown ISA, a refused program. */
 export class BackendError extends HadamardError {}
 
-/** The two backends disagree on a bit: a bug in the library or a broken machine. */
-export class ParityError extends HadamardError {}
-
 /** Training met a loss, gradient or weight that is not finite. The last good weights are kept. */
 export class DivergenceError extends HadamardError {}
 

@@ -25,3 +25,22 @@ export { Network, type Evaluation, type Parameter } from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
 export { activation, type Activation, type ActivationName } from './layers/activation.ts'
+export type { InitializerName } from './layers/initializers.ts'
+export type { LayerSpec } from './layers/index.ts'
+export type { Loss, LossName } from './layers/loss.ts'
+export type { NetworkOptions, NetworkSpec } from './spec.ts'
+export type { BackendOptions } from './backends/choose.ts'
+export type { Optimizer, OptimizerName } from './compiler/optimizers.ts'
+export type { Rows, Targets } from './training/arrays.ts'
+export type { EarlyStopping, FitOptions, Validation } from './training/options.ts'
+export type {
+  EpochRecord,
+  FitRun,
+  History,
+  Progress,
+  StopReason,
+  ValidatedEpoch,
+  ValidationMetrics,
+} from './training/run.ts'
+export type { Gradients, StepOptions, StepResult } from './training/step.ts'
+export { BackendError, DataError, DivergenceError, SpecError } from './errors.ts'
