@@ -2,39 +2,15 @@
 // successor is linked. With --if-possible a failure is one notice and exit code 0: the package works without, slower.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs'
+import { existsSync, utimesSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-const native = dirname(fileURLToPath(import.meta.url))
-const root = dirname(native)
-const binary = join(root, 'build', 'Release', 'hadamard.node')
-
-function isNewerThan(timeMs, path) {
-  const stats = statSync(path)
-  if (!stats.isDirectory()) return stats.mtimeMs > timeMs
-  return readdirSync(path).some((name) => name !== 'test' && isNewerThan(timeMs, join(path, name)))
-}
-
-function isUpToDate() {
-  return existsSync(binary) && !isNewerThan(statSync(binary).mtimeMs, native)
-}
+import { binary, buildEnvironment, isUpToDate, root } from './paths.mjs'
 
 function nodeGypPath() {
   const given = process.env.npm_config_node_gyp
   if (given && existsSync(given)) return given
   return createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
-}
-
-/** Headers that lie beside this Node spare node-gyp a download. */
-function buildEnvironment() {
-  const env = { ...process.env }
-  const prefix = resolve(dirname(process.execPath), '..')
-  const isSet = env.npm_config_nodedir || env.npm_package_config_node_gyp_nodedir
-  if (!isSet && existsSync(join(prefix, 'include', 'node', 'node_api.h'))) env.npm_config_nodedir = prefix
-  return env
 }
 
 /** Returns what went wrong, or undefined. */
@@ -79,7 +55,7 @@ function reasonOf(failure) {
 }
 
 const isOptional = process.argv.includes('--if-possible')
-if (!isUpToDate()) {
+if (!isUpToDate(binary)) {
   const startMs = Date.now()
   const failure = compile()
   if (failure === undefined) {

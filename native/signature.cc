@@ -55,7 +55,7 @@ class Parser {
   }
 
   void expect(std::string_view token) {
-    if (ok() && !accept(token)) fail("'" + std::string(token) + "'");
+    if (ok() && !accept(token)) fail(std::string("'").append(token).append("'"));
   }
 
   std::string name() {

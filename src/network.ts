@@ -22,11 +22,7 @@ import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toTrainingData } from './training/data.ts'
 import { lossScale, prepareFit } from './training/fit.ts'
 import { regressionMetrics, type RegressionMetrics } from './training/metrics.ts'
-import {
-  normalizeFitOptions,
-  type FitOptions,
-  type Validation,
-} from './training/options.ts'
+import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
 import { StepTrainer, type StepOptions, type StepResult, type Gradients } from './training/step.ts'
 
