@@ -2,6 +2,7 @@
 
 import type { Program, Slot } from '../compiler/program.ts'
 import type { FloatArray } from '../ops/arithmetic.ts'
+import type { Gemm } from '../ops/matmul.ts'
 
 /** Arrays that instructions work on. */
 export type OperandArray = FloatArray | Uint32Array
@@ -59,19 +60,5 @@ export interface Backend {
     operands: readonly OperandArray[],
   ): void
   /** BLAS gemm on arrays whose sizes the caller has checked. */
-  gemm(
-    transA: boolean,
-    transB: boolean,
-    m: number,
-    n: number,
-    k: number,
-    alpha: number,
-    a: FloatArray,
-    lda: number,
-    b: FloatArray,
-    ldb: number,
-    beta: number,
-    c: FloatArray,
-    ldc: number,
-  ): void
+  readonly gemm: Gemm
 }

@@ -153,7 +153,9 @@ export function createNative(options: { isa?: string } = {}): Backend {
       checkOperands(op, dims, scalars, operands)
       binding.call(isa, op, dims, scalars, operands)
     },
-    gemm: (...args) => binding.gemm(isa, ...args),
+    gemm: (...args) => {
+      binding.gemm(isa, ...args)
+    },
   }
 }
 
