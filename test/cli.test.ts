@@ -1,7 +1,7 @@
 /** The command line as users meet it: screens, JSON lines, exit codes, and one clear line for every mistake. */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,23 +30,7 @@ function hadamard(args: string[], env: Record<string, string> = {}): Result {
   return { code: status, out: stdout, err: stderr }
 }
 
-function newest(path: string): number {
-  const stats = statSync(path)
-  if (!stats.isDirectory()) return stats.mtimeMs
-  return Math.max(...readdirSync(path).map((name) => newest(join(path, name))))
-}
-
 beforeAll(async () => {
-  const isStale = !existsSync(main) || newest(join(root, 'src')) > newest(join(root, 'dist'))
-  if (isStale) {
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
-      cwd: root,
-      encoding: 'utf8',
-    })
-    expect(stdout).toBe('')
-    expect(status).toBe(0)
-  }
   folder = await mkdtemp(join(tmpdir(), 'hadamard-'))
   const { code, err } = hadamard(['train', penguins, '--target', 'species', '--epochs', '40', '--quiet'])
   expect([code, err]).toEqual([0, ''])

@@ -5,14 +5,7 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
-/** Builds dist, incrementally. */
+/** Builds dist where it is older than src. */
 export function setup(): void {
-  execFileSync(
-    process.execPath,
-    [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
-    {
-      cwd: ROOT,
-      stdio: 'inherit',
-    },
-  )
+  execFileSync(process.execPath, [join(ROOT, 'src', 'build.mjs')], { cwd: ROOT, stdio: 'inherit' })
 }
