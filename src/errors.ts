@@ -70,11 +70,19 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
 }
 
 /**
- * Refuses keys that an options object does not have, naming the nearest right one.
+ * Refuses what is no object, and keys that an options object does not have, naming the nearest right one.
  *
  * @throws SpecError at the first unknown key
  */
-export function rejectUnknownKeys(where: string, options: object, known: readonly string[]): void {
+export function rejectUnknownKeys(
+  where: string,
+  options: unknown,
+  known: readonly string[],
+): asserts options is object {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    const received = Array.isArray(options) ? 'an array' : options === null ? 'null' : `a ${typeof options}`
+    throw new SpecError({ where, expected: `an object with options (${known.join(', ')})`, received })
+  }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
     const nearest = nearestName(key, known)

@@ -5,12 +5,14 @@ import { chooseBackend, type BackendOptions } from './backends/choose.ts'
 import { compileForward, compileStep } from './compiler/compile.ts'
 import { normalizeOptimizer, type Optimizer } from './compiler/optimizers.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
+import { describeValue } from './check.ts'
 import { SpecError } from './errors.ts'
-import { initialize } from './layers/initializers.ts'
 import { lossInfo } from './layers/loss.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
+import { initialParameters, parameterPlaces } from './parameters.ts'
 import { elementsIn } from './shape.ts'
 import {
+  hasAccuracy,
   layerOutputs,
   normalizeSpec,
   outputsOf,
@@ -68,8 +70,8 @@ export class Network {
   #trainer: StepTrainer | undefined
 
   constructor(options: NetworkOptions & BackendOptions) {
-    const { backend, isa, exact, ...rest } = options
-    this.spec = normalizeSpec(rest)
+    this.spec = normalizeSpec(options)
+    const { backend, isa, exact } = options
     this.#backend = chooseBackend({ backend, isa, exact })
     this.#parameters = initialParameters(this.spec)
   }
@@ -87,7 +89,7 @@ export class Network {
   /** Copies of all parameters by name, such as `dense1.weight`. */
   get parameters(): Record<string, Parameter> {
     return Object.fromEntries(
-      this.#places().map(({ name, shape, start, length }) => [
+      parameterPlaces(this.spec).map(({ name, shape, start, length }) => [
         name,
         { shape, data: this.#parameters.slice(start, start + length) },
       ]),
@@ -101,16 +103,24 @@ export class Network {
    */
   setParameters(parameters: Record<string, ArrayLike<number> | Parameter>): void {
     this.#assertIdle('setParameters')
-    const places = new Map(this.#places().map((place) => [place.name, place]))
+    const places = new Map(parameterPlaces(this.spec).map((place) => [place.name, place]))
     for (const [name, given] of Object.entries(parameters)) {
       const place = places.get(name)
-      const values = 'data' in given ? given.data : given
-      if (place === undefined || values.length !== place.length) {
+      const values = valuesOf(given)
+      if (place === undefined || values?.length !== place.length) {
         throw new SpecError({
           where: `setParameters: ${name}`,
           expected:
             place === undefined ? `one of ${[...places.keys()].join(', ')}` : `${place.length} numbers`,
-          received: place === undefined ? `'${name}'` : `${values.length}`,
+          received: place === undefined ? `'${name}'` : String(values?.length ?? describeValue(given)),
+        })
+      }
+      const bad = Array.from(values).findIndex((value) => !Number.isFinite(Math.fround(value)))
+      if (bad >= 0) {
+        throw new SpecError({
+          where: `setParameters: ${name}[${bad}]`,
+          expected: 'a finite float32 number',
+          received: describeValue(values[bad]),
         })
       }
       this.#parameters.set(values, place.start)
@@ -181,7 +191,7 @@ export class Network {
     const rows = flat.length / this.spec.inputs
     const sum = new Float32Array(1)
     const totals = { loss: 0, correct: 0 }
-    const hasClasses = lossInfo(this.spec.loss.name).task !== 'regression'
+    const hasClasses = hasAccuracy(this.spec)
     this.#forEachBlock(flat, (run, first, count) => {
       run.write('t', targets.subarray(first * this.outputs, (first + count) * this.outputs))
       run('evaluate')
@@ -190,6 +200,7 @@ export class Network {
     })
     const loss = totals.loss * lossScale(this.spec, rows)
     if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
+    if (lossInfo(this.spec.loss.name).task !== 'regression') return { rows, loss }
     return { rows, loss, ...regressionMetrics(this.predict(flat), targets, this.outputs) }
   }
 
@@ -325,10 +336,6 @@ export class Network {
     return this.#trainer
   }
 
-  #places(): { name: string; shape: readonly number[]; start: number; length: number }[] {
-    return parameterPlaces(this.spec)
-  }
-
   // Runs a forward program over all rows in blocks; `run.read` and `run.write` reach its slots.
   #forEachBlock(flat: Float32Array, body: (run: BlockRun, first: number, rows: number) => void): void {
     const { inputs } = this.spec
@@ -363,24 +370,7 @@ interface BlockRun {
   write(name: string, values: Float32Array): void
 }
 
-// Where each parameter stands in the region of all parameters, in elements.
-function parameterPlaces(
-  spec: NetworkSpec,
-): { name: string; shape: readonly number[]; start: number; length: number }[] {
-  let next = 0
-  return parametersOf(spec).map(({ name, shape }) => {
-    const place = { name, shape, start: next, length: elementsIn(shape, 1) }
-    next += Math.ceil(place.length / 16) * 16
-    return place
-  })
-}
-
-function initialParameters(spec: NetworkSpec): Float32Array {
-  const places = parameterPlaces(spec)
-  const last = places[places.length - 1]
-  const region = new Float32Array(Math.ceil((last.start + last.length) / 16) * 16)
-  parametersOf(spec).forEach(({ initializer, name, shape }, i) => {
-    region.set(initialize(initializer, spec.seed, name, shape), places[i].start)
-  })
-  return region
+function valuesOf(given: ArrayLike<number> | Parameter | null | undefined): ArrayLike<number> | undefined {
+  if (typeof given !== 'object' || given === null) return undefined
+  return 'data' in given ? given.data : given
 }

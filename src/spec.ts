@@ -38,13 +38,17 @@ export interface NamedParameter extends ParameterSpec {
   readonly layer: string
 }
 
+const SPEC_OPTIONS = ['inputs', 'layers', 'loss', 'l2', 'seed', 'dtype']
+// Taken by the same object; what they may be is checked where the backend is chosen.
+const BACKEND_OPTIONS = ['backend', 'isa', 'exact']
+
 /**
  * Checks options and fills in defaults.
  *
  * @throws SpecError at the first thing that cannot be
  */
 export function normalizeSpec(options: NetworkOptions): NetworkSpec {
-  rejectUnknownKeys('Network', options, ['inputs', 'layers', 'loss', 'l2', 'seed', 'dtype'])
+  rejectUnknownKeys('Network', options, [...SPEC_OPTIONS, ...BACKEND_OPTIONS])
   const { inputs, layers, l2 = 0, seed = 0, dtype = 'float32' } = options
   checkInteger('inputs', inputs, { min: 1, max: 2 ** 24 })
   checkNumber('l2', l2, { min: 0 })
@@ -89,6 +93,12 @@ export function parametersOf(spec: NetworkSpec): NamedParameter[] {
       layer: layer.name,
     }))
   })
+}
+
+/** Whether rows are right or wrong: one class each, or one probability. Several independent ones are neither. */
+export function hasAccuracy(spec: NetworkSpec): boolean {
+  const { task } = lossInfo(spec.loss.name)
+  return task === 'classes' || (task === 'binary' && outputsOf(spec) === 1)
 }
 
 /** Features behind each layer. */

@@ -244,6 +244,33 @@ describe.each(backends)('a fit on the %s backend', (backend) => {
   })
 })
 
+test('independent probabilities per row have a loss but no accuracy', async () => {
+  const net = new Network({
+    inputs: 2,
+    layers: [dense(2, 'logistic')],
+    loss: 'binaryCrossEntropy',
+    backend: 'fallback',
+  })
+  const y = [
+    [0, 1],
+    [1, 1],
+    [1, 0],
+    [0, 0],
+  ]
+  const { epochs } = await net.fit(XOR_X, y, { epochs: 1, validation: { x: XOR_X, y } })
+  expect(Object.keys(epochs[0].validation)).toEqual(['loss'])
+  expect(Object.keys(net.evaluate(XOR_X, y))).toEqual(['rows', 'loss'])
+})
+
+test('a run of more epochs than one native call takes is one history', async () => {
+  const net = new Network({ inputs: 1, layers: [dense(1)], loss: 'squaredError' })
+  const { epochs, steps } = await net.fit([[1], [2]], [1, 2], {
+    epochs: 9000,
+    earlyStopping: { patience: 9000 },
+  })
+  expect([epochs.length, epochs[8999].epoch, steps]).toEqual([9000, 9000, 9000])
+})
+
 describe('bad networks', () => {
   const build = (options: object) => () => new Network({ ...xorNetwork, ...options })
   test.each([

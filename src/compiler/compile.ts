@@ -1,6 +1,6 @@
 /** The pipeline from a network's spec to its programs: training, one step at a time, and prediction. */
 
-import { layerOutputs, parametersOf, type NetworkSpec } from '../spec.ts'
+import { hasAccuracy, layerOutputs, parametersOf, type NetworkSpec } from '../spec.ts'
 import { lossInfo } from '../layers/loss.ts'
 import { allocate } from './allocate.ts'
 import { Builder, type Value } from './builder.ts'
@@ -155,7 +155,7 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
   const outputs = layerOutputs(spec)
   const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
   const t = builder.value('t', ['rows', outputs[outputs.length - 1]], { region: 'batch', isPinned: true })
-  const { squash, task } = lossInfo(spec.loss.name)
+  const { squash } = lossInfo(spec.loss.name)
 
   builder.beginEntry('forward')
   const { output } = forwardPass(builder, spec, persistent, x, { isTraining: false })
@@ -171,7 +171,7 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
     {},
     { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) },
   )
-  if (task !== 'regression') {
+  if (hasAccuracy(spec)) {
     const correct = builder.emit('count_correct', { y: logits, t })
     builder.emit(
       'sum',
@@ -219,7 +219,7 @@ function validation(
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: false })
   const { loss, logits } = lossPerRow(builder, spec, forward, target)
   builder.emit('accumulate', { s: builder.emit('sum', { x: loss }), total: totals[1] })
-  if (lossInfo(spec.loss.name).task === 'regression') return
+  if (!hasAccuracy(spec)) return
   const correct = builder.emit('count_correct', { y: logits, t: target })
   builder.emit('accumulate', { s: builder.emit('sum', { x: correct }), total: totals[2] })
 }

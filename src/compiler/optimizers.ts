@@ -87,6 +87,7 @@ export function optimizerInfo(name: OptimizerName): OptimizerInfo {
  * @throws SpecError if the name is unknown or a setting does not fit
  */
 export function normalizeOptimizer(optimizer: Optimizer): OptimizerSpec {
+  if (optimizer === null) rejectUnknownKeys('optimizer', optimizer, ['name', 'learningRate'])
   const given: { name: OptimizerName } & Record<string, unknown> =
     typeof optimizer === 'object' ? { ...optimizer } : { name: optimizer }
   checkOneOf('optimizer', given.name, Object.keys(optimizerTable))

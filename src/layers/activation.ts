@@ -1,6 +1,6 @@
 /** Activation layer: an element-wise function, or softmax over each row. */
 
-import { SpecError } from '../errors.ts'
+import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { checkNumber, checkOneOf } from '../check.ts'
 import type { Builder, Value } from '../compiler/builder.ts'
 import type { InitializerName } from './initializers.ts'
@@ -66,6 +66,7 @@ export function normalizeActivation(
   activation: Activation,
   where: string,
 ): { activation: ActivationName; slope?: number } {
+  if (typeof activation === 'object') rejectUnknownKeys(where, activation, ['name', 'slope'])
   const { name, slope } = typeof activation === 'object' ? activation : { name: activation, slope: undefined }
   checkOneOf(where, name, Object.keys(activationTable))
   const info: ActivationInfo = activationTable[name]

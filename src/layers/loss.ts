@@ -80,8 +80,8 @@ export function lossInfo(name: LossName): LossInfo {
 export function normalizeLoss(loss: Loss): LossSpec {
   const given: { name: LossName; reduction?: Reduction; factor?: number } =
     typeof loss === 'object' ? loss : { name: loss }
-  checkOneOf('loss', given.name, Object.keys(lossTable))
   rejectUnknownKeys('loss', given, ['name', 'reduction', 'factor'])
+  checkOneOf('loss', given.name, Object.keys(lossTable))
   const info: LossInfo = lossTable[given.name]
   const reduction = given.reduction ?? info.reduction
   checkOneOf('loss.reduction', reduction, REDUCTIONS)

@@ -5,11 +5,10 @@ import { compileTraining, TRAINING_METRICS } from '../compiler/compile.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { DivergenceError } from '../errors.ts'
-import { lossInfo } from '../layers/loss.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
 import { streamKey } from '../random.ts'
-import { outputsOf, type NetworkSpec } from '../spec.ts'
+import { hasAccuracy, outputsOf, type NetworkSpec } from '../spec.ts'
 import type { FitSettings } from './options.ts'
 import type { EpochRecord, History, Progress, StopReason } from './run.ts'
 
@@ -201,7 +200,7 @@ function readReports(job: FitJob, executable: Executable, first: number, done: n
   const { spec, trainRows, validationRows } = job
   const values = executable.history(first)
   const stride = METRIC_STRIDE * TRAINING_METRICS.length
-  const hasClasses = lossInfo(spec.loss.name).task !== 'regression'
+  const hasClasses = hasAccuracy(spec)
   return Array.from({ length: values.length / stride }, (_, i) => {
     const metric = (name: (typeof TRAINING_METRICS)[number]): number =>
       values[i * stride + TRAINING_METRICS.indexOf(name) * METRIC_STRIDE]

@@ -70,7 +70,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
   const { epochs = 100, batchSize = 32, optimizer = 'adam', validation, maxTimeMs, signal } = options
   checkInteger('fit: epochs', epochs, { min: 1 })
   checkInteger('fit: batchSize', batchSize, { min: 1, max: 2 ** 24 })
-  if (typeof validation === 'number') checkNumber('fit: validation', validation, { min: 0, below: 1 })
+  checkValidation(validation)
   if (maxTimeMs !== undefined) checkNumber('fit: maxTimeMs', maxTimeMs, { above: 0 })
   const threads = options.threads ?? environmentThreads()
   if (threads !== undefined) checkInteger('fit: threads', threads, { min: 1, max: MAX_THREADS })
@@ -86,6 +86,19 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
     maxTimeMs,
     signal,
     threads,
+  }
+}
+
+function checkValidation(validation: unknown): void {
+  if (validation === undefined || validation instanceof Uint32Array) return
+  if (typeof validation === 'number') checkNumber('fit: validation', validation, { min: 0, below: 1 })
+  else if (typeof validation === 'object') rejectUnknownKeys('fit: validation', validation, ['x', 'y'])
+  else {
+    throw new SpecError({
+      where: 'fit: validation',
+      expected: 'a share of the rows, a Uint32Array of row numbers, or { x, y }',
+      received: describeValue(validation),
+    })
   }
 }
 
