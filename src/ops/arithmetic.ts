@@ -23,8 +23,8 @@ const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
 /**
  * a·b + c of three float32 values, rounded once to float32, subnormals included.
  *
- * The product is exact in a double. Where the double sum is inexact, it is forced to odd in the direction of its
- * residual, so that the second rounding decides as a single one would.
+ * The product is exact in a double and its sum with c is rounded to one. Rounding that again to float32 gives the wrong
+ * neighbour only where the double lies exactly half-way between two floats; there the lost residual decides.
  *
  * @source Boldo, Melquiond 2008, Emulation of FMA and Correctly Rounded Sums
  * @example
@@ -33,8 +33,19 @@ const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
 export function fmaExact(a: number, b: number, c: number): number {
   const product = a * b
   const sum = product + c
+  const rounded = Math.fround(sum)
+  const distance = sum - rounded
+  if (distance === 0) return rounded
+  // Half-way means that as far again on the other side of the sum lies a float, too.
+  const opposite = sum + distance
+  if (Math.fround(opposite) !== opposite && distance - distance === 0) return rounded
+  return roundByResidual(product, c, sum)
+}
+
+// Forces an inexact sum to odd in the direction of its residual, so that the second rounding decides as a single one.
+function roundByResidual(product: number, addend: number, sum: number): number {
   const back = sum - product
-  const residual = product - (sum - back) + (c - back)
+  const residual = product - (sum - back) + (addend - back)
   if (residual === 0 || residual !== residual) return Math.fround(sum)
   double[0] = sum
   if ((words[LOW] & 1) === 0) {
