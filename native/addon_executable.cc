@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <initializer_list>
 #include <exception>
 #include <memory>
 #include <new>
@@ -89,6 +90,33 @@ struct Flight {
 
 News progress_news = News::progress, done_news = News::done;
 
+// News may reach a worker that is being terminated and runs no JavaScript any more: then nobody is left to tell. Raw calls,
+// because the failure of a Napi:: one ends the whole process there, which cannot make the error that it wants to throw.
+void tell(napi_env env, const Napi::FunctionReference& listener, std::initializer_list<napi_value> arguments) {
+  napi_value receiver;
+  if (napi_get_undefined(env, &receiver) != napi_ok) return;
+  // An exception that the listener throws stays pending: Node reports it as uncaught.
+  napi_call_function(env, receiver, listener.Value(), arguments.size(), arguments.begin(), nullptr);
+}
+
+napi_value number_value(napi_env env, double value) {
+  napi_value number = nullptr;
+  napi_create_double(env, value, &number);
+  return number;
+}
+
+napi_value outcome_of(napi_env env, const RunResult& result) {
+  napi_value outcome = nullptr, cancelled = nullptr;
+  if (napi_create_object(env, &outcome) != napi_ok) return nullptr;
+  napi_get_boolean(env, result.is_cancelled, &cancelled);
+  napi_set_named_property(env, outcome, "runs", number_value(env, static_cast<double>(result.runs)));
+  napi_set_named_property(env, outcome, "steps", number_value(env, static_cast<double>(result.steps)));
+  napi_set_named_property(env, outcome, "status", number_value(env, result.status));
+  napi_set_named_property(env, outcome, "cancelled", cancelled);
+  napi_set_named_property(env, outcome, "threads", number_value(env, result.threads));
+  return outcome;
+}
+
 class Executable : public Napi::ObjectWrap<Executable> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -124,9 +152,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
     flight->thread->join();
     napi_remove_env_cleanup_hook(env, join_at_teardown, flight.get());
     flight->channel.Release();
-    const RunResult& result = flight->result;
-    Napi::Object outcome = outcome_of(env, result);
-    flight->on_done.Value().Call({env.Null(), outcome});
+    tell(env, flight->on_done, {env.Null(), outcome_of(env, flight->result)});
   }
 
  private:
@@ -206,16 +232,6 @@ class Executable : public Napi::ObjectWrap<Executable> {
     return Napi::Persistent(value.As<Napi::Function>());
   }
 
-  static Napi::Object outcome_of(Napi::Env env, const RunResult& result) {
-    Napi::Object outcome = Napi::Object::New(env);
-    outcome.Set("runs", static_cast<double>(result.runs));
-    outcome.Set("steps", static_cast<double>(result.steps));
-    outcome.Set("status", result.status);
-    outcome.Set("cancelled", result.is_cancelled);
-    outcome.Set("threads", result.threads);
-    return outcome;
-  }
-
   // run(entry, times, { report, onProgress, onDone })
   Napi::Value run(const Napi::CallbackInfo& call) {
     const Napi::Env env = call.Env();
@@ -269,7 +285,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
     options.rows = call[1].IsUndefined() ? capacity : integer_of(call[1], 0, capacity, "rows");
     options.cursor = call[2].IsUndefined() ? 0 : integer_of(call[2], 0, max_safe_integer, "cursor");
     refuse_while_running(env, "runSync");
-    return outcome_of(env, executor_->run(options));
+    return Napi::Value(env, outcome_of(env, executor_->run(options)));
   }
 
   // history(fromRun = 0)
@@ -336,7 +352,7 @@ void deliver(Napi::Env env, Napi::Function, Flight* flight, News* news) {
   flight->is_progress_waiting.store(false);
   const auto steps = static_cast<double>(flight->steps.load(std::memory_order_relaxed));
   const auto runs = static_cast<double>(flight->runs.load(std::memory_order_relaxed));
-  flight->on_progress.Value().Call({Napi::Number::New(env, steps), Napi::Number::New(env, runs)});
+  tell(env, flight->on_progress, {number_value(env, steps), number_value(env, runs)});
 }
 
 void join_at_teardown(void* argument) {

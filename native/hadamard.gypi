@@ -31,7 +31,10 @@
       "sources": ["addon.cc", "addon_csv.cc", "addon_executable.cc", "addon_values.cc"],
       "dependencies": ["hadamard_core"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "defines": [
+        "NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
+      ],
       "cflags_cc": ["-fexceptions"],
       "xcode_settings": {"GCC_ENABLE_CPP_EXCEPTIONS": "YES"},
       "msvs_settings": {"VCCLCompilerTool": {"ExceptionHandling": 1}}
