@@ -18,6 +18,9 @@ extern const KernelTable f32;
 namespace avx2 {
 extern const KernelTable f32;
 }
+namespace avx512 {
+extern const KernelTable f32;
+}
 #endif
 
 namespace {
@@ -50,6 +53,7 @@ std::vector<Signature> parse_all() {
 std::span<const Isa> isas() {
   static constexpr Isa all[] = {
 #if defined(HADAMARD_X64)
+      {"avx512", cpu::has_avx512, &avx512::f32},
       {"avx2", cpu::has_avx2_and_fma, &avx2::f32},
 #endif
       {"scalar", [] { return true; }, &scalar::f32},

@@ -43,7 +43,7 @@
       "target_name": "hadamard_core",
       "type": "static_library",
       "dependencies": ["kernels_scalar"],
-      "conditions": [["target_arch=='x64'", {"dependencies": ["kernels_avx2"]}]],
+      "conditions": [["target_arch=='x64'", {"dependencies": ["kernels_avx2", "kernels_avx512"]}]],
       "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
       "sources": [
         "cpu.cc",
@@ -75,6 +75,19 @@
             ["OS=='win'", {"msvs_settings": {"VCCLCompilerTool": {"EnableEnhancedInstructionSet": 5}}}],
             ["OS=='mac'", {"xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma"]}}],
             ["OS!='win' and OS!='mac'", {"cflags_cc": ["-fno-exceptions", "-fno-rtti", "-mavx2", "-mfma"]}]
+          ]
+        },
+        {
+          "target_name": "kernels_avx512",
+          "type": "static_library",
+          "sources": ["isa/avx512.cc"],
+          "variables": {
+            "avx512_flags": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
+          },
+          "conditions": [
+            ["OS=='win'", {"msvs_settings": {"VCCLCompilerTool": {"AdditionalOptions": ["/arch:AVX512"]}}}],
+            ["OS=='mac'", {"xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(avx512_flags)"]}}],
+            ["OS!='win' and OS!='mac'", {"cflags_cc": ["-fno-exceptions", "-fno-rtti", "<@(avx512_flags)"]}]
           ]
         }
       ]

@@ -48,7 +48,7 @@ export interface Executable {
 /** Runs programs and single ops. */
 export interface Backend {
   readonly name: 'native' | 'fallback'
-  /** Instruction set in use: `avx2`, `scalar`, or `typescript`. */
+  /** Instruction set in use: `avx512`, `avx2`, `scalar`, or `typescript`. */
   readonly isa: string
   /** Links a program with its data buffers (arrays on shared memory, in the program's order). */
   link(program: Program, buffers: readonly OperandArray[], options?: { threads?: number }): Executable

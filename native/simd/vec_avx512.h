@@ -1,0 +1,74 @@
+// Sixteen floats in a zmm register. Included inside an ISA's anonymous namespace; <immintrin.h> comes before it.
+#pragma once
+
+struct Vec {
+  __m512 v;
+};
+struct Mask {
+  __mmask16 v;
+};
+
+constexpr int kWidth = 16;
+constexpr int kTileRows = 14;
+constexpr int kTileVecs = 2;
+
+inline __mmask16 lane_mask(long long count) { return count >= 16 ? __mmask16(0xffff) : __mmask16((1u << count) - 1); }
+
+inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline Vec load(const float* p, long long count) { return {_mm512_maskz_loadu_ps(lane_mask(count), p)}; }
+inline void store(float* p, Vec x) { _mm512_storeu_ps(p, x.v); }
+inline void store(float* p, Vec x, long long count) { _mm512_mask_storeu_ps(p, lane_mask(count), x.v); }
+inline Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
+inline Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Vec operator/(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline Vec operator-(Vec a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
+inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
+inline Vec abs(Vec a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
+inline Vec copysign(Vec magnitude, Vec sign) {
+  const __m512 bit = _mm512_set1_ps(-0.0f);
+  return {_mm512_or_ps(_mm512_andnot_ps(bit, magnitude.v), _mm512_and_ps(bit, sign.v))};
+}
+inline Mask operator<(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask operator<=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+inline Mask operator>(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
+inline Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)}; }
+inline Mask is_nan(Vec a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
+inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+inline bool any_nan(Vec a) { return is_nan(a).v != 0; }
+
+// to[j][i] = from[i][j] for a square of kWidth: row j of the result is gathered from column j.
+inline void transpose(const float* from, long long from_stride, float* to, long long to_stride) {
+  if (from_stride > (1 << 26)) {
+    // Beyond what the gather's 32-bit indices reach.
+    for (int j = 0; j < 16; j++) {
+      for (int i = 0; i < 16; i++) to[j * to_stride + i] = from[i * from_stride + j];
+    }
+    return;
+  }
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i rows = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(int(from_stride)));
+  for (int j = 0; j < 16; j++) _mm512_storeu_ps(to + j * to_stride, _mm512_i32gather_ps(rows, from + j, 4));
+}
+
+// p * 2^n for an integral n in [-150, 129], rounded once: the first product is exact.
+inline Vec scale_by_power(Vec p, Vec n) {
+  const __m512i whole = _mm512_cvtps_epi32(n.v);
+  const __m512i half = _mm512_srai_epi32(whole, 1);
+  const __m512i bias = _mm512_set1_epi32(127);
+  const __m512i first = _mm512_slli_epi32(_mm512_add_epi32(half, bias), 23);
+  const __m512i second = _mm512_slli_epi32(_mm512_add_epi32(_mm512_sub_epi32(whole, half), bias), 23);
+  return {_mm512_mul_ps(_mm512_mul_ps(p.v, _mm512_castsi512_ps(first)), _mm512_castsi512_ps(second))};
+}
+
+// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
+inline void decompose(Vec x, Vec& m, Vec& e) {
+  const __m512i bits = _mm512_castps_si512(x.v);
+  const __m512i exponent = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f3504f3)), 23);
+  m.v = _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)));
+  e.v = _mm512_cvtepi32_ps(exponent);
+}
