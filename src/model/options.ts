@@ -61,7 +61,7 @@ export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'types' | '
   l2?: number
   /** Seed of splits, weights, shuffles and dropout, default 0. The same seed gives the same bits. */
   seed?: number
-  /** Threads of the native core, default the physical cores, less one where there are more than two. */
+  /** Threads of the native core, default the physical cores, less one above two; small steps use one. */
   threads?: number
   /** Default: native if it can be loaded. */
   backend?: BackendOptions['backend']

@@ -32,7 +32,7 @@ export interface FitOptions {
   maxTimeMs?: number
   /** Ends the run at the next step; the promise resolves with `stopped: 'aborted'`. */
   signal?: AbortSignal
-  /** Threads of the native core, default the physical cores, less one where there are more than two. */
+  /** Threads of the native core, default the physical cores, less one above two; small steps use one. */
   threads?: number
 }
 
