@@ -7,7 +7,7 @@ import { SpecError } from '../src/errors.ts'
 import * as kernels from '../src/kernels.ts'
 import { randomStream } from '../src/random.ts'
 import { isas } from './support/backends.ts'
-import { firstDifference } from './support/bits.ts'
+import { findDifference } from '../src/backends/compare.ts'
 
 const { gemm, matmul } = kernels
 
@@ -97,7 +97,7 @@ describe('gemm', () => {
       for (const isa of isas) {
         const received = c.slice()
         createNative({ isa }).gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, received, ldc)
-        expect([isa, seed, firstDifference(expected, received)]).toEqual([isa, seed, undefined])
+        expect([isa, seed, findDifference(expected, received)]).toEqual([isa, seed, undefined])
       }
     }
   })

@@ -1,6 +1,7 @@
 /** The checks of a single call of an op: types, lengths and overlap of its operands against the signature. */
 
 import { SpecError } from '../errors.ts'
+import type { Dtype } from '../ops/arithmetic.ts'
 import { opNamed } from '../ops/index.ts'
 import { elementCount, type OperandPattern } from '../ops/signature.ts'
 import type { OperandArray } from './backend.ts'
@@ -10,6 +11,7 @@ const MAX_DIM = 2 ** 31 - 1
 /**
  * Checks the arguments of one call.
  *
+ * @returns the element type, that of the first operand which has the program's own: all such must be of one
  * @throws SpecError naming the operand, what was expected and what came
  */
 export function checkOperands(
@@ -17,7 +19,7 @@ export function checkOperands(
   dims: readonly number[],
   scalars: readonly number[],
   operands: readonly OperandArray[],
-): void {
+): Dtype {
   const { signature } = opNamed(name)
   checkCount(name, 'dims', signature.dims.length, dims.length)
   checkCount(name, 'scalars', signature.scalars.length, scalars.length)
@@ -32,11 +34,16 @@ export function checkOperands(
     }
   })
   const lengths = signature.operands.map((operand) => elementCount(signature, operand, dims))
+  const dtype =
+    operands[signature.operands.findIndex(({ type }) => type === 'f')] instanceof Float64Array
+      ? 'float64'
+      : 'float32'
   signature.operands.forEach((operand, i) => {
     const array = operands[i]
     const where = `${name}: ${operand.name}`
-    if (!isOfType(array, operand)) {
-      const expected = { f: 'a Float32Array', u32: 'a Uint32Array', f64: 'a Float64Array' }[operand.type]
+    if (!isOfType(array, operand, dtype)) {
+      const own = dtype === 'float32' ? 'a Float32Array' : 'a Float64Array'
+      const expected = { f: own, u32: 'a Uint32Array', f64: 'a Float64Array' }[operand.type]
       throw new SpecError({ where, expected, received: describe(array) })
     }
     if (array.length < lengths[i]) {
@@ -44,6 +51,7 @@ export function checkOperands(
     }
   })
   checkOverlap(name, operands, lengths)
+  return dtype
 }
 
 function checkCount(name: string, what: string, expected: number, received: number): void {
@@ -51,12 +59,9 @@ function checkCount(name: string, what: string, expected: number, received: numb
   throw new SpecError({ where: `${name}: ${what}`, expected: String(expected), received: String(received) })
 }
 
-function isOfType(array: unknown, { type }: OperandPattern): array is OperandArray {
-  return type === 'u32'
-    ? array instanceof Uint32Array
-    : type === 'f64'
-      ? array instanceof Float64Array
-      : array instanceof Float32Array
+function isOfType(array: unknown, { type }: OperandPattern, dtype: Dtype): array is OperandArray {
+  if (type === 'u32') return array instanceof Uint32Array
+  return type === 'f64' || dtype === 'float64' ? array instanceof Float64Array : array instanceof Float32Array
 }
 
 function describe(value: unknown): string {
