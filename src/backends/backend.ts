@@ -3,6 +3,7 @@
 import type { Program, Slot } from '../compiler/program.ts'
 import type { FloatArray } from '../ops/arithmetic.ts'
 import type { Gemm } from '../ops/matmul.ts'
+import type { CallNames } from './operands.ts'
 
 /** Arrays that instructions work on. */
 export type OperandArray = FloatArray | Uint32Array
@@ -52,12 +53,16 @@ export interface Backend {
   readonly isa: string
   /** Links a program with its data buffers (arrays on shared memory, in the program's order). */
   link(program: Program, buffers: readonly OperandArray[], options?: { threads?: number }): Executable
-  /** Runs one op on whole arrays, synchronously; sizes and overlap are checked against its signature. */
+  /**
+   * Runs one op on whole arrays, synchronously; sizes and overlap are checked against its signature. Messages use
+   * `names` where they are given, else the signature's.
+   */
   call(
     op: string,
     dims: readonly number[],
     scalars: readonly number[],
     operands: readonly OperandArray[],
+    names?: CallNames,
   ): void
   /** BLAS gemm on arrays whose sizes the caller has checked. */
   readonly gemm: Gemm

@@ -38,7 +38,7 @@ export function chooseBackend(options: BackendOptions = {}): Backend {
       cure: nearest && `Did you mean ${nearest}`,
     })
   }
-  const key = JSON.stringify([asked, isa, options.exact === true])
+  const key = `${asked} ${isa} ${options.exact === true}`
   const backend = chosen.get(key) ?? create(asked, isa, options.exact === true)
   chosen.set(key, backend)
   return backend

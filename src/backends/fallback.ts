@@ -9,6 +9,7 @@ import { gemm } from '../ops/matmul.ts'
 import type { Call, Kernel } from '../ops/op.ts'
 import { elementCount, type ElementType } from '../ops/signature.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
+import { arrayOn } from '../typed-arrays.ts'
 import { checkOperands } from './operands.ts'
 
 /** Longest stretch without yielding to the event loop, in milliseconds. */
@@ -36,14 +37,14 @@ export function createFallback(options: { exact?: boolean } = {}): Backend {
     name: 'fallback',
     isa: 'typescript',
     link: (program, buffers) => new FallbackExecutable(program, buffers, kernelOf, arithmetic),
-    call(name, dims, scalars, operands) {
+    call(name, dims, scalars, operands, names) {
       const { signature } = opNamed(name)
-      checkOperands(name, dims, scalars, operands)
+      const checked = checkOperands(name, dims, scalars, operands, names)
       const rowsDim = signature.dims.indexOf('rows')
       kernelOf(name)({
         ...splitByType(
-          operands.map((array, i) => ({
-            array: array.subarray(0, elementCount(signature, signature.operands[i], dims)),
+          checked.map(({ view, count }, i) => ({
+            array: arrayOn(view, count),
             type: signature.operands[i].type,
           })),
         ),
