@@ -41,6 +41,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
 }
 
 bool overlaps(const View& a, const View& b) {
+  if (a.bytes == 0 || b.bytes == 0) return false;
   const auto a_start = reinterpret_cast<std::uintptr_t>(a.data), b_start = reinterpret_cast<std::uintptr_t>(b.data);
   return a_start < b_start + static_cast<std::uintptr_t>(b.bytes) &&
          b_start < a_start + static_cast<std::uintptr_t>(a.bytes);
@@ -114,6 +115,10 @@ Napi::Value call_op(const Napi::CallbackInfo& call) {
     views.push_back(view_of(values[i], op.operands[i].element, dtype, name + ", operand " + op.operands[i].name));
   }
   check_operands(env, op, dtype, dims, views);
+  // Two billion rows of nothing would otherwise be walked one by one.
+  bool has_output = false;
+  for (std::size_t i = 0; i < views.size(); ++i) has_output |= op.operands[i].is_output && views[i].bytes > 0;
+  if (!has_output) return env.Undefined();
 
   std::vector<void*> pointers;
   for (const View& view : views) pointers.push_back(view.data);

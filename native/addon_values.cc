@@ -48,6 +48,7 @@ std::string show(const Napi::Value& value) {
   if (value.IsArray()) return "an array";
   if (value.IsFunction()) return "a function";
   if (value.IsObject()) return "an object";
+  if (value.IsSymbol()) return "a symbol";
   if (value.IsString()) return "\"" + value.As<Napi::String>().Utf8Value() + "\"";
   return value.ToString().Utf8Value();
 }

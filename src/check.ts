@@ -42,13 +42,19 @@ export function checkOneOf(where: string, value: unknown, names: readonly string
   })
 }
 
-/** A value as a message shows it: short, and never a dump of an object. */
+/** A value as a message shows it: short, never a dump of an object, and never an error of its own. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}'`
   if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return 'a function'
   if (typeof value !== 'object' || value === null) return String(value)
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  return ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : 'an object'
+  try {
+    if (Array.isArray(value)) return `an array of ${value.length}`
+    return ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : 'an object'
+  } catch {
+    // A revoked proxy, or one whose traps throw.
+    return 'an object'
+  }
 }
 
 function isWithin(value: number, { min, max, above, below }: Limits): boolean {

@@ -3,6 +3,7 @@
 import type { Program, Slot } from '../compiler/program.ts'
 import type { FloatArray } from '../ops/arithmetic.ts'
 import type { Gemm } from '../ops/matmul.ts'
+import type { CallNames } from './operands.ts'
 
 /** Arrays that instructions work on. */
 export type OperandArray = FloatArray | Uint32Array
@@ -63,6 +64,7 @@ export interface Backend {
   /**
    * Runs one op on whole arrays, synchronously; sizes and overlap are checked against its signature.
    *
+   * @param names what messages call the op and its operands, default the signature's names
    * @param batch rows of the batch, at most the dim `rows` (the default), and rows of the epoch before it, default 0
    */
   call(
@@ -70,6 +72,7 @@ export interface Backend {
     dims: readonly number[],
     scalars: readonly number[],
     operands: readonly OperandArray[],
+    names?: CallNames,
     batch?: { readonly rows: number; readonly cursor: number },
   ): void
   /** BLAS gemm on arrays whose sizes the caller has checked. */

@@ -47,7 +47,7 @@ export function chooseBackend(options: BackendOptions = {}): Backend {
   }
   const isExact = checkedFlag('exact', options.exact ?? false)
   const isVerified = checkedFlag('verify', options.verify ?? environmentFlag('HADAMARD_VERIFY'))
-  const key = JSON.stringify([asked, isa, isExact, isVerified])
+  const key = `${asked} ${isa} ${isExact} ${isVerified}`
   const backend = chosen.get(key) ?? (isVerified ? verifier(asked, isa) : create(asked, isa, isExact))
   chosen.set(key, backend)
   return backend

@@ -15,7 +15,8 @@ import { gemm } from '../ops/matmul.ts'
 import type { Call, Kernel } from '../ops/op.ts'
 import { elementCount, type ElementType } from '../ops/signature.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
-import { checkOperands } from './operands.ts'
+import { arrayOn } from '../typed-arrays.ts'
+import { checkOperands, ownKind } from './operands.ts'
 
 /** Longest stretch without yielding to the event loop, in milliseconds. */
 const SLICE_MS = 8
@@ -59,17 +60,18 @@ export function createInterpreter(
   }
   return {
     link: (program, buffers) => new Interpreter(program, buffers, kernelOf),
-    call(name, dims, scalars, operands, batch) {
+    call(name, dims, scalars, operands, names, batch) {
       const { signature } = opNamed(name)
-      const dtype = checkOperands(name, dims, scalars, operands)
+      const checked = checkOperands(name, dims, scalars, operands, names)
+      const dtype = ownKind(name, checked) === 'Float64Array' ? 'float64' : 'float32'
       const rowsDim = signature.dims.indexOf('rows')
       kernelOf(
         name,
         dtype,
       )({
         ...splitByType(
-          operands.map((array, i) => ({
-            array: array.subarray(0, elementCount(signature, signature.operands[i], dims)),
+          checked.map(({ view, count }, i) => ({
+            array: arrayOn(view, count),
             type: signature.operands[i].type,
           })),
         ),

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BackendError } from '../errors.ts'
+import { BackendError, SpecError } from '../errors.ts'
 import type { Program, Slot } from '../compiler/program.ts'
 import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
 import { opNamed, ops } from '../ops/index.ts'
@@ -175,13 +175,11 @@ function nativeBackend(binding: Binding, isa: string, defaultThreads: number): B
             minimumWork ?? (threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS),
         }),
       ),
-    call(op, dims, scalars, operands, batch) {
-      checkOperands(op, dims, scalars, operands)
-      binding.call(isa, op, dims, scalars, operands, batch?.rows, batch?.cursor)
+    call(op, dims, scalars, operands, names, batch) {
+      checkOperands(op, dims, scalars, operands, names)
+      withSpecErrors(() => binding.call(isa, op, dims, scalars, operands, batch?.rows, batch?.cursor))
     },
-    gemm: (...args) => {
-      binding.gemm(isa, ...args)
-    },
+    gemm: (...args) => withSpecErrors(() => binding.gemm(isa, ...args)),
   }
 }
 
@@ -234,6 +232,15 @@ class NativeBackendExecutable implements Executable {
 
   write(slot: Pick<Slot, 'offset'>, values: OperandArray): void {
     this.#native.write(slot.offset, values)
+  }
+}
+
+// The addon checks everything again and sees a little more: two buffer objects on the same shared memory.
+function withSpecErrors(call: () => void): void {
+  try {
+    call()
+  } catch (cause) {
+    throw new SpecError(cause instanceof Error ? cause.message : String(cause), { cause })
   }
 }
 

@@ -1,57 +1,77 @@
 /** The checks of a single call of an op: types, lengths and overlap of its operands against the signature. */
 
+import { describeValue } from '../check.ts'
 import { SpecError } from '../errors.ts'
-import type { Dtype } from '../ops/arithmetic.ts'
 import { opNamed } from '../ops/index.ts'
 import { elementCount, type OperandPattern } from '../ops/signature.ts'
-import type { OperandArray } from './backend.ts'
+import { FLOAT_KINDS, overlaps, viewOf, type ArrayKind, type FloatKind, type View } from '../typed-arrays.ts'
 
 const MAX_DIM = 2 ** 31 - 1
 
+/** What the caller of an op calls it and its operands, for messages. */
+export interface CallNames {
+  readonly kernel: string
+  readonly operands: readonly string[]
+}
+
+/** An operand that passed the checks. */
+export interface CheckedOperand {
+  readonly view: View
+  /** Elements that the call reads or writes. */
+  readonly count: number
+}
+
 /**
- * Checks the arguments of one call.
+ * Checks the arguments of one call. The operands of the program's own type must all be of one class. Leading operands
+ * alone may be checked, before the others exist.
  *
- * @returns the element type, that of the first operand which has the program's own: all such must be of one
  * @throws SpecError naming the operand, what was expected and what came
  */
 export function checkOperands(
-  name: string,
+  op: string,
   dims: readonly number[],
   scalars: readonly number[],
-  operands: readonly OperandArray[],
-): Dtype {
-  const { signature } = opNamed(name)
-  checkCount(name, 'dims', signature.dims.length, dims.length)
-  checkCount(name, 'scalars', signature.scalars.length, scalars.length)
-  checkCount(name, 'operands', signature.operands.length, operands.length)
+  operands: readonly unknown[],
+  names: CallNames = { kernel: op, operands: opNamed(op).signature.operands.map(({ name }) => name) },
+): CheckedOperand[] {
+  const { signature } = opNamed(op)
+  const { kernel } = names
+  checkCount(kernel, 'dims', signature.dims.length, dims.length)
+  checkCount(kernel, 'scalars', signature.scalars.length, scalars.length)
+  checkCount(kernel, 'operands', names.operands.length, operands.length)
   dims.forEach((size, i) => {
-    if (!Number.isInteger(size) || size < 0 || size > MAX_DIM) {
-      throw new SpecError({
-        where: `${name}: ${signature.dims[i]}`,
-        expected: 'an integer from 0 to 2^31 - 1',
-        received: String(size),
-      })
-    }
+    if (Number.isInteger(size) && size >= 0 && size <= MAX_DIM) return
+    throw new SpecError({
+      where: `${kernel}: ${signature.dims[i]}`,
+      expected: 'an integer from 0 to 2^31 - 1',
+      received: describeValue(size),
+    })
   })
-  const lengths = signature.operands.map((operand) => elementCount(signature, operand, dims))
-  const dtype =
-    operands[signature.operands.findIndex(({ type }) => type === 'f')] instanceof Float64Array
-      ? 'float64'
-      : 'float32'
-  signature.operands.forEach((operand, i) => {
-    const array = operands[i]
-    const where = `${name}: ${operand.name}`
-    if (!isOfType(array, operand, dtype)) {
-      const own = dtype === 'float32' ? 'a Float32Array' : 'a Float64Array'
-      const expected = { f: own, u32: 'a Uint32Array', f64: 'a Float64Array' }[operand.type]
-      throw new SpecError({ where, expected, received: describe(array) })
-    }
-    if (array.length < lengths[i]) {
-      throw new SpecError({ where, expected: `at least ${lengths[i]} elements`, received: `${array.length}` })
-    }
+  scalars.forEach((value, i) => {
+    if (typeof value === 'number') return
+    const where = `${kernel}: ${signature.scalars[i]}`
+    throw new SpecError({ where, expected: 'a number', received: describeValue(value) })
   })
-  checkOverlap(name, operands, lengths)
-  return dtype
+  let own: FloatKind | undefined
+  const checked = operands.map((array, i) => {
+    const operand = signature.operands[i]
+    const where = `${kernel}: ${names.operands[i]}`
+    const view = viewOf(where, array, kindsOf(operand, own))
+    if (operand.type === 'f') own = view.kind as FloatKind
+    const count = elementCount(signature, operand, dims)
+    if (view.length < count) {
+      throw new SpecError({ where, expected: `at least ${count} elements`, received: String(view.length) })
+    }
+    return { view, count }
+  })
+  checkOverlap(signature.operands, checked, names)
+  return checked
+}
+
+/** The class of a call's own type: that of its operands that have it, or undefined where none has. */
+export function ownKind(op: string, checked: readonly CheckedOperand[]): FloatKind | undefined {
+  const { signature } = opNamed(op)
+  return checked.find((_, i) => signature.operands[i].type === 'f')?.view.kind as FloatKind | undefined
 }
 
 function checkCount(name: string, what: string, expected: number, received: number): void {
@@ -59,37 +79,32 @@ function checkCount(name: string, what: string, expected: number, received: numb
   throw new SpecError({ where: `${name}: ${what}`, expected: String(expected), received: String(received) })
 }
 
-function isOfType(array: unknown, { type }: OperandPattern, dtype: Dtype): array is OperandArray {
-  if (type === 'u32') return array instanceof Uint32Array
-  return type === 'f64' || dtype === 'float64' ? array instanceof Float64Array : array instanceof Float32Array
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  return typeof value === 'object' ? `a ${value.constructor.name}` : `a ${typeof value}`
+function kindsOf({ type }: OperandPattern, own: FloatKind | undefined): readonly ArrayKind[] {
+  if (type === 'u32') return ['Uint32Array']
+  if (type === 'f64') return ['Float64Array']
+  return own === undefined ? FLOAT_KINDS : [own]
 }
 
 // An output may share memory with another operand only where the signature allows it and they are the same memory.
-function checkOverlap(name: string, operands: readonly OperandArray[], lengths: readonly number[]): void {
-  const { signature } = opNamed(name)
-  signature.operands.forEach((output, i) => {
+function checkOverlap(
+  patterns: readonly OperandPattern[],
+  checked: readonly CheckedOperand[],
+  names: CallNames,
+): void {
+  checked.forEach(({ view, count }, i) => {
+    const output = patterns[i]
     if (!output.isOutput) return
-    signature.operands.forEach((other, j) => {
-      if (i === j || !overlaps(operands[i], lengths[i], operands[j], lengths[j])) return
-      const isSame = operands[i].byteOffset === operands[j].byteOffset && lengths[i] === lengths[j]
-      if (isSame && (output.mayAlias.includes(other.name) || other.mayAlias.includes(output.name))) return
+    checked.forEach((other, j) => {
+      if (i === j || !overlaps(view, count, other.view, other.count)) return
+      const isSame = view.byteOffset === other.view.byteOffset && count === other.count
+      const isAllowed =
+        output.mayAlias.includes(patterns[j].name) || patterns[j].mayAlias.includes(output.name)
+      if (isSame && isAllowed) return
       throw new SpecError({
-        where: `${name}: ${output.name}`,
-        expected: `memory that does not overlap ${other.name}`,
+        where: `${names.kernel}: ${names.operands[i]}`,
+        expected: `memory that does not overlap ${names.operands[j]}`,
         received: 'overlapping views of one buffer',
       })
     })
   })
-}
-
-function overlaps(a: OperandArray, aLength: number, b: OperandArray, bLength: number): boolean {
-  if (a.buffer !== b.buffer || aLength === 0 || bLength === 0) return false
-  const aEnd = a.byteOffset + aLength * a.BYTES_PER_ELEMENT
-  const bEnd = b.byteOffset + bLength * b.BYTES_PER_ELEMENT
-  return a.byteOffset < bEnd && b.byteOffset < aEnd
 }
