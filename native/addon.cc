@@ -19,8 +19,9 @@ namespace {
 
 Napi::Value info(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
-  Napi::Array isa_names = Napi::Array::New(env);
+  Napi::Array compiled = Napi::Array::New(env), isa_names = Napi::Array::New(env);
   for (const Isa& isa : isas()) {
+    compiled.Set(compiled.Length(), isa.name);
     if (isa.supported()) isa_names.Set(isa_names.Length(), isa.name);
   }
   Napi::Array op_list = Napi::Array::New(env);
@@ -33,6 +34,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   }
   Napi::Object result = Napi::Object::New(env);
   result.Set("isas", isa_names);
+  result.Set("compiled", compiled);
   result.Set("cores", cpu::available_cores());
   result.Set("ops", op_list);
   return result;
@@ -46,7 +48,8 @@ bool overlaps(const View& a, const View& b) {
 }
 
 // Narrows each view to the elements that its shape names, and refuses what the signature forbids.
-void check_operands(Napi::Env env, const Signature& op, const std::vector<Index>& dims, std::vector<View>& views) {
+void check_operands(Napi::Env env, const Signature& op, Dtype dtype, const std::vector<Index>& dims,
+                    std::vector<View>& views) {
   for (std::size_t i = 0; i < views.size(); ++i) {
     const Operand& operand = op.operands[i];
     const Index count = element_count(operand, dims);
@@ -57,7 +60,7 @@ void check_operands(Napi::Env env, const Signature& op, const std::vector<Index>
                     "; received " + std::to_string(views[i].length) + " (a detached array has 0)");
     }
     views[i].length = count;
-    views[i].bytes = count * bytes_of(operand.element, Dtype::float32);
+    views[i].bytes = count * bytes_of(operand.element, dtype);
   }
   for (std::size_t i = 0; i < views.size(); ++i) {
     const Operand& output = op.operands[i];
@@ -71,7 +74,7 @@ void check_operands(Napi::Env env, const Signature& op, const std::vector<Index>
   }
 }
 
-// call(isa, op, dims, scalars, operands, rows = capacity, cursor = 0)
+// call(isa, op, dims, scalars, operands, rows = capacity, cursor = 0); the first array of floats tells the element type.
 Napi::Value call_op(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
   const Isa& isa = isa_of(call[0]);
@@ -103,11 +106,15 @@ Napi::Value call_op(const Napi::CallbackInfo& call) {
   // Values first, memory last: a getter on the lists could otherwise detach what was already looked at.
   std::vector<Napi::Value> values;
   for (std::uint32_t i = 0; i < op.operands.size(); ++i) values.push_back(operand_list[i]);
+  const auto own = std::find_if(op.operands.begin(), op.operands.end(),
+                                [](const Operand& operand) { return operand.element == Element::own; });
+  const Dtype dtype = own == op.operands.end() ? Dtype::float32
+                                               : dtype_of(values[static_cast<std::size_t>(own - op.operands.begin())]);
   std::vector<View> views;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    views.push_back(view_of(values[i], op.operands[i].element, name + ", operand " + op.operands[i].name));
+    views.push_back(view_of(values[i], op.operands[i].element, dtype, name + ", operand " + op.operands[i].name));
   }
-  check_operands(env, op, dims, views);
+  check_operands(env, op, dtype, dims, views);
   // Two billion rows of nothing would otherwise be walked one by one.
   bool has_output = false;
   for (std::size_t i = 0; i < views.size(); ++i) has_output |= op.operands[i].is_output && views[i].bytes > 0;
@@ -118,14 +125,14 @@ Napi::Value call_op(const Napi::CallbackInfo& call) {
   Index end = dims.empty() ? 1 : dims[0];
   if (op.split_dim >= 0) end = dims[static_cast<std::size_t>(op.split_dim)];
   if (op.split_dim == op.rows_dim && op.rows_dim >= 0) end = rows;
-  isa.f32->ops[index]({.dims = dims.data(), .scalars = scalars.data(), .operands = pointers.data(), .rows = rows,
-                       .cursor = cursor, .begin = 0, .end = end});
+  isa.kernels(dtype).ops[index]({.dims = dims.data(), .scalars = scalars.data(), .operands = pointers.data(),
+                                 .rows = rows, .cursor = cursor, .begin = 0, .end = end});
   return env.Undefined();
 }
 
 // The part of the view that a rows×cols matrix with this leading dimension covers.
-View matrix_of(const Napi::Value& value, Index rows, Index cols, Index stride, const std::string& what) {
-  View view = view_of(value, Element::own, "gemm, " + what);
+View matrix_of(const Napi::Value& value, Dtype dtype, Index rows, Index cols, Index stride, const std::string& what) {
+  View view = view_of(value, Element::own, dtype, "gemm, " + what);
   if (stride < std::max<Index>(1, cols)) {
     fail(value.Env(), "gemm: expected ld" + what + " >= " + std::to_string(std::max<Index>(1, cols)) +
                           ", the columns of " + what + " in memory; received " + std::to_string(stride));
@@ -137,7 +144,7 @@ View matrix_of(const Napi::Value& value, Index rows, Index cols, Index stride, c
                           std::to_string(rows) + " rows of " + std::to_string(cols) + " with stride " +
                           std::to_string(stride) + "; received " + std::to_string(view.length));
   }
-  view.bytes = needed * bytes_of(Element::own, Dtype::float32);
+  view.bytes = needed * bytes_of(Element::own, dtype);
   return view;
 }
 
@@ -156,9 +163,10 @@ Napi::Value gemm(const Napi::CallbackInfo& call) {
   g.ldb = integer_of(call[10], 1, max_dim, "gemm, ldb");
   g.beta = number_of(call[11], "gemm, beta");
   g.ldc = integer_of(call[13], 1, max_dim, "gemm, ldc");
-  const View a = matrix_of(call[7], g.trans_a ? g.k : g.m, g.trans_a ? g.m : g.k, g.lda, "a");
-  const View b = matrix_of(call[9], g.trans_b ? g.n : g.k, g.trans_b ? g.k : g.n, g.ldb, "b");
-  const View c = matrix_of(call[12], g.m, g.n, g.ldc, "c");
+  const Dtype dtype = dtype_of(call[7]);
+  const View a = matrix_of(call[7], dtype, g.trans_a ? g.k : g.m, g.trans_a ? g.m : g.k, g.lda, "a");
+  const View b = matrix_of(call[9], dtype, g.trans_b ? g.n : g.k, g.trans_b ? g.k : g.n, g.ldb, "b");
+  const View c = matrix_of(call[12], dtype, g.m, g.n, g.ldc, "c");
   if (overlaps(c, a) || overlaps(c, b)) fail(env, "gemm: c may not overlap a or b");
   if (g.m == 0 || g.n == 0) return env.Undefined();
   g.a = a.data;
@@ -166,7 +174,7 @@ Napi::Value gemm(const Napi::CallbackInfo& call) {
   g.c = c.data;
   g.begin = 0;
   g.end = g.m;
-  isa.f32->gemm(g);
+  isa.kernels(dtype).gemm(g);
   return env.Undefined();
 }
 

@@ -60,8 +60,11 @@ ProgramSource program_of(const Napi::Value& value) {
   source.rows = integer_of(object.Get("rows"), 0, max_dim, "program.rows");
   source.status = integer_of(object.Get("status"), 0, max_safe_integer, "program.status");
   const std::string dtype = string_of(object.Get("dtype"), "program.dtype");
-  if (dtype != "float32") fail(value.Env(), "program.dtype: expected \"float32\"; received \"" + dtype + "\"");
-  const View code = view_of(object.Get("code"), Element::f64, "program.code");
+  if (dtype != "float32" && dtype != "float64") {
+    fail(value.Env(), "program.dtype: expected \"float32\" or \"float64\"; received \"" + dtype + "\"");
+  }
+  source.dtype = dtype == "float32" ? Dtype::float32 : Dtype::float64;
+  const View code = view_of(object.Get("code"), Element::f64, source.dtype, "program.code");
   const auto* const numbers = static_cast<const double*>(code.data);
   source.code.assign(numbers, numbers + code.length);
   return source;
@@ -196,7 +199,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
       buffers.push_back({view.data, view.bytes});
       buffers_.push_back(Napi::Persistent(value.As<Napi::Object>()));
     }
-    LinkResult linked = link(source, buffers, *isa.f32);
+    LinkResult linked = link(source, buffers, isa.kernels(source.dtype));
     if (!linked.error.empty()) fail(env, linked.error);
     executor_ = std::make_unique<Executor>(std::move(linked.program), threads, minimum_work);
   }

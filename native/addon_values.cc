@@ -36,9 +36,10 @@ Index bytes_per_element(napi_typedarray_type type) {
   }
 }
 
-napi_typedarray_type type_of(Element element) {
+napi_typedarray_type type_of(Element element, Dtype dtype) {
   if (element == Element::u32) return napi_uint32_array;
-  return element == Element::f64 ? napi_float64_array : napi_float32_array;
+  const bool is_double = element == Element::f64 || dtype == Dtype::float64;
+  return is_double ? napi_float64_array : napi_float32_array;
 }
 
 // A short print of any value, for messages.
@@ -77,11 +78,17 @@ View view_of(const Napi::Value& value, const std::string& what) {
   return view;
 }
 
-View view_of(const Napi::Value& value, Element element, const std::string& what) {
-  if (!value.IsTypedArray()) mismatch(value, what, std::string("a ") + name_of(type_of(element)));
+View view_of(const Napi::Value& value, Element element, Dtype dtype, const std::string& what) {
+  const napi_typedarray_type expected = type_of(element, dtype);
+  if (!value.IsTypedArray()) mismatch(value, what, std::string("a ") + name_of(expected));
   const View view = view_of(value, what);
-  if (view.type != type_of(element)) mismatch(value, what, std::string("a ") + name_of(type_of(element)));
+  if (view.type != expected) mismatch(value, what, std::string("a ") + name_of(expected));
   return view;
+}
+
+Dtype dtype_of(const Napi::Value& value) {
+  const bool is_double = value.IsTypedArray() && view_of(value, "value").type == napi_float64_array;
+  return is_double ? Dtype::float64 : Dtype::float32;
 }
 
 Napi::Array array_of(const Napi::Value& value, const std::string& what) {

@@ -24,7 +24,10 @@ struct View {
 View view_of(const Napi::Value& value, const std::string& what);
 
 // A view that must hold this element type; `what` names the argument in the message.
-View view_of(const Napi::Value& value, Element element, const std::string& what);
+View view_of(const Napi::Value& value, Element element, Dtype dtype, const std::string& what);
+
+// The element type that an array of floating-point numbers stands for: float64 for a Float64Array.
+Dtype dtype_of(const Napi::Value& value);
 
 Napi::Array array_of(const Napi::Value& value, const std::string& what);
 Napi::Object object_of(const Napi::Value& value, const std::string& what);

@@ -37,6 +37,11 @@ struct KernelTable {
   void (*gemm)(const Gemm&);
 };
 
+// What one ISA offers.
+struct KernelTables {
+  KernelTable f32, f64;
+};
+
 enum class Status : unsigned { running = 0, early_stop = 0x80000000u };  // other values: 1 + index of the raised flag
 
 }  // namespace hadamard

@@ -12,14 +12,18 @@
 namespace hadamard {
 
 namespace scalar {
-extern const KernelTable f32;
+extern const KernelTables kernels;
 }
 #if defined(HADAMARD_X64)
 namespace avx2 {
-extern const KernelTable f32;
+extern const KernelTables kernels;
 }
 namespace avx512 {
-extern const KernelTable f32;
+extern const KernelTables kernels;
+}
+#elif defined(HADAMARD_ARM64)
+namespace neon {
+extern const KernelTables kernels;
 }
 #endif
 
@@ -53,10 +57,12 @@ std::vector<Signature> parse_all() {
 std::span<const Isa> isas() {
   static constexpr Isa all[] = {
 #if defined(HADAMARD_X64)
-      {"avx512", cpu::has_avx512, &avx512::f32},
-      {"avx2", cpu::has_avx2_and_fma, &avx2::f32},
+      {"avx512", cpu::has_avx512, &avx512::kernels.f32, &avx512::kernels.f64},
+      {"avx2", cpu::has_avx2_and_fma, &avx2::kernels.f32, &avx2::kernels.f64},
+#elif defined(HADAMARD_ARM64)
+      {"neon", [] { return true; }, &neon::kernels.f32, &neon::kernels.f64},
 #endif
-      {"scalar", [] { return true; }, &scalar::f32},
+      {"scalar", [] { return true; }, &scalar::kernels.f32, &scalar::kernels.f64},
   };
   return all;
 }

@@ -12,7 +12,9 @@ namespace hadamard {
 struct Isa {
   const char* name;
   bool (*supported)();
-  const KernelTable* f32;
+  const KernelTable *f32, *f64;
+
+  const KernelTable& kernels(Dtype dtype) const { return dtype == Dtype::float32 ? *f32 : *f64; }
 };
 
 // All that were compiled in, best first; scalar, last, is supported everywhere.

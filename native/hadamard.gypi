@@ -9,6 +9,7 @@
     ],
     "conditions": [
       ["target_arch=='x64'", {"defines": ["HADAMARD_X64"]}],
+      ["target_arch=='arm64'", {"defines": ["HADAMARD_ARM64"]}],
       ["OS=='linux'", {
         "ldflags": ["-Wl,--gc-sections", "-Wl,--version-script=<(module_root_dir)/native/exports.map"]
       }]
@@ -43,7 +44,10 @@
       "target_name": "hadamard_core",
       "type": "static_library",
       "dependencies": ["kernels_scalar"],
-      "conditions": [["target_arch=='x64'", {"dependencies": ["kernels_avx2", "kernels_avx512"]}]],
+      "conditions": [
+        ["target_arch=='x64'", {"dependencies": ["kernels_avx2", "kernels_avx512"]}],
+        ["target_arch=='arm64'", {"dependencies": ["kernels_neon"]}]
+      ],
       "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
       "sources": [
         "cpu.cc",
@@ -89,6 +93,16 @@
             ["OS=='mac'", {"xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(avx512_flags)"]}}],
             ["OS!='win' and OS!='mac'", {"cflags_cc": ["-fno-exceptions", "-fno-rtti", "<@(avx512_flags)"]}]
           ]
+        }
+      ]
+    }],
+    ["target_arch=='arm64'", {
+      "targets": [
+        {
+          "target_name": "kernels_neon",
+          "type": "static_library",
+          "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
+          "sources": ["isa/neon.cc"]
         }
       ]
     }]

@@ -14,7 +14,7 @@ namespace hadamard {
 
 enum class Element { own, u32, f64 };  // `own` is the program's element type
 
-enum class Dtype { float32 };
+enum class Dtype { float32, float64 };
 
 constexpr Index bytes_of(Element element, Dtype dtype) {
   if (element == Element::u32) return 4;

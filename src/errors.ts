@@ -50,6 +50,37 @@ export class DataError extends HadamardError {
 /** The asked-for backend cannot serve: no binary, a binary that does not load, an unknown ISA, a refused program. */
 export class BackendError extends HadamardError {}
 
+/** Under `verify`: the native core and the fallback computed different numbers from the same instruction. */
+export class ParityError extends HadamardError {
+  readonly op: string
+  /** Dims and element type of the instruction. */
+  readonly shape: string
+  /** Name of the output that differs. */
+  readonly operand: string
+  /** Index of the first element that differs. */
+  readonly element: number
+  /** What the fallback computed. */
+  readonly expected: number
+  /** What the native core computed. */
+  readonly received: number
+  /** How far apart the two are in units in the last place, where they are floating-point numbers. */
+  readonly ulp?: number
+
+  constructor(
+    message: string,
+    place: Pick<ParityError, 'op' | 'shape' | 'operand' | 'element' | 'expected' | 'received' | 'ulp'>,
+  ) {
+    super(message)
+    this.op = place.op
+    this.shape = place.shape
+    this.operand = place.operand
+    this.element = place.element
+    this.expected = place.expected
+    this.received = place.received
+    this.ulp = place.ulp
+  }
+}
+
 /** Training met a loss, gradient or weight that is not finite. The last good weights are kept. */
 export class DivergenceError extends HadamardError {}
 

@@ -10,6 +10,7 @@ import { SpecError } from './errors.ts'
 import { lossInfo } from './layers/loss.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces } from './parameters.ts'
+import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from './ops/arithmetic.ts'
 import { elementsIn } from './shape.ts'
 import {
   hasAccuracy,
@@ -29,11 +30,11 @@ import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEp
 import { StepTrainer, type StepOptions, type StepResult, type Gradients } from './training/step.ts'
 
 /** A trainable array with its shape. */
-export interface Parameter {
+export interface Parameter<D extends Dtype = Dtype> {
   /** `[in, units]` for weights, `[units]` for biases. */
   readonly shape: readonly number[]
   /** Row-major copy of the values. */
-  readonly data: Float32Array
+  readonly data: FloatArrayOf<D>
 }
 
 /** Loss and metrics of a network on data. */
@@ -59,21 +60,21 @@ const BLOCK_ROWS = 256
  * await net.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], { epochs: 500, optimizer: { name: 'adam', learningRate: 0.05 } })
  * net.predict([[0, 1]]) // Float32Array [ ≈ 1 ]
  */
-export class Network {
+export class Network<D extends Dtype = 'float32'> {
   /** The network as plain data, all defaults filled in. */
   readonly spec: NetworkSpec
   readonly #backend: Backend
   /** All parameters as the region that programs start with: each padded to 64 bytes. */
-  #parameters: Float32Array
+  #parameters: FloatArrayOf<D>
   #isFitting = false
   #forward = new Map<number, { program: Program; executable: Executable; isFresh: boolean }>()
   #trainer: StepTrainer | undefined
 
-  constructor(options: NetworkOptions & BackendOptions) {
+  constructor(options: NetworkOptions<D> & BackendOptions) {
     this.spec = normalizeSpec(options)
-    const { backend, isa, exact } = options
-    this.#backend = chooseBackend({ backend, isa, exact })
-    this.#parameters = initialParameters(this.spec)
+    const { backend, isa, exact, verify } = options
+    this.#backend = chooseBackend({ backend, isa, exact, verify })
+    this.#parameters = initialParameters(this.spec) as FloatArrayOf<D>
   }
 
   /** What runs: the native core with its instruction set, or the fallback. */
@@ -87,11 +88,11 @@ export class Network {
   }
 
   /** Copies of all parameters by name, such as `dense1.weight`. */
-  get parameters(): Record<string, Parameter> {
+  get parameters(): Record<string, Parameter<D>> {
     return Object.fromEntries(
       parameterPlaces(this.spec).map(({ name, shape, start, length }) => [
         name,
-        { shape, data: this.#parameters.slice(start, start + length) },
+        { shape, data: this.#parameters.slice(start, start + length) as FloatArrayOf<D> },
       ]),
     )
   }
@@ -115,11 +116,13 @@ export class Network {
           received: place === undefined ? `'${name}'` : String(values?.length ?? describeValue(given)),
         })
       }
-      const bad = Array.from(values).findIndex((value) => !Number.isFinite(Math.fround(value)))
+      const bad = Array.from(values).findIndex(
+        (value) => !Number.isFinite(arithmeticOf(this.spec.dtype, true).round(value)),
+      )
       if (bad >= 0) {
         throw new SpecError({
           where: `setParameters: ${name}[${bad}]`,
-          expected: 'a finite float32 number',
+          expected: `a finite ${this.spec.dtype} number`,
           received: describeValue(values[bad]),
         })
       }
@@ -150,7 +153,7 @@ export class Network {
     const start = prepareFit(
       { spec: this.spec, backend: this.#backend, settings, parameters: this.#parameters.slice(), ...data },
       (parameters) => {
-        this.#parameters = parameters
+        this.#parameters = parameters as FloatArrayOf<D>
         this.#isFitting = false
         this.#invalidate()
       },
@@ -168,10 +171,13 @@ export class Network {
    * @returns [rows · outputs], row by row
    * @throws SpecError while the network is fitting; DataError if x does not fit
    */
-  predict(x: Rows): Float32Array {
+  predict(x: Rows): FloatArrayOf<D> {
     this.#assertIdle('predict')
     const flat = toInputs(this.spec, x)
-    const out = new Float32Array((flat.length / this.spec.inputs) * this.outputs)
+    const out = floatArray(
+      this.spec.dtype,
+      (flat.length / this.spec.inputs) * this.outputs,
+    ) as FloatArrayOf<D>
     this.#forEachBlock(flat, (run, first, rows) => {
       run('forward')
       run.read('output', out.subarray(first * this.outputs, (first + rows) * this.outputs))
@@ -189,7 +195,7 @@ export class Network {
     const flat = toInputs(this.spec, x)
     const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
     const rows = flat.length / this.spec.inputs
-    const sum = new Float32Array(1)
+    const sum = floatArray(this.spec.dtype, 1)
     const totals = { loss: 0, correct: 0 }
     const hasClasses = hasAccuracy(this.spec)
     this.#forEachBlock(flat, (run, first, count) => {
@@ -213,16 +219,16 @@ export class Network {
   forward(
     x: Rows,
     options: { training?: boolean; dropoutMasks?: StepOptions['dropoutMasks'] } = {},
-  ): Record<string, Float32Array> {
+  ): Record<string, FloatArrayOf<D>> {
     this.#assertIdle('forward')
     const masks = options.training === true ? options.dropoutMasks : 'none'
-    return this.#stepTrainer().forward(toInputs(this.spec, x), masks)
+    return this.#stepTrainer().forward(toInputs(this.spec, x), masks) as Record<string, FloatArrayOf<D>>
   }
 
   /**
    * Gradients of the objective (loss and penalty) with respect to all parameters and to x, in training mode.
    */
-  gradients(x: Rows, y: Targets, options: StepOptions = {}): Gradients {
+  gradients(x: Rows, y: Targets, options: StepOptions = {}): Gradients<D> {
     this.#assertIdle('gradients')
     const flat = toInputs(this.spec, x)
     return this.#stepTrainer().gradients(
@@ -245,7 +251,7 @@ export class Network {
     const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
     const trainer = this.#stepTrainer(options.optimizer)
     const result = trainer.step(flat, targets, options)
-    this.#parameters = trainer.parameters()
+    this.#parameters = trainer.parameters() as FloatArrayOf<D>
     this.#invalidate(true)
     return result
   }
@@ -265,9 +271,9 @@ export class Network {
    *
    * @throws DataError if the file is no model file, truncated or damaged; BackendError if the backend cannot serve
    */
-  static async load(path: string, options: BackendOptions = {}): Promise<Network> {
+  static async load(path: string, options: BackendOptions = {}): Promise<Network<Dtype>> {
     const { spec, parameters } = await readModelFile(path)
-    const network = new Network({ ...spec, ...options })
+    const network = new Network<Dtype>({ ...spec, ...options })
     network.setParameters(parameters)
     return network
   }
@@ -337,7 +343,7 @@ export class Network {
   }
 
   // Runs a forward program over all rows in blocks; `run.read` and `run.write` reach its slots.
-  #forEachBlock(flat: Float32Array, body: (run: BlockRun, first: number, rows: number) => void): void {
+  #forEachBlock(flat: FloatArray, body: (run: BlockRun, first: number, rows: number) => void): void {
     const { inputs } = this.spec
     const total = flat.length / inputs
     const capacity = total === 1 ? 1 : BLOCK_ROWS
@@ -348,8 +354,8 @@ export class Network {
     for (let first = 0; first < total; first += capacity) {
       const rows = Math.min(capacity, total - first)
       const run: BlockRun = Object.assign((entry: string) => executable.runSync(entry, rows), {
-        read: (name: string, out: Float32Array) => executable.read(slotNamed(program, name), out),
-        write: (name: string, values: Float32Array) => executable.write(slotNamed(program, name), values),
+        read: (name: string, out: FloatArray) => executable.read(slotNamed(program, name), out),
+        write: (name: string, values: FloatArray) => executable.write(slotNamed(program, name), values),
       })
       run.write('x', flat.subarray(first * inputs, (first + rows) * inputs))
       body(run, first, rows)
@@ -366,8 +372,8 @@ export class Network {
 
 interface BlockRun {
   (entry: string): void
-  read(name: string, out: Float32Array): Float32Array
-  write(name: string, values: Float32Array): void
+  read(name: string, out: FloatArray): FloatArray
+  write(name: string, values: FloatArray): void
 }
 
 function valuesOf(given: ArrayLike<number> | Parameter | null | undefined): ArrayLike<number> | undefined {

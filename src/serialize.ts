@@ -5,6 +5,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { dirname } from 'node:path'
 import { describeValue } from './check.ts'
+import { bytesOfDtype, dtypeOf, floatArray, type Dtype, type FloatArray } from './ops/arithmetic.ts'
 import { DataError } from './errors.ts'
 import {
   decodeHeader,
@@ -24,12 +25,12 @@ export const FORMAT_VERSION = 1
 const FORMAT = 'hadamard'
 /** Tensors that a reader may leave out. */
 const OPTIONAL_PREFIX = 'optimizer.'
-const ELEMENT_BYTES = 4
+const TENSOR_DTYPES = { float32: 'F32', float64: 'F64' } as const
 
 /** A parameter with its shape, row by row. */
 export interface StoredParameter {
   readonly shape: readonly number[]
-  readonly data: Float32Array
+  readonly data: FloatArray
 }
 
 /** What a model file holds. */
@@ -50,8 +51,8 @@ export async function writeModelFile(path: string, { spec, parameters, metadata 
   const tensors = new Map<string, TensorPlace>()
   let next = 0
   for (const [name, { shape, data }] of Object.entries(parameters)) {
-    const end = next + data.length * ELEMENT_BYTES
-    tensors.set(name, { dtype: 'F32', shape, begin: next, end })
+    const end = next + data.byteLength
+    tensors.set(name, { dtype: TENSOR_DTYPES[spec.dtype], shape, begin: next, end })
     next = end
   }
   const all = new Map([
@@ -104,7 +105,7 @@ async function readFrom(handle: FileHandle, path: string): Promise<ModelFile> {
   const parameters: [string, StoredParameter][] = []
   for (const { name, shape } of parametersOf(spec)) {
     const { begin, end } = header.tensors.get(name) ?? { begin: 0, end: 0 }
-    const data = fromLittleEndian(await readBytes(handle, start + begin, end - begin, path))
+    const data = fromLittleEndian(await readBytes(handle, start + begin, end - begin, path), spec.dtype)
     const at = data.findIndex((value) => value - value !== 0)
     if (at >= 0) {
       const where = `${path}: tensor ${name}, element ${at}`
@@ -147,12 +148,17 @@ function readSpec(text: string | undefined, path: string): NetworkSpec {
 
 function checkTensors({ tensors }: Header, spec: NetworkSpec, path: string): void {
   const expected = new Map(parametersOf(spec).map(({ name, shape }) => [name, shape]))
+  const dtype = TENSOR_DTYPES[spec.dtype]
   for (const [name, shape] of expected) {
     const place = tensors.get(name)
-    const isSame = place?.dtype === 'F32' && place.shape.join() === shape.join()
+    const isSame = place?.dtype === dtype && place.shape.join() === shape.join()
     if (isSame) continue
     const received = place === undefined ? 'none' : `${place.dtype} [${place.shape.join(', ')}]`
-    throw new DataError({ where: `${path}: tensor ${name}`, expected: `F32 [${shape.join(', ')}]`, received })
+    throw new DataError({
+      where: `${path}: tensor ${name}`,
+      expected: `${dtype} [${shape.join(', ')}]`,
+      received,
+    })
   }
   for (const name of tensors.keys()) {
     if (expected.has(name) || name.startsWith(OPTIONAL_PREFIX)) continue
@@ -235,13 +241,16 @@ function fileTrouble(error: unknown): string {
   return fileTroubles[code] ?? message
 }
 
-function littleEndian(data: Float32Array): Uint8Array {
+function littleEndian(data: FloatArray): Uint8Array {
   if (endianness() === 'LE') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  return Buffer.from(data.slice().buffer).swap32()
+  return swapped(Buffer.from(data.slice().buffer), dtypeOf(data))
 }
 
-function fromLittleEndian(bytes: Uint8Array): Float32Array {
-  const copy = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (endianness() === 'BE') copy.swap32()
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / ELEMENT_BYTES)
+function fromLittleEndian(bytes: Uint8Array, dtype: Dtype): FloatArray {
+  if (endianness() === 'BE') swapped(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), dtype)
+  return floatArray(dtype, bytes.byteLength / bytesOfDtype(dtype), bytes.buffer, bytes.byteOffset)
+}
+
+function swapped(bytes: Buffer, dtype: Dtype): Buffer {
+  return dtype === 'float32' ? bytes.swap32() : bytes.swap64()
 }

@@ -8,6 +8,11 @@ export function elementsIn(shape: Shape, rows: number): number {
   return shape.reduce<number>((count, size) => count * (size === 'rows' ? rows : size), 1)
 }
 
+/** A length rounded up to whole groups of 16, what 64 bytes of float32 hold: the unit of places in a program's arena. */
+export function padded(length: number): number {
+  return Math.ceil(length / 16) * 16
+}
+
 /**
  * A shape as text.
  *

@@ -5,10 +5,10 @@ import { rejectUnknownKeys, SpecError } from './errors.ts'
 import type { ParameterSpec } from './layers/layer.ts'
 import { layerNames, layerTypeOf, type LayerSpec } from './layers/index.ts'
 import { lossInfo, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
-import type { Dtype } from './ops/arithmetic.ts'
+import { DTYPES, type Dtype } from './ops/arithmetic.ts'
 
 /** What `new Network` takes. */
-export interface NetworkOptions {
+export interface NetworkOptions<D extends Dtype = Dtype> {
   /** Features per row, an integer ≥ 1. */
   inputs: number
   /** Layers from the input to the output; at least one has parameters. */
@@ -20,7 +20,7 @@ export interface NetworkOptions {
   /** Seed of weights, shuffles and dropout: an integer from 0 to 2⁵³ − 1, default 0. */
   seed?: number
   /** Element type, default float32. */
-  dtype?: Dtype
+  dtype?: D
 }
 
 /** A network as plain data; survives JSON. */
@@ -40,7 +40,7 @@ export interface NamedParameter extends ParameterSpec {
 
 const SPEC_OPTIONS = ['inputs', 'layers', 'loss', 'l2', 'seed', 'dtype']
 // Taken by the same object; what they may be is checked where the backend is chosen.
-const BACKEND_OPTIONS = ['backend', 'isa', 'exact']
+const BACKEND_OPTIONS = ['backend', 'isa', 'exact', 'verify']
 
 /**
  * Checks options and fills in defaults.
@@ -53,7 +53,7 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
   checkInteger('inputs', inputs, { min: 1, max: 2 ** 24 })
   checkNumber('l2', l2, { min: 0 })
   checkInteger('seed', seed, { min: 0 })
-  checkOneOf('dtype', dtype, ['float32'])
+  checkOneOf('dtype', dtype, DTYPES)
   if (!Array.isArray(layers) || layers.length === 0) {
     throw new SpecError({
       where: 'layers',

@@ -8,7 +8,7 @@ import { SpecError } from './errors.ts'
 import type { FloatArray } from './ops/arithmetic.ts'
 
 /** Classes that hold a program's own element type. */
-export const FLOAT_KINDS: readonly FloatKind[] = ['Float32Array']
+export const FLOAT_KINDS: readonly FloatKind[] = ['Float32Array', 'Float64Array']
 
 /** A class of {@link FLOAT_KINDS}. */
 export type FloatKind = 'Float32Array' | 'Float64Array'
@@ -66,6 +66,11 @@ export function viewOf<K extends ArrayKind>(where: string, value: unknown, kinds
 /** A plain array on the first `length` elements of a view. */
 export function arrayOn({ kind, buffer, byteOffset }: View, length: number): FloatArray | Uint32Array {
   return new CLASSES[kind](buffer as ArrayBuffer, byteOffset, length)
+}
+
+/** The array itself, or one on the same memory where it is of another realm: ours alone are told by `instanceof`. */
+export function ownArray<T extends FloatArray>(array: T, view: View<FloatKind>): T {
+  return array instanceof CLASSES[view.kind] ? array : (arrayOn(view, view.length) as T)
 }
 
 /**

@@ -5,11 +5,12 @@ import { dense } from '../src/layers/dense.ts'
 import { dropout } from '../src/layers/dropout.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
+import { DTYPES, type Dtype } from '../src/ops/arithmetic.ts'
 import type { NetworkOptions } from '../src/spec.ts'
 import type { FitOptions } from '../src/training/options.ts'
 import type { EpochRecord } from '../src/training/run.ts'
 import { backendsUnderTest } from './support/backends.ts'
-import { firstDifference } from './support/bits.ts'
+import { findDifference } from '../src/backends/compare.ts'
 
 interface Case {
   name: string
@@ -64,41 +65,47 @@ const CASES: Case[] = [
 
 async function train(
   { network, fit, classes }: Case,
+  dtype: Dtype,
   options: object,
   threads: number,
-): Promise<{ weights: Float32Array; epochs: readonly EpochRecord[]; threads: number }> {
+): Promise<{ weights: Float64Array; epochs: readonly EpochRecord[]; threads: number }> {
   const random = randomStream(1, 'data')
   const x = new Float32Array(ROWS * network.inputs).map((_, i) => 2 * random.uniform(i) - 1)
   const y =
     classes === undefined
       ? new Float32Array(ROWS * 3).map((_, i) => random.normal(1e6 + i))
       : Uint8Array.from({ length: ROWS }, (_, i) => random.below(classes, 2e6 + i))
-  const net = new Network({ ...network, ...options })
+  const net = new Network({ ...network, dtype, ...options })
   const history = await net.fit(x, y, { ...fit, epochs: 3, threads })
-  const weights = Float32Array.from(Object.values(net.parameters).flatMap(({ data }) => [...data]))
+  const weights = Float64Array.from(Object.values(net.parameters).flatMap(({ data }) => [...data]))
   return { weights, epochs: history.epochs, threads: history.threads }
 }
 
-describe.each(CASES)('three epochs of $name', (net) => {
-  let expected: Awaited<ReturnType<typeof train>>
-  beforeAll(async () => {
-    expected = await train(net, { backend: 'fallback', exact: true }, 1)
-  })
+describe.each(CASES.flatMap((net) => DTYPES.map((dtype) => ({ name: net.name, net, dtype }))))(
+  'three epochs of $name, $dtype',
+  ({ net, dtype }) => {
+    let expected: Awaited<ReturnType<typeof train>>
+    beforeAll(async () => {
+      expected = await train(net, dtype, { backend: 'fallback', exact: true }, 1)
+    })
 
-  const runs = backendsUnderTest.flatMap(({ label, options }) =>
-    options.backend === 'native'
-      ? [1, 2, 3].map((threads) => ({ label, options, threads }))
-      : [{ label, options, threads: 1 }],
-  )
-  test.each(runs)('$label with $threads threads: the same bits', async ({ options, threads }) => {
-    const received = await train(net, options, threads)
-    expect(firstDifference(expected.weights, received.weights)).toBeUndefined()
-    expect(received.epochs).toEqual(expected.epochs)
-    expect(received.threads).toBe(threads)
-  })
+    const runs = backendsUnderTest.flatMap(({ label, options }) =>
+      options.backend === 'native'
+        ? [1, 2, 3, 7].map((threads) => ({ label, options, threads }))
+        : [{ label, options, threads: 1 }],
+    )
+    test.each(runs)('$label with $threads threads: the same bits', async ({ options, threads }) => {
+      const received = await train(net, dtype, options, threads)
+      expect(findDifference(expected.weights, received.weights)).toBeUndefined()
+      expect(received.epochs).toEqual(expected.epochs)
+      expect(received.threads).toBe(threads)
+    })
 
-  test('training moves the weights', () => {
-    const initial = Object.values(new Network(net.network).parameters).flatMap(({ data }) => [...data])
-    expect(expected.weights).not.toEqual(Float32Array.from(initial))
-  })
-})
+    test('training moves the weights', () => {
+      const initial = Object.values(new Network({ ...net.network, dtype }).parameters).flatMap(({ data }) => [
+        ...data,
+      ])
+      expect(expected.weights).not.toEqual(Float64Array.from(initial))
+    })
+  },
+)

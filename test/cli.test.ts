@@ -326,7 +326,7 @@ describe('evaluate, summary and doctor', () => {
     () => {
       const { code, out } = hadamard(['doctor', '--backend', 'native'])
       expect(code).toBe(0)
-      expect(out).toMatch(/self-check +\w+: \d+ ops equal the fallback bit for bit/)
+      expect(out).toMatch(/self-test +\w+: \d+ ops equal the fallback bit for bit/)
       expect(out).toMatch(/runs +the native core on/)
     },
   )

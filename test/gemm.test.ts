@@ -8,7 +8,7 @@ import { gemm } from '../src/kernels.ts'
 import type { FloatArray } from '../src/ops/arithmetic.ts'
 import { randomStream } from '../src/random.ts'
 import { backendsUnderTest } from './support/backends.ts'
-import { firstDifference } from './support/bits.ts'
+import { describeDifference, findDifference } from '../src/backends/compare.ts'
 import { dtypes, type TestedDtype } from './support/dtypes.ts'
 
 const CANARY = 4711
@@ -267,10 +267,11 @@ function checkCase(recipe: Recipe, dtype: TestedDtype, given: Case): void {
   )
   const exact = results[engines.indexOf(specification)].c
   for (const { label, c } of results.slice(0, engines.length)) {
-    const difference = firstDifference(exact, c)
-    if (difference !== undefined) expect.fail(`${label}: ${difference}: ${describeCase(given)}`)
+    const difference = findDifference(exact, c)
+    if (difference !== undefined)
+      expect.fail(`${label}: ${describeDifference(difference)}: ${describeCase(given)}`)
   }
-  expect(inputs.map((before, i) => firstDifference(before, [a, b][i]))).toEqual([undefined, undefined])
+  expect(inputs.map((before, i) => findDifference(before, [a, b][i]))).toEqual([undefined, undefined])
 }
 
 describe.each(dtypes)('gemm on $dtype', (dtype) => {
@@ -341,6 +342,6 @@ describe.each(dtypes)('gemm on $dtype', (dtype) => {
     gemm(false, true, m, n, k, 0.7, a, k, b, k, 1.3, here, n)
     const results = (await Promise.all(runs)).flat()
     expect(results.length).toBe(50)
-    for (const there of results) expect(firstDifference(here, there)).toBeUndefined()
+    for (const there of results) expect(findDifference(here, there)).toBeUndefined()
   })
 })

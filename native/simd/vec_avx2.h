@@ -1,5 +1,8 @@
-// Eight floats in a ymm register, with FMA. Included inside an ISA's anonymous namespace; <immintrin.h> comes before it.
+// Vectors in ymm registers, with FMA: eight floats, or four doubles. Included inside an ISA's anonymous namespace;
+// <immintrin.h> comes before it. mul_add is fused for floats and rounds twice for doubles (docs/numerics.md).
 #pragma once
+
+namespace f32 {
 
 struct Vec {
   __m256 v;
@@ -17,7 +20,7 @@ inline __m256i lane_mask(long long count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(count > 8 ? 8 : int(count)), lanes);
 }
 
-inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline float mul_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
 inline Vec load(const float* p, long long count) { return {_mm256_maskload_ps(p, lane_mask(count))}; }
 inline void store(float* p, Vec x) { _mm256_storeu_ps(p, x.v); }
@@ -28,7 +31,7 @@ inline Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
 inline Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
 inline Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
 inline Vec operator-(Vec a) { return {_mm256_xor_ps(a.v, _mm256_set1_ps(-0.0f))}; }
-inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
 inline Vec abs(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
 inline Vec copysign(Vec magnitude, Vec sign) {
@@ -81,3 +84,88 @@ inline void decompose(Vec x, Vec& m, Vec& e) {
   m.v = _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(exponent, 23)));
   e.v = _mm256_cvtepi32_ps(exponent);
 }
+
+}  // namespace f32
+
+namespace f64 {
+
+struct Vec {
+  __m256d v;
+};
+struct Mask {
+  __m256d v;
+};
+
+constexpr int kWidth = 4;
+constexpr int kTileRows = 6;
+constexpr int kTileVecs = 2;
+
+inline __m256i lane_mask(long long count) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+inline double mul_add(double a, double b, double c) { return a * b + c; }
+inline Vec load(const double* p) { return {_mm256_loadu_pd(p)}; }
+inline Vec load(const double* p, long long count) { return {_mm256_maskload_pd(p, lane_mask(count))}; }
+inline void store(double* p, Vec x) { _mm256_storeu_pd(p, x.v); }
+inline void store(double* p, Vec x, long long count) { _mm256_maskstore_pd(p, lane_mask(count), x.v); }
+inline Vec broadcast(double x) { return {_mm256_set1_pd(x)}; }
+inline Vec operator+(Vec a, Vec b) { return {_mm256_add_pd(a.v, b.v)}; }
+inline Vec operator-(Vec a, Vec b) { return {_mm256_sub_pd(a.v, b.v)}; }
+inline Vec operator*(Vec a, Vec b) { return {_mm256_mul_pd(a.v, b.v)}; }
+inline Vec operator/(Vec a, Vec b) { return {_mm256_div_pd(a.v, b.v)}; }
+inline Vec operator-(Vec a) { return {_mm256_xor_pd(a.v, _mm256_set1_pd(-0.0))}; }
+inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm256_add_pd(_mm256_mul_pd(a.v, b.v), c.v)}; }
+inline Vec sqrt(Vec a) { return {_mm256_sqrt_pd(a.v)}; }
+inline Vec abs(Vec a) { return {_mm256_andnot_pd(_mm256_set1_pd(-0.0), a.v)}; }
+inline Vec copysign(Vec magnitude, Vec sign) {
+  const __m256d bit = _mm256_set1_pd(-0.0);
+  return {_mm256_or_pd(_mm256_andnot_pd(bit, magnitude.v), _mm256_and_pd(bit, sign.v))};
+}
+inline Mask operator<(Vec a, Vec b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask operator<=(Vec a, Vec b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_LE_OQ)}; }
+inline Mask operator>(Vec a, Vec b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_GT_OQ)}; }
+inline Mask operator>=(Vec a, Vec b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_GE_OQ)}; }
+inline Mask is_nan(Vec a) { return {_mm256_cmp_pd(a.v, a.v, _CMP_UNORD_Q)}; }
+inline Mask first_lanes(long long count) { return {_mm256_castsi256_pd(lane_mask(count))}; }
+inline Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_pd(b.v, a.v, m.v)}; }
+inline bool any_nan(Vec a) { return _mm256_movemask_pd(is_nan(a).v) != 0; }
+
+// to[j][i] = from[i][j] for a square of kWidth: pairs, then halves change places.
+inline void transpose(const double* from, long long from_stride, double* to, long long to_stride) {
+  __m256d row[4], pair[4];
+  for (int i = 0; i < 4; i++) row[i] = _mm256_loadu_pd(from + i * from_stride);
+  for (int i = 0; i < 4; i += 2) {
+    pair[i] = _mm256_unpacklo_pd(row[i], row[i + 1]);
+    pair[i + 1] = _mm256_unpackhi_pd(row[i], row[i + 1]);
+  }
+  for (int i = 0; i < 2; i++) {
+    _mm256_storeu_pd(to + i * to_stride, _mm256_permute2f128_pd(pair[i], pair[i + 2], 0x20));
+    _mm256_storeu_pd(to + (i + 2) * to_stride, _mm256_permute2f128_pd(pair[i], pair[i + 2], 0x31));
+  }
+}
+
+// p * 2^n for an integral n in [-1076, 1025], rounded once: the first product is exact.
+inline Vec scale_by_power(Vec p, Vec n) {
+  const __m128i whole = _mm256_cvtpd_epi32(n.v);
+  const __m128i half = _mm_srai_epi32(whole, 1);
+  const __m128i bias = _mm_set1_epi32(1023);
+  const __m256i first = _mm256_slli_epi64(_mm256_cvtepi32_epi64(_mm_add_epi32(half, bias)), 52);
+  const __m256i second = _mm256_slli_epi64(_mm256_cvtepi32_epi64(_mm_add_epi32(_mm_sub_epi32(whole, half), bias)), 52);
+  return {_mm256_mul_pd(_mm256_mul_pd(p.v, _mm256_castsi256_pd(first)), _mm256_castsi256_pd(second))};
+}
+
+// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
+inline void decompose(Vec x, Vec& m, Vec& e) {
+  const __m256i bits = _mm256_castpd_si256(x.v);
+  // Biased by 1024, so that a logical shift serves: AVX2 has no arithmetic one of 64 bits.
+  const __m256i above = _mm256_set1_epi64x(0x3fe6a09e667f3bcd - (1024LL << 52));
+  const __m256i exponent = _mm256_srli_epi64(_mm256_sub_epi64(bits, above), 52);
+  const __m256i unbiased = _mm256_sub_epi64(exponent, _mm256_set1_epi64x(1024));
+  m.v = _mm256_castsi256_pd(_mm256_sub_epi64(bits, _mm256_slli_epi64(unbiased, 52)));
+  // 2^52 + exponent as a pattern.
+  const __m256d shifted = _mm256_castsi256_pd(_mm256_or_si256(exponent, _mm256_set1_epi64x(0x4330000000000000)));
+  e.v = _mm256_sub_pd(shifted, _mm256_set1_pd(0x1p52 + 1024.0));
+}
+
+}  // namespace f64

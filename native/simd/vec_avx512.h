@@ -1,5 +1,8 @@
-// Sixteen floats in a zmm register. Included inside an ISA's anonymous namespace; <immintrin.h> comes before it.
+// Vectors in zmm registers: sixteen floats, or eight doubles. Included inside an ISA's anonymous namespace; <immintrin.h>
+// comes before it. mul_add is fused for floats and rounds twice for doubles (docs/numerics.md).
 #pragma once
+
+namespace f32 {
 
 struct Vec {
   __m512 v;
@@ -14,7 +17,7 @@ constexpr int kTileVecs = 2;
 
 inline __mmask16 lane_mask(long long count) { return count >= 16 ? __mmask16(0xffff) : __mmask16((1u << count) - 1); }
 
-inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline float mul_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline Vec load(const float* p, long long count) { return {_mm512_maskz_loadu_ps(lane_mask(count), p)}; }
 inline void store(float* p, Vec x) { _mm512_storeu_ps(p, x.v); }
@@ -25,7 +28,7 @@ inline Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline Vec operator/(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline Vec operator-(Vec a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
-inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
 inline Vec abs(Vec a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
 inline Vec copysign(Vec magnitude, Vec sign) {
@@ -72,3 +75,74 @@ inline void decompose(Vec x, Vec& m, Vec& e) {
   m.v = _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(exponent, 23)));
   e.v = _mm512_cvtepi32_ps(exponent);
 }
+
+}  // namespace f32
+
+namespace f64 {
+
+struct Vec {
+  __m512d v;
+};
+struct Mask {
+  __mmask8 v;
+};
+
+constexpr int kWidth = 8;
+constexpr int kTileRows = 14;
+constexpr int kTileVecs = 2;
+
+inline __mmask8 lane_mask(long long count) { return count >= 8 ? __mmask8(0xff) : __mmask8((1u << count) - 1); }
+
+inline double mul_add(double a, double b, double c) { return a * b + c; }
+inline Vec load(const double* p) { return {_mm512_loadu_pd(p)}; }
+inline Vec load(const double* p, long long count) { return {_mm512_maskz_loadu_pd(lane_mask(count), p)}; }
+inline void store(double* p, Vec x) { _mm512_storeu_pd(p, x.v); }
+inline void store(double* p, Vec x, long long count) { _mm512_mask_storeu_pd(p, lane_mask(count), x.v); }
+inline Vec broadcast(double x) { return {_mm512_set1_pd(x)}; }
+inline Vec operator+(Vec a, Vec b) { return {_mm512_add_pd(a.v, b.v)}; }
+inline Vec operator-(Vec a, Vec b) { return {_mm512_sub_pd(a.v, b.v)}; }
+inline Vec operator*(Vec a, Vec b) { return {_mm512_mul_pd(a.v, b.v)}; }
+inline Vec operator/(Vec a, Vec b) { return {_mm512_div_pd(a.v, b.v)}; }
+inline Vec operator-(Vec a) { return {_mm512_xor_pd(a.v, _mm512_set1_pd(-0.0))}; }
+inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm512_add_pd(_mm512_mul_pd(a.v, b.v), c.v)}; }
+inline Vec sqrt(Vec a) { return {_mm512_sqrt_pd(a.v)}; }
+inline Vec abs(Vec a) { return {_mm512_andnot_pd(_mm512_set1_pd(-0.0), a.v)}; }
+inline Vec copysign(Vec magnitude, Vec sign) {
+  const __m512d bit = _mm512_set1_pd(-0.0);
+  return {_mm512_or_pd(_mm512_andnot_pd(bit, magnitude.v), _mm512_and_pd(bit, sign.v))};
+}
+inline Mask operator<(Vec a, Vec b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask operator<=(Vec a, Vec b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LE_OQ)}; }
+inline Mask operator>(Vec a, Vec b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_GT_OQ)}; }
+inline Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_GE_OQ)}; }
+inline Mask is_nan(Vec a) { return {_mm512_cmp_pd_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
+inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_pd(m.v, b.v, a.v)}; }
+inline bool any_nan(Vec a) { return is_nan(a).v != 0; }
+
+// to[j][i] = from[i][j] for a square of kWidth: row j of the result is gathered from column j.
+inline void transpose(const double* from, long long from_stride, double* to, long long to_stride) {
+  const __m512i lanes = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m512i rows = _mm512_mullo_epi64(lanes, _mm512_set1_epi64(from_stride));
+  for (int j = 0; j < 8; j++) _mm512_storeu_pd(to + j * to_stride, _mm512_i64gather_pd(rows, from + j, 8));
+}
+
+// p * 2^n for an integral n in [-1076, 1025], rounded once: the first product is exact.
+inline Vec scale_by_power(Vec p, Vec n) {
+  const __m512i whole = _mm512_cvtpd_epi64(n.v);
+  const __m512i half = _mm512_srai_epi64(whole, 1);
+  const __m512i bias = _mm512_set1_epi64(1023);
+  const __m512i first = _mm512_slli_epi64(_mm512_add_epi64(half, bias), 52);
+  const __m512i second = _mm512_slli_epi64(_mm512_add_epi64(_mm512_sub_epi64(whole, half), bias), 52);
+  return {_mm512_mul_pd(_mm512_mul_pd(p.v, _mm512_castsi512_pd(first)), _mm512_castsi512_pd(second))};
+}
+
+// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
+inline void decompose(Vec x, Vec& m, Vec& e) {
+  const __m512i bits = _mm512_castpd_si512(x.v);
+  const __m512i exponent = _mm512_srai_epi64(_mm512_sub_epi64(bits, _mm512_set1_epi64(0x3fe6a09e667f3bcd)), 52);
+  m.v = _mm512_castsi512_pd(_mm512_sub_epi64(bits, _mm512_slli_epi64(exponent, 52)));
+  e.v = _mm512_cvtepi64_pd(exponent);
+}
+
+}  // namespace f64

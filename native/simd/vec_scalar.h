@@ -1,6 +1,9 @@
-// One float as a vector of width 1, for machines without a known vector unit. fma is exact without hardware help.
-// Included inside an ISA's anonymous namespace; defines nothing outside of it.
+// One number as a vector of width 1, for machines without a known vector unit. Included inside an ISA's anonymous
+// namespace; defines nothing outside of it. mul_add is fused for floats, exactly and without hardware help, and rounds
+// twice for doubles (docs/numerics.md).
 #pragma once
+
+namespace f32 {
 
 struct Vec {
   float v;
@@ -15,7 +18,7 @@ constexpr int kTileVecs = 4;
 
 // a*b + c rounded once. The product is exact in a double; the sum's residual decides the last bit where the second
 // rounding meets a tie or a subnormal.
-inline float fma(float a, float b, float c) {
+inline float mul_add(float a, float b, float c) {
   const double product = double(a) * double(b);
   const double addend = c;
   double sum = product + addend;
@@ -46,7 +49,7 @@ inline Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
 inline Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
 inline Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
 inline Vec operator-(Vec a) { return {-a.v}; }
-inline Vec fma(Vec a, Vec b, Vec c) { return {fma(a.v, b.v, c.v)}; }
+inline Vec mul_add(Vec a, Vec b, Vec c) { return {mul_add(a.v, b.v, c.v)}; }
 inline Vec sqrt(Vec a) { return {__builtin_sqrtf(a.v)}; }
 inline Vec abs(Vec a) { return {__builtin_fabsf(a.v)}; }
 inline Vec copysign(Vec magnitude, Vec sign) { return {__builtin_copysignf(magnitude.v, sign.v)}; }
@@ -81,3 +84,70 @@ inline void decompose(Vec x, Vec& m, Vec& e) {
   __builtin_memcpy(&m.v, &bits, 4);
   e.v = float(exponent);
 }
+
+}  // namespace f32
+
+namespace f64 {
+
+struct Vec {
+  double v;
+};
+struct Mask {
+  bool v;
+};
+
+constexpr int kWidth = 1;
+constexpr int kTileRows = 4;
+constexpr int kTileVecs = 4;
+
+inline double mul_add(double a, double b, double c) { return a * b + c; }
+inline Vec load(const double* p) { return {*p}; }
+inline Vec load(const double* p, long long count) { return {count > 0 ? *p : 0.0}; }
+inline void store(double* p, Vec x) { *p = x.v; }
+inline void store(double* p, Vec x, long long count) {
+  if (count > 0) *p = x.v;
+}
+inline Vec broadcast(double x) { return {x}; }
+inline Vec operator+(Vec a, Vec b) { return {a.v + b.v}; }
+inline Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
+inline Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
+inline Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
+inline Vec operator-(Vec a) { return {-a.v}; }
+inline Vec mul_add(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
+inline Vec sqrt(Vec a) { return {__builtin_sqrt(a.v)}; }
+inline Vec abs(Vec a) { return {__builtin_fabs(a.v)}; }
+inline Vec copysign(Vec magnitude, Vec sign) { return {__builtin_copysign(magnitude.v, sign.v)}; }
+inline Mask operator<(Vec a, Vec b) { return {a.v < b.v}; }
+inline Mask operator<=(Vec a, Vec b) { return {a.v <= b.v}; }
+inline Mask operator>(Vec a, Vec b) { return {a.v > b.v}; }
+inline Mask operator>=(Vec a, Vec b) { return {a.v >= b.v}; }
+inline Mask is_nan(Vec a) { return {a.v != a.v}; }
+inline Mask first_lanes(long long count) { return {count > 0}; }
+inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
+inline bool any_nan(Vec a) { return a.v != a.v; }
+
+// to[j][i] = from[i][j] for a square of kWidth.
+inline void transpose(const double* from, long long, double* to, long long) { *to = *from; }
+
+// p * 2^n for an integral n in [-1076, 1025], rounded once.
+inline Vec scale_by_power(Vec p, Vec n) {
+  const long long whole = n.v == n.v ? (long long)(n.v) : 0;
+  const long long half = whole >> 1;
+  const unsigned long long bits[2] = {(unsigned long long)(half + 1023) << 52,
+                                      (unsigned long long)(whole - half + 1023) << 52};
+  double power[2];
+  __builtin_memcpy(power, bits, 16);
+  return {p.v * power[0] * power[1]};
+}
+
+// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
+inline void decompose(Vec x, Vec& m, Vec& e) {
+  long long bits;
+  __builtin_memcpy(&bits, &x.v, 8);
+  const long long exponent = (bits - 0x3fe6a09e667f3bcd) >> 52;
+  bits -= exponent * (1LL << 52);
+  __builtin_memcpy(&m.v, &bits, 8);
+  e.v = double(exponent);
+}
+
+}  // namespace f64

@@ -25,7 +25,7 @@ struct Trainer {
   }
 
   Program linked(const char* isa) {
-    LinkResult result = link(example.source, example.buffers(arena.at<void>()), *find_isa(isa)->f32);
+    LinkResult result = link(example.source, example.buffers(arena.at<void>()), find_isa(isa)->kernels(example.source.dtype));
     REQUIRE(result.error == "");
     return std::move(result.program);
   }

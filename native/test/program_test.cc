@@ -11,7 +11,7 @@
 namespace hadamard::test {
 namespace {
 
-const KernelTable& kernels() { return *find_isa("scalar")->f32; }
+const KernelTable& kernels() { return find_isa("scalar")->kernels(Dtype::float32); }
 
 std::string error_of(Example& example) {
   const Memory arena(example.source.arena_bytes);

@@ -41,9 +41,17 @@ export interface Executable {
   /** Ends a run at the next step boundary. */
   cancel(): void
   /** Copies a slot's first `out.length` elements out of the arena. */
-  read<T extends OperandArray>(slot: Slot, out: T): T
+  read<T extends OperandArray>(slot: Pick<Slot, 'offset'>, out: T): T
   /** Copies values into the arena at a slot's start. */
-  write(slot: Slot, values: OperandArray): void
+  write(slot: Pick<Slot, 'offset'>, values: OperandArray): void
+}
+
+/** How a program is to be run. */
+export interface LinkOptions {
+  /** Threads that share a step, default by the machine's cores. */
+  threads?: number
+  /** Multiply-adds of a step below which one thread serves; default what was measured to pay (docs/performance.md). */
+  minimumWork?: number
 }
 
 /** Runs programs and single ops. */
@@ -52,16 +60,19 @@ export interface Backend {
   /** Instruction set in use: `avx512`, `avx2`, `scalar`, or `typescript`. */
   readonly isa: string
   /** Links a program with its data buffers (arrays on shared memory, in the program's order). */
-  link(program: Program, buffers: readonly OperandArray[], options?: { threads?: number }): Executable
+  link(program: Program, buffers: readonly OperandArray[], options?: LinkOptions): Executable
   /**
-   * Runs one op on whole arrays, synchronously; sizes and overlap are checked against its signature. Messages use
-   * `names` where they are given, else the signature's.
+   * Runs one op on whole arrays, synchronously; sizes and overlap are checked against its signature.
+   *
+   * @param batch rows of the batch, at most the dim `rows` (the default), and rows of the epoch before it, default 0
+   * @param names what messages call the op and its operands, default as in the signature
    */
   call(
     op: string,
     dims: readonly number[],
     scalars: readonly number[],
     operands: readonly OperandArray[],
+    batch?: { readonly rows: number; readonly cursor: number },
     names?: CallNames,
   ): void
   /** BLAS gemm on arrays whose sizes the caller has checked. */

@@ -1,9 +1,11 @@
 /** Which backend serves: what the caller or the environment asks for, else native, else the fallback with a notice. */
 
-import { BackendError, nearestName } from '../errors.ts'
+import { describeValue } from '../check.ts'
+import { BackendError, nearestName, SpecError } from '../errors.ts'
 import type { Backend } from './backend.ts'
 import { createFallback } from './fallback.ts'
 import { createNative } from './native.ts'
+import { createVerifier } from './verify.ts'
 
 /** How a backend is asked for. */
 export interface BackendOptions {
@@ -13,6 +15,11 @@ export interface BackendOptions {
   isa?: string
   /** In the fallback: agree with the native core bit for bit, at half the speed. Default false. */
   exact?: boolean
+  /**
+   * Compute everything on both backends, instruction by instruction, and throw a ParityError where they differ; far slower.
+   * Default false. Environment: HADAMARD_VERIFY=1.
+   */
+  verify?: boolean
 }
 
 const BACKENDS = ['native', 'fallback']
@@ -38,10 +45,34 @@ export function chooseBackend(options: BackendOptions = {}): Backend {
       cure: nearest && `Did you mean ${nearest}`,
     })
   }
-  const key = `${asked} ${isa} ${options.exact === true}`
-  const backend = chosen.get(key) ?? create(asked, isa, options.exact === true)
+  const isExact = checkedFlag('exact', options.exact ?? false)
+  const isVerified = checkedFlag('verify', options.verify ?? environmentFlag('HADAMARD_VERIFY'))
+  const key = JSON.stringify([asked, isa, isExact, isVerified])
+  const backend = chosen.get(key) ?? (isVerified ? verifier(asked, isa) : create(asked, isa, isExact))
   chosen.set(key, backend)
   return backend
+}
+
+// Verification compares the two: it cannot do without the native one.
+function verifier(asked: string | undefined, isa: string | undefined): Backend {
+  if (asked !== 'fallback') return createVerifier(createNative({ isa }))
+  throw new BackendError({
+    where: 'verify',
+    expected: 'the native core, to be compared with the fallback',
+    received: 'the backend fallback',
+    cure: 'Leave the backend out, or switch verification off',
+  })
+}
+
+function checkedFlag(where: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw new SpecError({ where, expected: 'true or false', received: describeValue(value) })
+}
+
+function environmentFlag(name: string): boolean {
+  const value = process.env[name] ?? ''
+  if (value === '' || value === '0' || value === '1') return value === '1'
+  throw new SpecError({ where: name, expected: '1 or 0', received: describeValue(value) })
 }
 
 function create(asked: string | undefined, isa: string | undefined, exact: boolean): Backend {

@@ -1,8 +1,14 @@
 /** The fallback backend: interprets programs with the TypeScript kernels. It is the specification of the native core. */
 
 import { BackendError } from '../errors.ts'
-import { bytesOf, type Instruction, type OpInstruction, type Program } from '../compiler/program.ts'
-import { exactFloat32, fastFloat32, type Arithmetic, type FloatArray } from '../ops/arithmetic.ts'
+import {
+  bytesOf,
+  type Instruction,
+  type OpInstruction,
+  type Program,
+  type Slot,
+} from '../compiler/program.ts'
+import { arithmeticOf, dtypeOf, floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { opNamed } from '../ops/index.ts'
 import { gemm } from '../ops/matmul.ts'
@@ -26,22 +32,42 @@ const NO_DOUBLES = new Float64Array(0)
  * @param options.exact use the fma that agrees with the native core bit for bit, at half the speed; default false
  */
 export function createFallback(options: { exact?: boolean } = {}): Backend {
-  const arithmetic = options.exact === true ? exactFloat32 : fastFloat32
-  const kernels = new Map<string, Kernel>()
-  const kernelOf = (name: string): Kernel => {
-    const kernel = kernels.get(name) ?? opNamed(name).kernel(arithmetic)
-    kernels.set(name, kernel)
-    return kernel
+  const isExact = options.exact === true
+  const gemms = {
+    float32: gemm(arithmeticOf('float32', isExact)),
+    float64: gemm(arithmeticOf('float64', isExact)),
   }
   return {
     name: 'fallback',
     isa: 'typescript',
-    link: (program, buffers) => new FallbackExecutable(program, buffers, kernelOf, arithmetic),
-    call(name, dims, scalars, operands, names) {
+    ...createInterpreter((op, dtype) => opNamed(op).kernel(arithmeticOf(dtype, isExact))),
+    gemm: (transA, transB, m, n, k, alpha, a, ...rest) => {
+      gemms[dtypeOf(a)](transA, transB, m, n, k, alpha, a, ...rest)
+    },
+  }
+}
+
+/** What interprets programs and single ops with TypeScript kernels; `makeKernel` gives the kernel of an op. */
+export function createInterpreter(
+  makeKernel: (op: string, dtype: Dtype) => Kernel,
+): Pick<Backend, 'link' | 'call'> {
+  const kernels = new Map<string, Kernel>()
+  const kernelOf = (name: string, dtype: Dtype): Kernel => {
+    const key = `${name} ${dtype}`
+    const kernel = kernels.get(key) ?? makeKernel(name, dtype)
+    kernels.set(key, kernel)
+    return kernel
+  }
+  return {
+    link: (program, buffers) => new Interpreter(program, buffers, kernelOf),
+    call(name, dims, scalars, operands, batch, names) {
       const { signature } = opNamed(name)
-      const checked = checkOperands(name, dims, scalars, operands, names)
+      const { dtype, checked } = checkOperands(name, dims, scalars, operands, names)
       const rowsDim = signature.dims.indexOf('rows')
-      kernelOf(name)({
+      kernelOf(
+        name,
+        dtype,
+      )({
         ...splitByType(
           checked.map(({ view, count }, i) => ({
             array: arrayOn(view, count),
@@ -50,11 +76,10 @@ export function createFallback(options: { exact?: boolean } = {}): Backend {
         ),
         dims,
         scalars,
-        rows: rowsDim < 0 ? 0 : dims[rowsDim],
-        cursor: 0,
+        rows: rowsDim < 0 ? 0 : (batch?.rows ?? dims[rowsDim]),
+        cursor: batch?.cursor ?? 0,
       })
     },
-    gemm: gemm(arithmetic),
   }
 }
 
@@ -76,7 +101,7 @@ interface LinkedOp {
 }
 type LinkedInstruction = LinkedOp | Exclude<Instruction, OpInstruction>
 
-class FallbackExecutable implements Executable {
+class Interpreter implements Executable {
   readonly #arena: ArrayBuffer
   readonly #entries = new Map<string, LinkedInstruction[]>()
   readonly #status: Uint32Array
@@ -87,8 +112,7 @@ class FallbackExecutable implements Executable {
   constructor(
     program: Program,
     buffers: readonly OperandArray[],
-    kernelOf: (name: string) => Kernel,
-    arithmetic: Arithmetic,
+    kernelOf: (name: string, dtype: Dtype) => Kernel,
   ) {
     this.#arena = new ArrayBuffer(program.arenaBytes)
     this.#status = new Uint32Array(this.#arena, program.slots.get('status')?.offset ?? 0, 1)
@@ -96,7 +120,7 @@ class FallbackExecutable implements Executable {
       this.#entries.set(
         name,
         instructions.map((instruction) =>
-          instruction.kind === 'op' ? this.#link(instruction, buffers, kernelOf, arithmetic) : instruction,
+          instruction.kind === 'op' ? this.#link(instruction, program.dtype, buffers, kernelOf) : instruction,
         ),
       )
     }
@@ -104,9 +128,9 @@ class FallbackExecutable implements Executable {
 
   #link(
     instruction: OpInstruction,
+    dtype: Dtype,
     buffers: readonly OperandArray[],
-    kernelOf: (name: string) => Kernel,
-    arithmetic: Arithmetic,
+    kernelOf: (name: string, dtype: Dtype) => Kernel,
   ): LinkedOp {
     const { signature } = opNamed(instruction.op)
     const operands = signature.operands.map((operand, i) => {
@@ -114,11 +138,11 @@ class FallbackExecutable implements Executable {
       const length = elementCount(signature, operand, instruction.dims)
       const base = buffer === 0 ? this.#arena : buffers[buffer - 1].buffer
       const start = buffer === 0 ? offset : buffers[buffer - 1].byteOffset + offset
-      return { array: viewOf(operand.type, arithmetic, base, start, length), type: operand.type }
+      return { array: viewOf(operand.type, dtype, base, start, length), type: operand.type }
     })
     return {
       kind: 'op',
-      kernel: kernelOf(instruction.op),
+      kernel: kernelOf(instruction.op, dtype),
       call: {
         ...splitByType(operands),
         dims: instruction.dims,
@@ -186,13 +210,13 @@ class FallbackExecutable implements Executable {
     this.#isCancelled = true
   }
 
-  read<T extends OperandArray>(slot: { offset: number }, out: T): T {
+  read<T extends OperandArray>(slot: Pick<Slot, 'offset'>, out: T): T {
     const bytes = new Uint8Array(this.#arena, slot.offset, out.byteLength)
     new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes)
     return out
   }
 
-  write(slot: { offset: number }, values: OperandArray): void {
+  write(slot: Pick<Slot, 'offset'>, values: OperandArray): void {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
     new Uint8Array(this.#arena, slot.offset, values.byteLength).set(bytes)
   }
@@ -221,17 +245,15 @@ class FallbackExecutable implements Executable {
 
 function viewOf(
   type: ElementType,
-  arithmetic: Arithmetic,
+  dtype: Dtype,
   buffer: ArrayBufferLike,
   byteOffset: number,
   length: number,
 ): OperandArray {
-  if (byteOffset + length * bytesOf(type) > buffer.byteLength) {
+  if (byteOffset + length * bytesOf(type, dtype) > buffer.byteLength) {
     throw new BackendError('link: an operand ends beyond its buffer')
   }
   if (type === 'u32') return new Uint32Array(buffer, byteOffset, length)
   if (type === 'f64') return new Float64Array(buffer, byteOffset, length)
-  return arithmetic.dtype === 'float32'
-    ? new Float32Array(buffer, byteOffset, length)
-    : new Float64Array(buffer, byteOffset, length)
+  return floatArray(dtype, length, buffer, byteOffset)
 }

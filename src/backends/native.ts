@@ -9,6 +9,7 @@ import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
 import { opNamed, ops } from '../ops/index.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
 import { checkOperands } from './operands.ts'
+import { selfTest } from './self-test.ts'
 
 interface NativeProgram {
   ops: string[]
@@ -47,13 +48,20 @@ interface NativeExecutable {
 
 /** What the addon exports. */
 export interface Binding {
-  info(): { isas: string[]; cores: number; ops: { name: string; split: string; signature: string }[] }
+  info(): {
+    isas: string[]
+    compiled: string[]
+    cores: number
+    ops: { name: string; split: string; signature: string }[]
+  }
   call(
     isa: string,
     op: string,
     dims: readonly number[],
     scalars: readonly number[],
     operands: readonly OperandArray[],
+    rows?: number,
+    cursor?: number,
   ): void
   gemm(isa: string, ...args: Parameters<Backend['gemm']>): void
   parseCsv(
@@ -79,6 +87,7 @@ const WORK_FOR_ASKED_THREADS = 250_000
 
 const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 let loaded: Binding | Error | undefined
+const faults = new Map<string, string | undefined>()
 
 /**
  * Loads the addon: a prebuilt binary for this platform, or the one that was compiled in place.
@@ -124,7 +133,7 @@ function missingOp(binding: Binding): string | undefined {
  * Builds the native backend.
  *
  * @param options.isa instruction set, default the best that this machine has
- * @throws BackendError if the addon does not load or the machine lacks the instruction set
+ * @throws BackendError if the addon does not load, the machine lacks the instruction set, or the core fails its self-test
  */
 export function createNative(options: { isa?: string } = {}): Backend {
   const binding = loadBinding()
@@ -137,21 +146,38 @@ export function createNative(options: { isa?: string } = {}): Backend {
       received: isa,
     })
   }
-  const defaultThreads = cores > 2 ? cores - 1 : cores
+  const backend = nativeBackend(binding, isa, cores > 2 ? cores - 1 : cores)
+  const fault = faultOf(backend)
+  if (fault === undefined) return backend
+  throw new BackendError(
+    `native core (${isa}): expected the bits of the fallback in its self-test; received a difference in ${fault}. ` +
+      'The binary is damaged, or was built by a compiler that breaks the rules: rebuild it with npx hadamard build, or ' +
+      'set HADAMARD_BACKEND=fallback',
+  )
+}
+
+// What the self-test of an instruction set found, run once per process.
+function faultOf(backend: Backend): string | undefined {
+  if (!faults.has(backend.isa)) faults.set(backend.isa, selfTest(backend))
+  return faults.get(backend.isa)
+}
+
+function nativeBackend(binding: Binding, isa: string, defaultThreads: number): Backend {
   return {
     name: 'native',
     isa,
-    link: (program, buffers, { threads } = {}) =>
+    link: (program, buffers, { threads, minimumWork } = {}) =>
       new NativeBackendExecutable(
         new binding.Executable(encode(program), buffers, {
           isa,
           threads: threads ?? defaultThreads,
-          minimumWork: threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS,
+          minimumWork:
+            minimumWork ?? (threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS),
         }),
       ),
-    call(op, dims, scalars, operands, names) {
+    call(op, dims, scalars, operands, batch, names) {
       checkOperands(op, dims, scalars, operands, names)
-      withSpecErrors(() => binding.call(isa, op, dims, scalars, operands))
+      withSpecErrors(() => binding.call(isa, op, dims, scalars, operands, batch?.rows, batch?.cursor))
     },
     gemm: (...args) => withSpecErrors(() => binding.gemm(isa, ...args)),
   }
@@ -199,12 +225,12 @@ class NativeBackendExecutable implements Executable {
     this.#native.cancel()
   }
 
-  read<T extends OperandArray>(slot: Slot, out: T): T {
+  read<T extends OperandArray>(slot: Pick<Slot, 'offset'>, out: T): T {
     this.#native.read(slot.offset, out)
     return out
   }
 
-  write(slot: Slot, values: OperandArray): void {
+  write(slot: Pick<Slot, 'offset'>, values: OperandArray): void {
     this.#native.write(slot.offset, values)
   }
 }

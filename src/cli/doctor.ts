@@ -12,8 +12,8 @@ import { BackendError } from '../errors.ts'
 import { plural } from '../model/design.ts'
 import { alignColumns } from '../model/describe.ts'
 import { libraryVersion } from '../version.ts'
+import { ops } from '../ops/index.ts'
 import { EXIT } from './outcome.ts'
-import { selfCheck } from './self-check.ts'
 
 interface NativeState {
   /** Path of the binary that node-gyp-build finds, or undefined. */
@@ -41,9 +41,9 @@ export function addDoctor(program: Command): void {
 
 function runDoctor(asked: string | undefined): number {
   const state = inspectNative()
-  const checks = state.trouble === undefined ? state.isas.map((isa) => selfCheck(isa)) : []
-  const broken = checks.find(({ difference }) => difference !== undefined)
-  const trouble = state.trouble ?? (broken && `${broken.isa}: ${broken.difference} differs from the fallback`)
+  const tests = state.isas.map((isa) => ({ isa, fault: faultOf(isa) }))
+  const fault = tests.find((test) => test.fault !== undefined)?.fault
+  const trouble = state.trouble ?? fault
   const facts = [
     ['hadamard', libraryVersion],
     ['node', `${process.version}, ${process.platform}-${process.arch}${libc()}`],
@@ -52,24 +52,34 @@ function runDoctor(asked: string | undefined): number {
     ['instruction sets', state.isas.length === 0 ? '-' : state.isas.join(', ')],
     ['cores', `${state.cores} available (Node counts ${availableParallelism()})`],
     ['threads', `${defaultThreads(state.cores)} by default`],
-    ...checks.map(({ isa, checked, difference }) => [
-      'self-check',
-      `${isa}: ${difference === undefined ? `${plural(checked, 'op')} equal the fallback bit for bit` : `WRONG, ${difference}`}`,
+    ...tests.map((test) => [
+      'self-test',
+      test.fault ?? `${test.isa}: ${plural(ops.size, 'op')} equal the fallback bit for bit`,
     ]),
     ...environment(),
     ['runs', running(asked, trouble)],
-    ...(trouble === undefined ? [] : [['cure', cure(state, broken !== undefined)]]),
+    ...(trouble === undefined ? [] : [['cure', cure(state, fault !== undefined)]]),
   ]
   process.stdout.write(`${alignColumns(facts, [0, 1]).join('\n')}\n`)
   const isNativeAsked = asked === 'native'
-  return trouble !== undefined && (isNativeAsked || broken !== undefined) ? EXIT.wrongInput : EXIT.ok
+  return trouble !== undefined && (isNativeAsked || fault !== undefined) ? EXIT.wrongInput : EXIT.ok
+}
+
+// Why an instruction set of this machine cannot serve.
+function faultOf(isa: string): string | undefined {
+  try {
+    createNative({ isa })
+    return undefined
+  } catch (error) {
+    if (error instanceof BackendError) return error.message
+    throw error
+  }
 }
 
 function inspectNative(): NativeState {
   const path = binaryPath()
   try {
     const { isas, cores } = loadBinding().info()
-    createNative()
     return { path, isas, cores }
   } catch (error) {
     if (!(error instanceof BackendError)) throw error
@@ -107,7 +117,7 @@ function cure({ path }: NativeState, isWrong: boolean): string {
 }
 
 function environment(): string[][] {
-  return ['HADAMARD_BACKEND', 'HADAMARD_ISA', 'HADAMARD_THREADS'].flatMap((name) => {
+  return ['HADAMARD_BACKEND', 'HADAMARD_ISA', 'HADAMARD_THREADS', 'HADAMARD_VERIFY'].flatMap((name) => {
     const value = process.env[name]
     return value === undefined || value === '' ? [] : [['environment', `${name}=${value}`]]
   })

@@ -4,7 +4,16 @@ import { opNamed } from '../ops/index.ts'
 import { elementsIn } from '../shape.ts'
 import { placeBarriers } from './barriers.ts'
 import { schedule } from './schedule.ts'
-import { inputsOf, outputsOf, REGIONS, type Builder, type Node, type Step, type Value } from './builder.ts'
+import {
+  inputsOf,
+  outputsOf,
+  paddedLength,
+  REGIONS,
+  type Builder,
+  type Node,
+  type Step,
+  type Value,
+} from './builder.ts'
 import { ALIGNMENT, bytesOf, type Instruction, type Place, type Program, type Slot } from './program.ts'
 
 /** Compiles the builder's entries to a program. */
@@ -16,10 +25,16 @@ export function allocate(builder: Builder): Program {
   const layout = layOut(builder, [...entries.values()], shared)
   const compiled = new Map<string, readonly Instruction[]>()
   for (const [name, steps] of entries) {
-    compiled.set(name, placeBarriers(steps.map((step) => toInstruction(step, layout.placeOf))))
+    compiled.set(
+      name,
+      placeBarriers(
+        steps.map((step) => toInstruction(step, layout.placeOf)),
+        builder.dtype,
+      ),
+    )
   }
   return {
-    dtype: 'float32',
+    dtype: builder.dtype,
     arenaBytes: layout.arenaBytes,
     rows: builder.rows,
     entries: compiled,
@@ -116,11 +131,14 @@ function layOut(builder: Builder, entries: readonly (readonly Step[])[], shared:
       const length = elementsIn(value.shape, builder.rows)
       offsets.set(value, next)
       if (!isTemporary(value)) slots.set(value.name, { offset: next, length, type: value.type })
-      next += Math.ceil((length * bytesOf(value.type)) / ALIGNMENT) * ALIGNMENT
+      next +=
+        Math.ceil((paddedLength(value, builder.rows) * bytesOf(value.type, builder.dtype)) / ALIGNMENT) *
+        ALIGNMENT
     }
     const start = regionStart.get(region) ?? 0
     const isWhole = region === 'parameters' || region === 'gradients' || region === 'optimizer'
-    if (isWhole) slots.set(region, { offset: start, length: (next - start) / 4, type: 'f' })
+    if (isWhole)
+      slots.set(region, { offset: start, length: (next - start) / bytesOf('f', builder.dtype), type: 'f' })
     if (region === 'metrics') slots.set(region, { offset: start, length: (next - start) / 8, type: 'f64' })
   }
   const placeOf = (value: Value): Place => {

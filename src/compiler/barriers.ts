@@ -1,5 +1,6 @@
 /** Puts a barrier wherever one thread's part of an instruction needs what another thread did before. */
 
+import type { Dtype } from '../ops/arithmetic.ts'
 import { opNamed } from '../ops/index.ts'
 import { elementCount } from '../ops/signature.ts'
 import { bytesOf, type Instruction, type OpInstruction } from './program.ts'
@@ -24,7 +25,7 @@ interface Footprint {
 export const opsWithRunEffects: ReadonlySet<string> = new Set(['halt_if', 'keep_best'])
 
 /** The instructions with barriers; ends without one, because an entry's end is a barrier of the executor. */
-export function placeBarriers(instructions: readonly Instruction[]): Instruction[] {
+export function placeBarriers(instructions: readonly Instruction[], dtype: Dtype): Instruction[] {
   const result: Instruction[] = []
   let sinceBarrier: Footprint[] = []
   const barrier = (): void => {
@@ -37,7 +38,7 @@ export function placeBarriers(instructions: readonly Instruction[]): Instruction
       result.push(instruction)
       continue
     }
-    const footprint = footprintOf(instruction)
+    const footprint = footprintOf(instruction, dtype)
     const isFence = opsWithRunEffects.has(instruction.op)
     if (isFence || sinceBarrier.some((earlier) => conflicts(earlier, footprint))) barrier()
     result.push(instruction)
@@ -47,14 +48,14 @@ export function placeBarriers(instructions: readonly Instruction[]): Instruction
   return result
 }
 
-function footprintOf(instruction: OpInstruction): Footprint {
+function footprintOf(instruction: OpInstruction, dtype: Dtype): Footprint {
   const { signature, split } = opNamed(instruction.op)
   return {
     split,
     size: split === 'serial' ? 0 : instruction.dims[signature.dims.indexOf(split)],
     accesses: signature.operands.map((operand, i) => {
       const { buffer, offset } = instruction.places[i]
-      const bytes = elementCount(signature, operand, instruction.dims) * bytesOf(operand.type)
+      const bytes = elementCount(signature, operand, instruction.dims) * bytesOf(operand.type, dtype)
       return {
         buffer,
         start: offset,

@@ -1,9 +1,10 @@
 /** The graph that a program is compiled from: values, and nodes (ops on values) in the order in which they run. */
 
+import type { Dtype } from '../ops/arithmetic.ts'
 import type { Emitter } from '../ops/op.ts'
 import { opNamed } from '../ops/index.ts'
 import type { ElementType, OperandPattern, Signature } from '../ops/signature.ts'
-import { elementsIn, formatShape, type Shape } from '../shape.ts'
+import { elementsIn, formatShape, padded, type Shape } from '../shape.ts'
 
 /** Parts of the arena, in the order in which they lie there. */
 export const REGIONS = [
@@ -69,14 +70,19 @@ export interface ValueOptions {
 /** Collects values and the nodes of the entry that is being written. */
 export class Builder implements Emitter<Value> {
   readonly rows: number
+  readonly dtype: Dtype
   readonly values: Value[] = []
   readonly entries = new Map<string, Step[]>()
   readonly buffers: string[] = []
   #steps: Step[] = []
 
-  /** @param rows the largest batch */
-  constructor(rows: number) {
+  /**
+   * @param rows the largest batch
+   * @param dtype element type of the program
+   */
+  constructor(rows: number, dtype: Dtype) {
     this.rows = rows
+    this.dtype = dtype
   }
 
   /** Starts the entry that following nodes go to. */
@@ -114,7 +120,7 @@ export class Builder implements Emitter<Value> {
   wholeRegion(region: Region): Value {
     const length = this.values
       .filter(({ home }) => home.kind === 'region' && home.region === region)
-      .reduce((total, { shape }) => total + Math.ceil(elementsIn(shape, this.rows) / 16) * 16, 0)
+      .reduce((total, value) => total + paddedLength(value, this.rows), 0)
     return this.#add(region, [length], 'f', { kind: 'wholeRegion', region }, true)
   }
 
@@ -196,6 +202,12 @@ export class Builder implements Emitter<Value> {
       dim === 'rows' || typeof dim === 'number' ? dim : sizes[dims.indexOf(dim)],
     )
   }
+}
+
+/** Elements that a value takes in the arena: whole groups of 16, so that regions are laid out alike in every dtype. */
+export function paddedLength({ shape, type }: Value, rows: number): number {
+  const length = elementsIn(shape, rows)
+  return type === 'f' ? padded(length) : length
 }
 
 /** Operands of a node by name. */

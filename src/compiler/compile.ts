@@ -45,7 +45,7 @@ const MAX_ROWS = 256
  * Entries: `epoch`, `step`, `validate`. Data buffers: x, y, and the row numbers `trainRows`, `validationRows`.
  */
 export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program {
-  const builder = new Builder(Math.max(plan.batchSize, Math.min(plan.validationRows, MAX_ROWS)))
+  const builder = new Builder(Math.max(plan.batchSize, Math.min(plan.validationRows, MAX_ROWS)), spec.dtype)
   const persistent = declarePersistent(builder, spec)
   const outputs = layerOutputs(spec)[spec.layers.length - 1]
   const { areTargetsLabels, totalRows, trainRows, validationRows } = plan
@@ -103,7 +103,7 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
  * the parameters: `loss` (sum over the rows), `gradient of NAME`, `gradient of x`, `output of LAYER`, `LAYER.mask`.
  */
 export function compileStep(spec: NetworkSpec, rows: number, optimizer: OptimizerSpec): Program {
-  const builder = new Builder(rows)
+  const builder = new Builder(rows, spec.dtype)
   const persistent = declarePersistent(builder, spec)
   const outputs = layerOutputs(spec)
   const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
@@ -150,7 +150,7 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
  * the sums over the rows `loss` and, for classification, `correct` out).
  */
 export function compileForward(spec: NetworkSpec, rows: number): Program {
-  const builder = new Builder(rows)
+  const builder = new Builder(rows, spec.dtype)
   const persistent = declarePersistent(builder, spec)
   const outputs = layerOutputs(spec)
   const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })

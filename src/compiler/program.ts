@@ -1,6 +1,6 @@
 /** Program: an immutable flat list of instructions over one arena. It knows ops and offsets, no layers. */
 
-import type { Dtype } from '../ops/arithmetic.ts'
+import { bytesOfDtype, type Dtype } from '../ops/arithmetic.ts'
 import { opNamed } from '../ops/index.ts'
 import type { ElementType } from '../ops/signature.ts'
 
@@ -60,9 +60,9 @@ export interface Program {
   readonly buffers: readonly string[]
 }
 
-/** Bytes of one element. */
-export function bytesOf(type: ElementType): number {
-  return type === 'f64' ? 8 : 4
+/** Bytes of one element in a program of a dtype. */
+export function bytesOf(type: ElementType, dtype: Dtype): number {
+  return type === 'f' ? bytesOfDtype(dtype) : type === 'f64' ? 8 : 4
 }
 
 /** The slot of a name that the compiler itself allocated. */

@@ -46,9 +46,9 @@ export const activations: readonly Op[] = [
   forward('tanh', (arithmetic) => elementaryFunctions(arithmetic).tanh, gradientOfOutput('tanh_backward')),
   backward(
     'tanh_backward',
-    ({ round, fma }) =>
+    ({ round, mulAdd }) =>
       (dy, y) =>
-        round(dy * fma(-y, y, 1)),
+        round(dy * mulAdd(-y, y, 1)),
   ),
   forward(
     'logistic',

@@ -1,18 +1,47 @@
-/** The arithmetic that the TypeScript kernels are written in: one rounding and one fma per element type and mode. */
+/** The arithmetic that the TypeScript kernels are written in: how each element type and mode rounds. */
 
 /** Arrays that hold a program's own element type. */
 export type FloatArray = Float32Array | Float64Array
 
+/** The element types that programs may have. */
+export const DTYPES = ['float32', 'float64'] as const
+
 /** Element type of a program. */
-export type Dtype = 'float32'
+export type Dtype = (typeof DTYPES)[number]
+
+/** The array of an element type. */
+export type FloatArrayOf<D extends Dtype> = D extends 'float32' ? Float32Array : Float64Array
+
+/** Bytes of one element. */
+export function bytesOfDtype(dtype: Dtype): number {
+  return dtype === 'float32' ? 4 : 8
+}
+
+/** The element type of an array. */
+export function dtypeOf(array: FloatArray): Dtype {
+  return array instanceof Float32Array ? 'float32' : 'float64'
+}
+
+/** A new array of an element type; of a buffer from `byteOffset` on where one is given. */
+export function floatArray(
+  dtype: Dtype,
+  length: number,
+  buffer?: ArrayBufferLike,
+  byteOffset = 0,
+): FloatArray {
+  const memory = buffer ?? new ArrayBuffer(length * bytesOfDtype(dtype))
+  return dtype === 'float32'
+    ? new Float32Array(memory, byteOffset, length)
+    : new Float64Array(memory, byteOffset, length)
+}
 
 /** Rounding and fused multiply-add of one element type. */
 export interface Arithmetic {
   readonly dtype: Dtype
   /** Rounds a double to the element type. */
   readonly round: (value: number) => number
-  /** a·b + c for operands of the element type, rounded once (in fast mode: almost always). */
-  readonly fma: (a: number, b: number, c: number) => number
+  /** a·b + c: float32 rounded once (in fast mode: almost always), float64 after the product and after the sum. */
+  readonly mulAdd: (a: number, b: number, c: number) => number
 }
 
 const double = new Float64Array(1)
@@ -67,7 +96,20 @@ export function fmaFast(a: number, b: number, c: number): number {
 }
 
 /** float32 with the fma that agrees with the native core bit for bit. */
-export const exactFloat32: Arithmetic = { dtype: 'float32', round: Math.fround, fma: fmaExact }
+export const exactFloat32: Arithmetic = { dtype: 'float32', round: Math.fround, mulAdd: fmaExact }
 
 /** float32 with the fast fma. */
-export const fastFloat32: Arithmetic = { dtype: 'float32', round: Math.fround, fma: fmaFast }
+export const fastFloat32: Arithmetic = { dtype: 'float32', round: Math.fround, mulAdd: fmaFast }
+
+/** float64: what JavaScript computes with. */
+export const float64: Arithmetic = {
+  dtype: 'float64',
+  round: (value) => value,
+  mulAdd: (a, b, c) => a * b + c,
+}
+
+/** The arithmetic of an element type; `isExact` chooses the fma of float32. */
+export function arithmeticOf(dtype: Dtype, isExact: boolean): Arithmetic {
+  if (dtype === 'float64') return float64
+  return isExact ? exactFloat32 : fastFloat32
+}

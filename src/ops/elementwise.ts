@@ -70,10 +70,10 @@ export const elementwise: readonly Op[] = [
       },
     (g, { scalars: { alpha } }, dy) => ({ x: () => g.emit('scale', { x: dy }, { alpha }) }),
   ),
-  defineOp('axpy', 'count', '(count | alpha | x[count] y[count]) -> y[count]', ({ round, fma }) => {
+  defineOp('axpy', 'count', '(count | alpha | x[count] y[count]) -> y[count]', ({ round, mulAdd }) => {
     return ({ operands: [x, y], dims: [count], scalars }) => {
       const alpha = round(scalars[0])
-      for (let i = 0; i < count; i++) y[i] = fma(alpha, x[i], y[i])
+      for (let i = 0; i < count; i++) y[i] = mulAdd(alpha, x[i], y[i])
     }
   }),
   defineOp(

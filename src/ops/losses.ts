@@ -33,14 +33,14 @@ function firstLargest(x: FloatArray, start: number, n: number): number {
 /** The ops of this family. */
 export const losses: readonly Op[] = [
   defineOp('squared_error', 'rows', '(rows n | factor | y[rows n] t[rows n]) -> loss[rows]', (arithmetic) => {
-    const { round, fma } = arithmetic
+    const { round, mulAdd } = arithmetic
     const lanes = laneReductions(arithmetic)
     return ({ operands: [y, t, loss], dims: [, n], rows, scalars }) => {
       const factor = round(scalars[0])
       for (let row = 0; row < rows; row++) {
         const total = lanes.reduce(n, (j, lane) => {
           const d = round(y[row * n + j] - t[row * n + j])
-          return fma(d, d, lane)
+          return mulAdd(d, d, lane)
         })
         loss[row] = factor * total
       }
@@ -58,14 +58,14 @@ export const losses: readonly Op[] = [
     },
   ),
   defineOp('binary_cross_entropy_with_logits', 'rows', LOGITS_LOSS, (arithmetic) => {
-    const { round, fma } = arithmetic
+    const { round, mulAdd } = arithmetic
     const { exp, log1p } = elementaryFunctions(arithmetic)
     const lanes = laneReductions(arithmetic)
     return ({ operands: [z, t, loss], dims: [, n], rows }) => {
       for (let row = 0; row < rows; row++) {
         loss[row] = lanes.sumOf(n, (j) => {
           const logit = z[row * n + j]
-          const linear = fma(-logit, t[row * n + j], logit <= 0 ? 0 : logit)
+          const linear = mulAdd(-logit, t[row * n + j], logit <= 0 ? 0 : logit)
           return round(linear + log1p(exp(-Math.abs(logit))))
         })
       }
@@ -80,7 +80,7 @@ export const losses: readonly Op[] = [
     }
   }),
   defineOp('categorical_cross_entropy_with_logits', 'rows', LOGITS_LOSS, (arithmetic) => {
-    const { round, fma } = arithmetic
+    const { round, mulAdd } = arithmetic
     const { exp, log } = elementaryFunctions(arithmetic)
     const lanes = laneReductions(arithmetic)
     return ({ operands: [z, t, loss], dims: [, n], rows }) => {
@@ -89,13 +89,13 @@ export const losses: readonly Op[] = [
         const largest = rowMax(z, start, n)
         const logTotal = log(lanes.sumOf(n, (j) => exp(round(z[start + j] - largest))))
         loss[row] = lanes.reduce(n, (j, lane) =>
-          fma(-t[start + j], round(round(z[start + j] - largest) - logTotal), lane),
+          mulAdd(-t[start + j], round(round(z[start + j] - largest) - logTotal), lane),
         )
       }
     }
   }),
   defineOp('categorical_cross_entropy_with_logits_backward', 'rows', LOGITS_BACKWARD, (arithmetic) => {
-    const { round, fma } = arithmetic
+    const { round, mulAdd } = arithmetic
     const exponentials = shiftedExponentials(arithmetic)
     const lanes = laneReductions(arithmetic)
     return ({ operands: [z, t, dz], dims: [, n], rows, scalars: [reduction] }) => {
@@ -103,7 +103,8 @@ export const losses: readonly Op[] = [
       for (let start = 0; start < rows * n; start += n) {
         const targetTotal = lanes.sum(t, start, n)
         const total = exponentials(z, dz, start, n)
-        for (let j = start; j < start + n; j++) dz[j] = fma(round(dz[j] / total), targetTotal, -t[j]) * scale
+        for (let j = start; j < start + n; j++)
+          dz[j] = mulAdd(round(dz[j] / total), targetTotal, -t[j]) * scale
       }
     }
   }),

@@ -24,7 +24,7 @@ const TILE = 4
 
 /** gemm over one arithmetic. */
 export function gemm(arithmetic: Arithmetic): Gemm {
-  const { round, fma } = arithmetic
+  const { round, mulAdd } = arithmetic
   const lanes = new Float64Array(16)
 
   function startValue(c: FloatArray, index: number, beta: number): number {
@@ -43,7 +43,7 @@ export function gemm(arithmetic: Arithmetic): Gemm {
     lanes.fill(0)
     for (let p = 0; p < k; p++) {
       const x = alpha === 1 ? a[a0 + p] : round(alpha * a[a0 + p])
-      lanes[p & 15] = fma(x, b[p * bStride], lanes[p & 15])
+      lanes[p & 15] = mulAdd(x, b[p * bStride], lanes[p & 15])
     }
     for (let half = 8; half >= 1; half /= 2) {
       for (let j = 0; j < half; j++) lanes[j] = round(lanes[j] + lanes[j + half])
@@ -82,10 +82,10 @@ export function gemm(arithmetic: Arithmetic): Gemm {
         let s3 = startValue(c, at + 3, beta)
         for (let p = 0, ai = i * aRow, bi = j * bColumn; p < k; p++, ai += aStep, bi += bStep) {
           const x = alpha === 1 ? a[ai] : round(alpha * a[ai])
-          s0 = fma(x, b[bi], s0)
-          s1 = fma(x, b[bi + bColumn], s1)
-          s2 = fma(x, b[bi + 2 * bColumn], s2)
-          s3 = fma(x, b[bi + 3 * bColumn], s3)
+          s0 = mulAdd(x, b[bi], s0)
+          s1 = mulAdd(x, b[bi + bColumn], s1)
+          s2 = mulAdd(x, b[bi + 2 * bColumn], s2)
+          s3 = mulAdd(x, b[bi + 3 * bColumn], s3)
         }
         c[at] = s0
         c[at + 1] = s1
@@ -96,7 +96,7 @@ export function gemm(arithmetic: Arithmetic): Gemm {
         let s = startValue(c, i * ldc + j, beta)
         for (let p = 0; p < k; p++) {
           const x = alpha === 1 ? a[i * aRow + p * aStep] : round(alpha * a[i * aRow + p * aStep])
-          s = fma(x, b[p * bStep + j * bColumn], s)
+          s = mulAdd(x, b[p * bStep + j * bColumn], s)
         }
         c[i * ldc + j] = s
       }

@@ -7,32 +7,32 @@ const MOMENTUM = '(count | mu | rate:f64[1] dw[count] v[count] w[count]) -> v[co
 
 // v = mu·v + dw, then w moves against direction(mu, v, dw).
 function momentumKernel(
-  { round, fma }: Arithmetic,
+  { round, mulAdd }: Arithmetic,
   direction: (mu: number, velocity: number, gradient: number) => number,
 ): Kernel {
   return ({ operands: [, dw, v, w], doubles: [rate], dims: [count], scalars }) => {
     const mu = round(scalars[0])
     const step = round(-rate[0])
     for (let i = 0; i < count; i++) {
-      v[i] = fma(mu, v[i], dw[i])
-      w[i] = fma(step, direction(mu, v[i], dw[i]), w[i])
+      v[i] = mulAdd(mu, v[i], dw[i])
+      w[i] = mulAdd(step, direction(mu, v[i], dw[i]), w[i])
     }
   }
 }
 
 /** The ops of this family. */
 export const optimizers: readonly Op[] = [
-  defineOp('sgd', 'count', '(count | | rate:f64[1] dw[count] w[count]) -> w[count]', ({ round, fma }) => {
+  defineOp('sgd', 'count', '(count | | rate:f64[1] dw[count] w[count]) -> w[count]', ({ round, mulAdd }) => {
     return ({ operands: [, dw, w], doubles: [rate], dims: [count] }) => {
       const step = round(-rate[0])
-      for (let i = 0; i < count; i++) w[i] = fma(step, dw[i], w[i])
+      for (let i = 0; i < count; i++) w[i] = mulAdd(step, dw[i], w[i])
     }
   }),
   defineOp('momentum', 'count', MOMENTUM, (arithmetic) =>
     momentumKernel(arithmetic, (_, velocity) => velocity),
   ),
   defineOp('nesterov', 'count', MOMENTUM, (arithmetic) =>
-    momentumKernel(arithmetic, (mu, velocity, gradient) => arithmetic.fma(mu, velocity, gradient)),
+    momentumKernel(arithmetic, (mu, velocity, gradient) => arithmetic.mulAdd(mu, velocity, gradient)),
   ),
   defineOp(
     'adam_advance',
@@ -52,7 +52,7 @@ export const optimizers: readonly Op[] = [
     'adam',
     'count',
     '(count | beta1 beta2 epsilon | coefficients:f64[2] dw[count] m[count] v[count] w[count]) -> m[count] v[count] w[count]',
-    ({ round, fma }) => {
+    ({ round, mulAdd }) => {
       return ({ operands: [, dw, m, v, w], doubles: [coefficients], dims: [count], scalars }) => {
         const step = round(-coefficients[0])
         const correction = round(coefficients[1])
@@ -60,10 +60,10 @@ export const optimizers: readonly Op[] = [
         const [rest1, rest2] = [round(1 - scalars[0]), round(1 - scalars[1])]
         for (let i = 0; i < count; i++) {
           const g = dw[i]
-          m[i] = fma(beta1, m[i], round(rest1 * g))
-          v[i] = fma(beta2, v[i], round(round(rest2 * g) * g))
-          const denominator = fma(round(Math.sqrt(v[i])), correction, epsilon)
-          w[i] = fma(step, round(m[i] / denominator), w[i])
+          m[i] = mulAdd(beta1, m[i], round(rest1 * g))
+          v[i] = mulAdd(beta2, v[i], round(round(rest2 * g) * g))
+          const denominator = mulAdd(round(Math.sqrt(v[i])), correction, epsilon)
+          w[i] = mulAdd(step, round(m[i] / denominator), w[i])
         }
       }
     },

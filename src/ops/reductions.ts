@@ -14,7 +14,7 @@ export interface LaneReductions {
 }
 
 /** The lane reductions of one arithmetic. */
-export function laneReductions({ round, fma }: Arithmetic): LaneReductions {
+export function laneReductions({ round, mulAdd }: Arithmetic): LaneReductions {
   const lanes = new Float64Array(16)
 
   // Lane j takes in lane j + 8, + 4, + 2, + 1; lane 0 is the result.
@@ -33,7 +33,7 @@ export function laneReductions({ round, fma }: Arithmetic): LaneReductions {
     },
     dot(a, aStart, b, bStart, count) {
       lanes.fill(0)
-      for (let i = 0; i < count; i++) lanes[i & 15] = fma(a[aStart + i], b[bStart + i], lanes[i & 15])
+      for (let i = 0; i < count; i++) lanes[i & 15] = mulAdd(a[aStart + i], b[bStart + i], lanes[i & 15])
       return tree()
     },
     sumOf(count, value) {

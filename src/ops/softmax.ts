@@ -6,9 +6,9 @@ import { elementaryFunctions } from './math.ts'
 import { defineOp, type Op } from './op.ts'
 import { laneReductions } from './reductions.ts'
 
-/** The largest of the row, NaN where one is NaN. */
+/** The largest of the row, NaN where one is NaN; 0 where it is empty. */
 export function rowMax(x: FloatArray, start: number, n: number): number {
-  let largest = x[start]
+  let largest = n === 0 ? 0 : x[start]
   for (let j = start + 1; j < start + n; j++) if (x[j] > largest || x[j] !== x[j]) largest = x[j]
   return largest
 }

@@ -2,6 +2,7 @@
 
 import { describeValue } from '../check.ts'
 import { DataError } from '../errors.ts'
+import { bytesOfDtype, dtypeOf, floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 
 /** Rows of numbers: one flat typed array, or an array of rows (of numbers where there is one per row). */
 export type Rows =
@@ -32,18 +33,21 @@ export interface Expectation {
   where: string
   /** Numbers per row. */
   features: number
+  /** Element type that they get. */
+  dtype: Dtype
   /** `as the network's inputs`. */
   reason: string
 }
 
 /**
- * Flat float32 rows from any form of them. Arrays on shared memory are used in place, all others are copied.
+ * Flat rows of an element type from any form of them, each number rounded once. Arrays of that type on shared memory are
+ * used in place, all others are copied.
  *
  * @returns [rows · features] values, all finite
  * @throws DataError at the first ragged row or value that is not a finite number, naming row and position
  */
-export function toRows(data: Rows, expectation: Expectation, { isShared = false } = {}): Float32Array {
-  const { where, features, reason } = expectation
+export function toRows(data: Rows, expectation: Expectation, { isShared = false } = {}): FloatArray {
+  const { where, features, dtype, reason } = expectation
   if (data instanceof Float32Array || data instanceof Float64Array) {
     if (data.length === 0) throw noRows(where)
     if (data.length % features !== 0) {
@@ -53,8 +57,8 @@ export function toRows(data: Rows, expectation: Expectation, { isShared = false 
         received: `${data.length}`,
       })
     }
-    const inPlace = data instanceof Float32Array && (!isShared || data.buffer instanceof SharedArrayBuffer)
-    const flat = inPlace ? data : fill(allocate(data.length, isShared), (out) => out.set(data))
+    const inPlace = dtypeOf(data) === dtype && (!isShared || data.buffer instanceof SharedArrayBuffer)
+    const flat = inPlace ? data : fill(allocate(dtype, data.length, isShared), (out) => out.set(data))
     checkFinite(flat, data, expectation)
     return flat
   }
@@ -64,7 +68,7 @@ export function toRows(data: Rows, expectation: Expectation, { isShared = false 
   }
   const rows = data as readonly (ArrayLike<number> | number)[]
   if (rows.length === 0) throw noRows(where)
-  const flat = allocate(rows.length * features, isShared)
+  const flat = allocate(dtype, rows.length * features, isShared)
   const exact = new Float64Array(features)
   rows.forEach((row, i) => {
     const values = typeof row === 'number' ? [row] : row
@@ -79,7 +83,7 @@ export function toRows(data: Rows, expectation: Expectation, { isShared = false 
     for (let j = 0; j < features; j++) {
       exact[j] = toNumber(values[j], where, i, j)
       flat[i * features + j] = exact[j]
-      if (!Number.isFinite(flat[i * features + j])) throw notFinite(where, i, j, exact[j])
+      if (!Number.isFinite(flat[i * features + j])) throw notFinite(expectation, i, j, exact[j])
     }
   })
   return flat
@@ -108,8 +112,9 @@ export function toLabels(data: IntegerArray | readonly number[], classes: number
 }
 
 /** An array on shared memory, which a running fit may read while JavaScript goes on. */
-export function allocate(length: number, isShared: boolean): Float32Array {
-  return isShared ? new Float32Array(new SharedArrayBuffer(length * 4)) : new Float32Array(length)
+export function allocate(dtype: Dtype, length: number, isShared: boolean): FloatArray {
+  const bytes = length * bytesOfDtype(dtype)
+  return floatArray(dtype, length, isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes))
 }
 
 /** Row numbers on shared memory. */
@@ -133,16 +138,18 @@ function toNumber(value: unknown, where: string, row: number, position: number):
   })
 }
 
-function checkFinite(flat: Float32Array, given: ArrayLike<number>, { where, features }: Expectation): void {
+function checkFinite(flat: FloatArray, given: ArrayLike<number>, expectation: Expectation): void {
+  const { features } = expectation
   for (let i = 0; i < flat.length; i++) {
-    if (flat[i] - flat[i] !== 0) throw notFinite(where, Math.floor(i / features), i % features, given[i])
+    if (flat[i] - flat[i] !== 0)
+      throw notFinite(expectation, Math.floor(i / features), i % features, given[i])
   }
 }
 
-function notFinite(where: string, row: number, position: number, value: number): DataError {
+function notFinite({ where, dtype }: Expectation, row: number, position: number, value: number): DataError {
   return new DataError({
     where: `${where}: row ${row}, position ${position}`,
-    expected: 'a finite float32 number',
+    expected: `a finite ${dtype} number`,
     received: String(value),
     cure: Number.isNaN(value)
       ? 'Fill in or leave out missing values; train() on a CSV does so itself'

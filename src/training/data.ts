@@ -2,6 +2,7 @@
 
 import { DataError } from '../errors.ts'
 import { lossInfo } from '../layers/loss.ts'
+import { dtypeOf, floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
 import { outputsOf, type NetworkSpec } from '../spec.ts'
 import {
@@ -19,9 +20,9 @@ import type { Validation } from './options.ts'
 /** Everything of a fit's data, on shared memory. */
 export interface TrainingData {
   /** [rows · inputs]. */
-  readonly x: Float32Array
+  readonly x: FloatArray
   /** [rows · outputs] numbers, or [rows] class indices. */
-  readonly y: Float32Array | Uint32Array
+  readonly y: FloatArray | Uint32Array
   readonly trainRows: Uint32Array
   readonly validationRows: Uint32Array
 }
@@ -31,8 +32,9 @@ export interface TrainingData {
  *
  * @throws DataError if a row has another number of features, or a value is not finite
  */
-export function toInputs(spec: NetworkSpec, x: Rows, where = 'x', isShared = false): Float32Array {
-  return toRows(x, { where, features: spec.inputs, reason: "as the network's inputs" }, { isShared })
+export function toInputs(spec: NetworkSpec, x: Rows, where = 'x', isShared = false): FloatArray {
+  const { inputs: features, dtype } = spec
+  return toRows(x, { where, features, dtype, reason: "as the network's inputs" }, { isShared })
 }
 
 /**
@@ -40,11 +42,11 @@ export function toInputs(spec: NetworkSpec, x: Rows, where = 'x', isShared = fal
  *
  * @throws DataError if the targets do not fit the loss, or have another number of rows
  */
-export function toDenseTargets(spec: NetworkSpec, y: Targets, rows: number): Float32Array {
+export function toDenseTargets(spec: NetworkSpec, y: Targets, rows: number): FloatArray {
   const targets = toTargets(spec, y, rows)
-  if (targets instanceof Float32Array) return targets
+  if (!(targets instanceof Uint32Array)) return targets
   const outputs = outputsOf(spec)
-  const oneHot = new Float32Array(rows * outputs)
+  const oneHot = floatArray(spec.dtype, rows * outputs)
   targets.forEach((label, row) => (oneHot[row * outputs + label] = 1))
   return oneHot
 }
@@ -85,7 +87,7 @@ function toTargets(
   rows: number,
   where = 'y',
   isShared = false,
-): Float32Array | Uint32Array {
+): FloatArray | Uint32Array {
   const outputs = outputsOf(spec)
   const { task } = lossInfo(spec.loss.name)
   if (isClassIndices(y, outputs)) {
@@ -100,11 +102,15 @@ function toTargets(
     const labels = toLabels(y, task === 'binary' ? 2 : outputs, where)
     checkRows(where, labels.length, rows)
     if (task === 'classes') return labels
-    const numbers = allocate(rows, isShared)
+    const numbers = allocate(spec.dtype, rows, isShared)
     numbers.set(labels)
     return numbers
   }
-  const targets = toRows(y, { where, features: outputs, reason: "as the network's outputs" }, { isShared })
+  const targets = toRows(
+    y,
+    { where, features: outputs, dtype: spec.dtype, reason: "as the network's outputs" },
+    { isShared },
+  )
   checkRows(where, targets.length / outputs, rows)
   const outside = task === 'regression' ? -1 : targets.findIndex((value) => value < 0 || value > 1)
   if (outside < 0) return targets
@@ -164,19 +170,16 @@ function rowNumbers(count: number, first: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, i) => first + i)
 }
 
-function joinNumbers(a: Float32Array, b: Float32Array): Float32Array {
-  const both = allocate(a.length + b.length, true)
+function joinNumbers(a: FloatArray, b: FloatArray): FloatArray {
+  const both = allocate(dtypeOf(a), a.length + b.length, true)
   both.set(a)
   both.set(b, a.length)
   return both
 }
 
-function joinTargets(
-  a: Float32Array | Uint32Array,
-  b: Float32Array | Uint32Array,
-): Float32Array | Uint32Array {
+function joinTargets(a: FloatArray | Uint32Array, b: FloatArray | Uint32Array): FloatArray | Uint32Array {
   if (a instanceof Uint32Array && b instanceof Uint32Array) return toSharedIndices([...a, ...b])
-  if (a instanceof Float32Array && b instanceof Float32Array) return joinNumbers(a, b)
+  if (!(a instanceof Uint32Array || b instanceof Uint32Array)) return joinNumbers(a, b)
   throw new DataError({
     where: 'validation.y',
     expected: 'targets of the same kind as y (class indices, or numbers)',

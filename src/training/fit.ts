@@ -5,6 +5,7 @@ import { compileTraining, TRAINING_METRICS } from '../compiler/compile.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { DivergenceError } from '../errors.ts'
+import type { FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
 import { streamKey } from '../random.ts'
@@ -18,14 +19,14 @@ export interface FitJob {
   readonly backend: Backend
   readonly settings: FitSettings
   /** [rows · inputs], on shared memory. */
-  readonly x: Float32Array
+  readonly x: FloatArray
   /** [rows · outputs] numbers, or [rows] class indices; on shared memory. */
-  readonly y: Float32Array | Uint32Array
+  readonly y: FloatArray | Uint32Array
   /** Row numbers, on shared memory. */
   readonly trainRows: Uint32Array
   readonly validationRows: Uint32Array
   /** The region of parameters to start from. */
-  readonly parameters: Float32Array
+  readonly parameters: FloatArray
 }
 
 /** Epochs of one native call: bounds the memory of the reports. */
@@ -40,7 +41,7 @@ const METRIC_STRIDE = 8
  */
 export function prepareFit(
   job: FitJob,
-  keep: (parameters: Float32Array) => void,
+  keep: (parameters: FloatArray) => void,
 ): (
   report: (epochs: readonly EpochRecord[]) => void,
   onProgress: (progress: Progress) => void,
@@ -58,7 +59,7 @@ export function prepareFit(
     patience: settings.earlyStopping?.patience,
     minDelta: (settings.earlyStopping?.minDelta ?? 0) / lossScale(spec, watchedRows),
   })
-  const data: Record<string, Float32Array | Uint32Array> = { x: job.x, y: job.y, trainRows, validationRows }
+  const data: Record<string, FloatArray | Uint32Array> = { x: job.x, y: job.y, trainRows, validationRows }
   const executable = job.backend.link(
     program,
     program.buffers.map((name) => data[name]),
@@ -93,12 +94,17 @@ function withCallerStack(error: unknown, stack = ''): unknown {
   return error
 }
 
-function initializeArena(
+/** Writes what a training program starts from: parameters, optimizer state, counters and keys. */
+export function initializeArena(
   program: Program,
   executable: Executable,
-  { spec, settings, parameters }: FitJob,
+  {
+    spec,
+    settings,
+    parameters,
+  }: { spec: NetworkSpec; settings: Pick<FitSettings, 'optimizer'>; parameters: FloatArray },
 ): void {
-  const write = (name: string, values: Float32Array | Float64Array | Uint32Array): void => {
+  const write = (name: string, values: FloatArray | Uint32Array): void => {
     if (program.slots.has(name)) executable.write(slotNamed(program, name), values)
   }
   write('parameters', parameters)
@@ -137,7 +143,7 @@ function watchForStop({ signal, maxTimeMs }: FitSettings, executable: Executable
 
 interface End {
   readonly history: History
-  readonly weights: Float32Array
+  readonly weights: FloatArray
 }
 
 async function runEpochs(
@@ -234,7 +240,7 @@ function divergence(
   const cause =
     what === 'loss'
       ? 'The weights have grown too large for the data'
-      : 'The gradients have grown beyond what float32 holds'
+      : `The gradients have grown beyond what ${job.spec.dtype} holds`
   return new DivergenceError({
     where: `fit: epoch ${records.length + 1}, step ${steps + 1}`,
     expected: `a finite ${what === 'weights' ? 'set of weights' : what}`,
@@ -245,12 +251,12 @@ function divergence(
   })
 }
 
-function bestWeights(program: Program, executable: Executable, { parameters }: FitJob): Float32Array {
+function bestWeights(program: Program, executable: Executable, { parameters }: FitJob): FloatArray {
   return executable.read(slotNamed(program, 'best'), parameters.slice())
 }
 
 // The weights of the last complete step, or where those are not finite the last ones kept.
-function lastGoodWeights(program: Program, executable: Executable, job: FitJob): Float32Array {
+function lastGoodWeights(program: Program, executable: Executable, job: FitJob): FloatArray {
   if (job.settings.earlyStopping !== undefined) return bestWeights(program, executable, job)
   const current = executable.read(slotNamed(program, 'parameters'), job.parameters.slice())
   return current.every((weight) => Number.isFinite(weight)) ? current : bestWeights(program, executable, job)

@@ -5,6 +5,7 @@ import { slotNamed, type Program } from '../compiler/program.ts'
 import type { OptimizerSpec } from '../compiler/optimizers.ts'
 import { DivergenceError, SpecError } from '../errors.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
+import { dtypeOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
 import { layerOutputs, parametersOf, type NetworkSpec } from '../spec.ts'
 import { lossScale } from './fit.ts'
@@ -32,13 +33,13 @@ export interface StepResult {
 }
 
 /** Gradients of the objective. */
-export interface Gradients extends StepResult {
+export interface Gradients<D extends Dtype = Dtype> extends StepResult {
   /** By parameter name, in the parameter's layout. */
-  parameters: Record<string, Float32Array>
+  parameters: Record<string, FloatArrayOf<D>>
   /** [rows · inputs]. */
-  input: Float32Array
+  input: FloatArrayOf<D>
   /** Outputs of the layers in training mode, by name. */
-  layerOutputs: Record<string, Float32Array>
+  layerOutputs: Record<string, FloatArrayOf<D>>
 }
 
 /** Runs single steps of a network; keeps the optimizer's state between them. */
@@ -54,7 +55,7 @@ export class StepTrainer {
   constructor(
     spec: NetworkSpec,
     backend: Backend,
-    parameters: Float32Array,
+    parameters: FloatArray,
     optimizer: OptimizerSpec,
     compile: (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec) => Program,
   ) {
@@ -74,22 +75,22 @@ export class StepTrainer {
   }
 
   /** The region of parameters. */
-  parameters(): Float32Array {
+  parameters(): FloatArray {
     return this.#read('parameters', this.#parameterCount)
   }
 
   /** Outputs of all layers; `none` switches dropout off. */
-  forward(x: Float32Array, masks: StepOptions['dropoutMasks'] | 'none'): Record<string, Float32Array> {
+  forward(x: FloatArray, masks: StepOptions['dropoutMasks'] | 'none'): Record<string, FloatArray> {
     const rows = x.length / this.#spec.inputs
     const outputs = layerOutputs(this.#spec)
-    const targets = new Float32Array(rows * outputs[outputs.length - 1])
+    const targets = floatArray(this.#spec.dtype, rows * outputs[outputs.length - 1])
     this.#load(x, targets, { dropoutMasks: masks })
     this.#linked.executable.runSync('gradient', rows)
     return this.#layerOutputs(rows)
   }
 
   /** Gradients on a batch. */
-  gradients(x: Float32Array, targets: Float32Array, options: StepOptions): Gradients {
+  gradients(x: FloatArray, targets: FloatArray, options: StepOptions): Gradients {
     const rows = this.#load(x, targets, options)
     const result = this.#runGradient(rows)
     return {
@@ -109,7 +110,7 @@ export class StepTrainer {
   }
 
   /** One update. */
-  step(x: Float32Array, targets: Float32Array, options: StepOptions): StepResult {
+  step(x: FloatArray, targets: FloatArray, options: StepOptions): StepResult {
     const rows = this.#load(x, targets, options)
     const result = this.#runGradient(rows)
     this.#write('learningRate', Float64Array.of(this.#optimizer.learningRate))
@@ -143,7 +144,7 @@ export class StepTrainer {
   }
 
   // Writes the batch; a larger batch than ever before needs a program of that size.
-  #load(x: Float32Array, targets: Float32Array, { rows, dropoutMasks }: BatchOptions): number {
+  #load(x: FloatArray, targets: FloatArray, { rows, dropoutMasks }: BatchOptions): number {
     const { inputs } = this.#spec
     const total = x.length / inputs
     const batch = rows === undefined ? Array.from({ length: total }, (_, i) => i) : Array.from(rows)
@@ -167,7 +168,7 @@ export class StepTrainer {
     this.#spec.layers.forEach((layer, i) => {
       if (layer.type !== 'dropout' || layer.rate === 0) return
       const units = sizes[i]
-      const values = new Float32Array(batch.length * units)
+      const values = floatArray(this.#spec.dtype, batch.length * units)
       if (masks === 'none') values.fill(1)
       else this.#fillMask(values, layer.name, layer.rate, { batch, total, units, given: masks?.[layer.name] })
       this.#write(`${layer.name}.mask`, values)
@@ -176,7 +177,7 @@ export class StepTrainer {
 
   // 0 or 1/(1 − rate), from the given mask or from the seed's draw for this step.
   #fillMask(
-    values: Float32Array,
+    values: FloatArray,
     name: string,
     rate: number,
     {
@@ -205,7 +206,7 @@ export class StepTrainer {
     })
   }
 
-  #layerOutputs(rows: number): Record<string, Float32Array> {
+  #layerOutputs(rows: number): Record<string, FloatArray> {
     const sizes = layerOutputs(this.#spec)
     return Object.fromEntries(
       this.#spec.layers.map(({ name }, i) => [name, this.#read(`output of ${name}`, rows * sizes[i])]),
@@ -220,7 +221,7 @@ export class StepTrainer {
     for (const name of ['parameters', 'optimizer', 'adam.powers']) {
       const slot = program.slots.get(name)
       if (slot === undefined || slot.length === 0) continue
-      const values = slot.type === 'f64' ? new Float64Array(slot.length) : new Float32Array(slot.length)
+      const values = floatArray(slot.type === 'f64' ? 'float64' : this.#spec.dtype, slot.length)
       this.#write(name, executable.read(slot, values))
     }
   }
@@ -230,18 +231,19 @@ export class StepTrainer {
     return { program, executable: this.#backend.link(program, [], { threads: 1 }) }
   }
 
-  #read(name: string, length: number): Float32Array {
-    return this.#linked.executable.read(slotNamed(this.#linked.program, name), new Float32Array(length))
+  #read(name: string, length: number): FloatArray {
+    const values = floatArray(this.#spec.dtype, length)
+    return this.#linked.executable.read(slotNamed(this.#linked.program, name), values)
   }
 
-  #write(name: string, values: Float32Array | Float64Array): void {
+  #write(name: string, values: FloatArray): void {
     const slot = this.#linked.program.slots.get(name)
     if (slot !== undefined) this.#linked.executable.write(slot, values)
   }
 }
 
-function pick(values: Float32Array, features: number, rows: readonly number[]): Float32Array {
-  const picked = new Float32Array(rows.length * features)
+function pick(values: FloatArray, features: number, rows: readonly number[]): FloatArray {
+  const picked = floatArray(dtypeOf(values), rows.length * features)
   rows.forEach((row, i) => picked.set(values.subarray(row * features, (row + 1) * features), i * features))
   return picked
 }

@@ -9,6 +9,9 @@ export const isNativeUnderTest = process.env.HADAMARD_BACKEND !== 'fallback'
 /** Instruction sets of this machine, best first. */
 export const isas: readonly string[] = isNativeUnderTest ? loadBinding().info().isas : []
 
+/** Instruction sets that the binary holds, whether or not this machine has them. */
+export const compiledIsas: readonly string[] = isNativeUnderTest ? loadBinding().info().compiled : []
+
 /** Options for each backend with a label for titles. */
 export const backendsUnderTest: readonly { label: string; options: BackendOptions }[] = [
   ...isas.map((isa) => ({ label: `native ${isa}`, options: { backend: 'native' as const, isa } })),

@@ -28,5 +28,16 @@ const float32: TestedDtype = {
   smallest: 2 ** -149,
 }
 
+const float64: TestedDtype = {
+  dtype: 'float64',
+  array: (length) => new Float64Array(length),
+  from: (values) => Float64Array.from(values),
+  view: (buffer, byteOffset, length) => new Float64Array(buffer as ArrayBuffer, byteOffset, length),
+  bytes: 8,
+  round: (value) => value,
+  unit: 2 ** -53,
+  smallest: 2 ** -1074,
+}
+
 /** The types under test. */
-export const dtypes: readonly TestedDtype[] = [float32]
+export const dtypes: readonly TestedDtype[] = [float32, float64]
