@@ -68,6 +68,11 @@ export function arrayOn({ kind, buffer, byteOffset }: View, length: number): Flo
   return new CLASSES[kind](buffer as ArrayBuffer, byteOffset, length)
 }
 
+/** The array itself, or one on the same memory where it is of another realm: ours alone are told by `instanceof`. */
+export function ownArray<T extends FloatArray>(array: T, view: View<FloatKind>): T {
+  return array instanceof CLASSES[view.kind] ? array : (arrayOn(view, view.length) as T)
+}
+
 /**
  * A new array of zeros.
  *

@@ -47,7 +47,7 @@ describe.runIf(isNativeUnderTest)('a core whose float32 subtraction is wrong', (
     native = {
       name: 'native',
       isa,
-      call: (op, dims, scalars, operands, _, batch) => {
+      call: (op, dims, scalars, operands, batch) => {
         binding.call(isa, op, dims, scalars, operands, batch?.rows, batch?.cursor)
       },
       gemm: (...args) => {
@@ -69,11 +69,12 @@ describe.runIf(isNativeUnderTest)('a core whose float32 subtraction is wrong', (
   test('fails verification with the op, the shape, the element, both values and their distance', () => {
     const verifier = createVerifier(native)
     const call = (): void => {
-      verifier.call('subtract', [1, 3], [], [
-        Float32Array.of(1, 2, 3),
-        Float32Array.of(1, 5, 3),
-        new Float32Array(3),
-      ])
+      verifier.call(
+        'subtract',
+        [1, 3],
+        [],
+        [Float32Array.of(1, 2, 3), Float32Array.of(1, 5, 3), new Float32Array(3)],
+      )
     }
     expect(call).toThrow(ParityError)
     expect(call).toThrow(

@@ -7,6 +7,7 @@ import { SpecError } from '../src/errors.ts'
 import * as kernels from '../src/kernels.ts'
 import { ops } from '../src/ops/index.ts'
 import { backendsUnderTest, isas } from './support/backends.ts'
+import { dtypes } from './support/dtypes.ts'
 import { sampleDims, sampleOperands, sampleScalars } from '../src/ops/samples.ts'
 
 type Kernel = (...args: unknown[]) => unknown
@@ -163,6 +164,27 @@ describe.each(backendsUnderTest)('bad arguments on $label', ({ options }) => {
     for (const [name, args] of Object.entries(goodCalls)) expect(() => call(name, args())).not.toThrow()
   })
 
+  test.each(Object.keys(goodCalls))('%s takes Float64Array as it takes Float32Array', (name) => {
+    const toDoubles = (value: unknown): unknown =>
+      value instanceof Float32Array
+        ? Float64Array.from(value)
+        : isOptions(value)
+          ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, toDoubles(inner)]))
+          : value
+    const [singles, doubles] = [goodCalls[name](), goodCalls[name]().map(toDoubles)]
+    const [single, double] = [call(name, singles), call(name, doubles)]
+    expect(doubles.some((value) => value instanceof Float64Array) || name === 'permutation').toBe(true)
+    if (single instanceof Float32Array) expect(double).toBeInstanceOf(Float64Array)
+    const numbers = (value: unknown): number[] =>
+      ArrayBuffer.isView(value) ? [...(value as Float32Array)] : typeof value === 'number' ? [value] : []
+    const all = [
+      [...arraysIn(singles), single].flatMap(numbers),
+      [...arraysIn(doubles), double].flatMap(numbers),
+    ]
+    expect(all[1].length).toBe(all[0].length)
+    all[1].forEach((value, i) => expect(Math.abs(value - all[0][i])).toBeLessThan(1e-6))
+  })
+
   test.each(Object.keys(goodCalls))('%s refuses garbage in every place and changes nothing', (name) => {
     goodCalls[name]().forEach((right, position) => {
       for (const [what, value] of garbage) {
@@ -299,14 +321,14 @@ describe.runIf(isas.length > 0)('the addon, called directly', () => {
     }
   })
 
-  test.each([...ops.values()].map((op) => [op.name, op] as const))(
-    '%s refuses wrong operands, and survives sizes of 0',
-    (name, op) => {
+  test.each([...ops.values()].flatMap((op) => dtypes.map(({ dtype }) => [op.name, dtype, op] as const)))(
+    '%s on %s refuses wrong operands, and survives sizes of 0',
+    (name, dtype, op) => {
       const scalars = sampleScalars(op)
       for (const isa of isas) {
         const dims = sampleDims(op, [3, 4, 5])
         op.signature.operands.forEach((_, position) => {
-          const operands: unknown[] = sampleOperands(op, dims, { seed: 1 })
+          const operands: unknown[] = sampleOperands(op, dims, { seed: 1, dtype })
           const right = operands[position] as OperandArray
           const wrong = [
             ...garbage.map(([, value]) => value),
@@ -321,7 +343,7 @@ describe.runIf(isas.length > 0)('the addon, called directly', () => {
           }
         })
         dims.forEach((_, position) => {
-          const operands = sampleOperands(op, dims, { seed: 1 })
+          const operands = sampleOperands(op, dims, { seed: 1, dtype })
           for (const value of [...garbage.map(([, bad]) => bad), ...badNumbers.slice(0, 4), 2 ** 53]) {
             const outcome = attempt(({ call }) =>
               call(isa, name, dims.with(position, value as number), scalars, operands),
@@ -329,12 +351,12 @@ describe.runIf(isas.length > 0)('the addon, called directly', () => {
             expect([position, outcome]).toEqual([position, expect.any(Error)])
           }
           for (const empty of [dims.with(position, 0), dims.map(() => 0)]) {
-            const fitting = sampleOperands(op, empty, { seed: 1 })
+            const fitting = sampleOperands(op, empty, { seed: 1, dtype })
             expect(attempt(({ call }) => call(isa, name, empty, scalars, fitting))).toBeUndefined()
           }
         })
         for (const bad of [NaN, Infinity, -1, 2]) {
-          const operands = sampleOperands(op, dims, { seed: 1 })
+          const operands = sampleOperands(op, dims, { seed: 1, dtype })
           attempt(({ call }) =>
             call(
               isa,

@@ -1,4 +1,4 @@
-// Fortran's sgemm_ over our kernels, as a shared library that is loaded in front of netlib's BLAS testers. The
+// Fortran's sgemm_ and dgemm_ over our kernels, as a shared library that is loaded in front of netlib's BLAS testers. The
 // environment variable HADAMARD_ISA names the instruction set; nothing falls back to another one.
 #include <algorithm>
 #include <cstdio>
@@ -11,8 +11,6 @@ extern "C" void xerbla_(const char* name, const int* position, std::size_t name_
 
 namespace hadamard {
 namespace {
-
-using Table = const KernelTable* Isa::*;
 
 const Isa& asked_isa() {
   const char* const name = std::getenv("HADAMARD_ISA");
@@ -42,7 +40,7 @@ int transposition(char letter) {
 
 // A matrix by columns is its transpose by rows: C' = op(B)' op(A)', so a and b, m and n change places.
 template <class T>
-void gemm(Table table, const char (&name)[7], char trans_a, char trans_b, int m, int n, int k, T alpha, const T* a,
+void gemm(Dtype dtype, const char (&name)[7], char trans_a, char trans_b, int m, int n, int k, T alpha, const T* a,
           int lda, const T* b, int ldb, T beta, T* c, int ldc) {
   const int is_a_turned = transposition(trans_a), is_b_turned = transposition(trans_b);
   const int bad = is_a_turned < 0                           ? 1
@@ -57,7 +55,7 @@ void gemm(Table table, const char (&name)[7], char trans_a, char trans_b, int m,
   if (bad != 0) return xerbla_(name, &bad, sizeof name - 1);
   static const Isa& isa = asked_isa();
   if (m == 0 || n == 0) return;
-  (isa.*table)->gemm({.trans_a = is_b_turned == 1, .trans_b = is_a_turned == 1, .m = n, .n = m, .k = k,
+  isa.kernels(dtype).gemm({.trans_a = is_b_turned == 1, .trans_b = is_a_turned == 1, .m = n, .n = m, .k = k,
                       .alpha = alpha, .beta = beta, .a = b, .lda = ldb, .b = a, .ldb = lda, .c = c, .ldc = ldc,
                       .begin = 0, .end = n});
 }
@@ -65,11 +63,20 @@ void gemm(Table table, const char (&name)[7], char trans_a, char trans_b, int m,
 }  // namespace
 }  // namespace hadamard
 
-extern "C" __attribute__((visibility("default"))) void sgemm_(const char* trans_a, const char* trans_b, const int* m,
-                                                              const int* n, const int* k, const float* alpha,
-                                                              const float* a, const int* lda, const float* b,
-                                                              const int* ldb, const float* beta, float* c,
-                                                              const int* ldc) {
-  hadamard::gemm(&hadamard::Isa::f32, "SGEMM ", *trans_a, *trans_b, *m, *n, *k, *alpha, a, *lda, b, *ldb, *beta, c,
+#pragma GCC visibility push(default)
+
+extern "C" void sgemm_(const char* trans_a, const char* trans_b, const int* m, const int* n, const int* k,
+                       const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
+                       const float* beta, float* c, const int* ldc) {
+  hadamard::gemm(hadamard::Dtype::float32, "SGEMM ", *trans_a, *trans_b, *m, *n, *k, *alpha, a, *lda, b, *ldb, *beta, c,
                  *ldc);
 }
+
+extern "C" void dgemm_(const char* trans_a, const char* trans_b, const int* m, const int* n, const int* k,
+                       const double* alpha, const double* a, const int* lda, const double* b, const int* ldb,
+                       const double* beta, double* c, const int* ldc) {
+  hadamard::gemm(hadamard::Dtype::float64, "DGEMM ", *trans_a, *trans_b, *m, *n, *k, *alpha, a, *lda, b, *ldb, *beta, c,
+                 *ldc);
+}
+
+#pragma GCC visibility pop

@@ -64,16 +64,16 @@ export interface Backend {
   /**
    * Runs one op on whole arrays, synchronously; sizes and overlap are checked against its signature.
    *
-   * @param names what messages call the op and its operands, default the signature's names
    * @param batch rows of the batch, at most the dim `rows` (the default), and rows of the epoch before it, default 0
+   * @param names what messages call the op and its operands, default as in the signature
    */
   call(
     op: string,
     dims: readonly number[],
     scalars: readonly number[],
     operands: readonly OperandArray[],
-    names?: CallNames,
     batch?: { readonly rows: number; readonly cursor: number },
+    names?: CallNames,
   ): void
   /** BLAS gemm on arrays whose sizes the caller has checked. */
   readonly gemm: Gemm

@@ -16,7 +16,7 @@ import type { Call, Kernel } from '../ops/op.ts'
 import { elementCount, type ElementType } from '../ops/signature.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
 import { arrayOn } from '../typed-arrays.ts'
-import { checkOperands, ownKind } from './operands.ts'
+import { checkOperands } from './operands.ts'
 
 /** Longest stretch without yielding to the event loop, in milliseconds. */
 const SLICE_MS = 8
@@ -60,10 +60,9 @@ export function createInterpreter(
   }
   return {
     link: (program, buffers) => new Interpreter(program, buffers, kernelOf),
-    call(name, dims, scalars, operands, names, batch) {
+    call(name, dims, scalars, operands, batch, names) {
       const { signature } = opNamed(name)
-      const checked = checkOperands(name, dims, scalars, operands, names)
-      const dtype = ownKind(name, checked) === 'Float64Array' ? 'float64' : 'float32'
+      const { dtype, checked } = checkOperands(name, dims, scalars, operands, names)
       const rowsDim = signature.dims.indexOf('rows')
       kernelOf(
         name,

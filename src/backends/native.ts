@@ -175,7 +175,7 @@ function nativeBackend(binding: Binding, isa: string, defaultThreads: number): B
             minimumWork ?? (threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS),
         }),
       ),
-    call(op, dims, scalars, operands, names, batch) {
+    call(op, dims, scalars, operands, batch, names) {
       checkOperands(op, dims, scalars, operands, names)
       withSpecErrors(() => binding.call(isa, op, dims, scalars, operands, batch?.rows, batch?.cursor))
     },

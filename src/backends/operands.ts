@@ -2,6 +2,7 @@
 
 import { describeValue } from '../check.ts'
 import { SpecError } from '../errors.ts'
+import type { Dtype } from '../ops/arithmetic.ts'
 import { opNamed } from '../ops/index.ts'
 import { elementCount, type OperandPattern } from '../ops/signature.ts'
 import { FLOAT_KINDS, overlaps, viewOf, type ArrayKind, type FloatKind, type View } from '../typed-arrays.ts'
@@ -22,9 +23,9 @@ export interface CheckedOperand {
 }
 
 /**
- * Checks the arguments of one call. The operands of the program's own type must all be of one class. Leading operands
- * alone may be checked, before the others exist.
+ * Checks the arguments of one call. Leading operands alone may be checked, before the others exist.
  *
+ * @returns the operands, and the element type, that of the first which has the program's own: all such must be of one
  * @throws SpecError naming the operand, what was expected and what came
  */
 export function checkOperands(
@@ -33,7 +34,7 @@ export function checkOperands(
   scalars: readonly number[],
   operands: readonly unknown[],
   names: CallNames = { kernel: op, operands: opNamed(op).signature.operands.map(({ name }) => name) },
-): CheckedOperand[] {
+): { dtype: Dtype; checked: CheckedOperand[] } {
   const { signature } = opNamed(op)
   const { kernel } = names
   checkCount(kernel, 'dims', signature.dims.length, dims.length)
@@ -65,13 +66,7 @@ export function checkOperands(
     return { view, count }
   })
   checkOverlap(signature.operands, checked, names)
-  return checked
-}
-
-/** The class of a call's own type: that of its operands that have it, or undefined where none has. */
-export function ownKind(op: string, checked: readonly CheckedOperand[]): FloatKind | undefined {
-  const { signature } = opNamed(op)
-  return checked.find((_, i) => signature.operands[i].type === 'f')?.view.kind as FloatKind | undefined
+  return { dtype: own === 'Float64Array' ? 'float64' : 'float32', checked }
 }
 
 function checkCount(name: string, what: string, expected: number, received: number): void {

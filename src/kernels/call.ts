@@ -2,7 +2,7 @@
 
 import { chooseBackend } from '../backends/choose.ts'
 import type { OperandArray } from '../backends/backend.ts'
-import { checkOperands, ownKind } from '../backends/operands.ts'
+import { checkOperands } from '../backends/operands.ts'
 import { checkInteger, describeValue } from '../check.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import type { FloatArray } from '../ops/arithmetic.ts'
@@ -36,7 +36,7 @@ export function run(
   operands: Operands,
 ): void {
   const names = { kernel, operands: Object.keys(operands) }
-  chooseBackend().call(op, dims, scalars, Object.values(operands), names)
+  chooseBackend().call(op, dims, scalars, Object.values(operands), undefined, names)
 }
 
 /**
@@ -66,10 +66,10 @@ function newResult(
   inputs: Operands,
 ): OperandArray {
   const names = { kernel, operands: Object.keys(inputs) }
-  const checked = checkOperands(op, dims, scalars, Object.values(inputs), names)
+  const { dtype, checked } = checkOperands(op, dims, scalars, Object.values(inputs), names)
   const { signature } = opNamed(op)
   const count = elementCount(signature, signature.operands[checked.length], dims)
-  return allocate(`${kernel}: out`, ownKind(op, checked) ?? 'Float32Array', count)
+  return allocate(`${kernel}: out`, dtype === 'float32' ? 'Float32Array' : 'Float64Array', count)
 }
 
 /** Runs an op on arrays of one length, element by element; dims are that length as rows of 1. */

@@ -4,7 +4,15 @@ import { chooseBackend } from '../backends/choose.ts'
 import { checkInteger } from '../check.ts'
 import { SpecError } from '../errors.ts'
 import type { FloatArray } from '../ops/arithmetic.ts'
-import { allocate, FLOAT_KINDS, overlaps, viewOf, type FloatKind, type View } from '../typed-arrays.ts'
+import {
+  allocate,
+  FLOAT_KINDS,
+  overlaps,
+  ownArray,
+  viewOf,
+  type FloatKind,
+  type View,
+} from '../typed-arrays.ts'
 import { checkBoolean, checkScalar, checkSizes, MAX_SIZE, readOptions } from './call.ts'
 
 /**
@@ -184,7 +192,8 @@ function product<T extends FloatArray>(
     })
   }
   if (m === 0 || n === 0) return result
-  chooseBackend().gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, result, ldc)
+  const own = [ownArray(a, matrixA.view), ownArray(b, matrixB.view), ownArray(result, matrixC.view)] as const
+  chooseBackend().gemm(transA, transB, m, n, k, alpha, own[0], lda, own[1], ldb, beta, own[2], ldc)
   return result
 }
 

@@ -10,7 +10,10 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const BUILD = join(ROOT, 'build-blas')
-const ROUTINES = [{ letter: 's', routine: 'SGEMM' }]
+const ROUTINES = [
+  { letter: 's', routine: 'SGEMM' },
+  { letter: 'd', routine: 'DGEMM' },
+]
 
 // Sizes on both sides of the tiles and vectors, up to the testers' limit of 65; ratios are in units of the rounding.
 const input = (letter, routine) => `'gemm.out'        NAME OF SUMMARY OUTPUT FILE

@@ -36,7 +36,7 @@ const float64: TestedDtype = {
   bytes: 8,
   round: (value) => value,
   unit: 2 ** -53,
-  smallest: Number.MIN_VALUE,
+  smallest: 2 ** -1074,
 }
 
 /** The types under test. */
