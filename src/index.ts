@@ -21,6 +21,14 @@ export type {
   TrainingPlan,
   TrainReport,
 } from './model/report.ts'
+export { readCsv, type CsvOptions } from './data/csv.ts'
+export {
+  columnValues,
+  type CategoricalColumn,
+  type Column,
+  type NumericColumn,
+  type Table,
+} from './data/table.ts'
 export { Network, type Evaluation, type Parameter } from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
@@ -43,4 +51,5 @@ export type {
   ValidationMetrics,
 } from './training/run.ts'
 export type { Gradients, StepOptions, StepResult } from './training/step.ts'
+export { abilities } from './abilities.ts'
 export { BackendError, DataError, DivergenceError, SpecError } from './errors.ts'

@@ -8,27 +8,11 @@ import { findDelimiter } from '../src/data/csv-head.ts'
 import { parseCsv, readCsv, type CsvOptions } from '../src/data/csv.ts'
 import { columnValues, type Table, type Value } from '../src/data/table.ts'
 import { DataError, SpecError } from '../src/errors.ts'
+import { checkCsvCase, csvOptionsOf, parseManifest } from './conformance/csv-case.ts'
 import { availableBackends } from './csv-backends.ts'
 
-interface Case {
-  file: string
-  about: string
-  outcome: 'ok' | 'error' | 'either'
-  generated?: boolean
-  options: { delimiter: CsvOptions['delimiter']; header: boolean; numeric?: string[]; categorical?: string[] }
-  expect?: {
-    columns: string[]
-    rows?: Value[][]
-    types?: string[]
-    row_count?: number
-    first?: number[]
-    last?: number[]
-  }
-  error?: { line?: number; column?: string; mention: string[] }
-}
-
 const folder = join(import.meta.dirname, 'data', 'csv')
-const { files: cases } = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { files: Case[] }
+const cases = parseManifest(readFileSync(join(folder, 'manifest.json'), 'utf8'))
 const backends = availableBackends()
 let generated = ''
 
@@ -63,48 +47,43 @@ function errorOf(action: () => unknown): DataError {
   throw new Error('expected an error')
 }
 
-function declaredTypes({ numeric = [], categorical = [] }: Case['options']): CsvOptions['types'] {
-  const entries = [
-    ...numeric.map((name) => [name, 'numeric'] as const),
-    ...categorical.map((name) => [name, 'categorical'] as const),
-  ]
-  return Object.fromEntries(entries)
-}
-
 describe.each(backends)('the manifest on %s', (backend) => {
-  test.each(cases.filter(({ outcome }) => outcome !== 'error'))('$file is read: $about', async (entry) => {
-    const { delimiter, header } = entry.options
+  test.each(cases)('$file ($outcome): $about', async (entry) => {
     const path = join(entry.generated === true ? generated : folder, entry.file)
-    const types = declaredTypes(entry.options)
-    const table = await readCsv(path, { delimiter, header, types, backend })
+    const table = await checkCsvCase(entry, path, backend)
+    if (table === undefined) return
+    const { header, types } = csvOptionsOf(entry)
     expect(await readCsv(path, { header, types, backend }), 'with the delimiter found').toEqual(table)
-    if (entry.expect === undefined) {
-      expect(table.rows).toBe(0)
-      return
-    }
-    const { columns, rows, types: expectedTypes, row_count: rowCount, first, last } = entry.expect
-    expect(table.columns.map(({ name }) => name)).toEqual(columns)
-    if (expectedTypes !== undefined) expect(table.columns.map(({ type }) => type)).toEqual(expectedTypes)
-    const found = rowsOf(table)
-    if (rows !== undefined) expect(found).toEqual(rows)
-    if (rowCount === undefined) return
-    expect(table.rows).toBe(rowCount)
-    expect([found[0], found[rowCount - 1]]).toEqual([first, last])
   })
+})
 
-  test.each(cases.filter(({ outcome }) => outcome === 'error'))('$file is refused: $about', async (entry) => {
-    const path = join(entry.generated === true ? generated : folder, entry.file)
-    const { delimiter, header } = entry.options
-    const reading = readCsv(path, { delimiter, header, types: declaredTypes(entry.options), backend })
-    const error = await reading.then(
-      () => expect.unreachable(),
-      (reason: unknown) => reason as DataError,
-    )
-    expect(error).toBeInstanceOf(DataError)
-    expect(error.line).toBe(entry.error?.line)
-    if (entry.error?.column !== undefined) expect(error.column).toBe(entry.error.column)
-    for (const text of [entry.file, ...(entry.error?.mention ?? [])]) expect(error.message).toContain(text)
-    if (error.line !== undefined) expect(error.message).toContain(`line ${error.line}`)
+describe('the check of a case', () => {
+  const check = (file: string, change: object): Promise<unknown> => {
+    const entry = cases.find((candidate) => candidate.file === file)
+    if (entry === undefined) throw new Error(`no case ${file}`)
+    return checkCsvCase({ ...entry, ...change }, join(folder, file), 'fallback')
+  }
+  test.each([
+    ['01_plain.csv', { outcome: 'error' }, 'expected an error; received 2 rows'],
+    ['01_plain.csv', { expect: { columns: ['a', 'b', 'labels'] } }, 'received ["a","b","label"]'],
+    ['01_plain.csv', { expect: { rows: [[1, 2.5, 'x']] } }, 'expected 1; received 2'],
+    ['01_plain.csv', { expect: { last: [3, 400, 'y'] } }, 'received [-3,400,"y"]'],
+    ['01_plain.csv', { expect: { types: ['numeric', 'numeric', 'numeric'] } }, 'received ["numeric"'],
+    ['01_plain.csv', { expect: { sum_a: -1 } }, 'expected -1; received -2'],
+    [
+      '13_number_forms.csv',
+      { expect: { rows: [[1], [0.5], [1], [1000], [0.001], [0], [7], [-2.5]] } },
+      'received',
+    ],
+    ['14_short_row.csv', { outcome: 'ok' }, '14_short_row.csv line 4'],
+    ['14_short_row.csv', { error: { line: 3 } }, 'expected line 3'],
+    ['19_text_in_numeric.csv', { error: { column: 'x' } }, 'expected column x'],
+    ['19_text_in_numeric.csv', { error: { mention: ['ouch'] } }, "a message with 'ouch'"],
+    ['17_header_only.csv', { accept: ['1 rows', 'error'] }, 'received 0 rows'],
+    ['17_header_only.csv', { never: [{ rows: [] }] }, 'expected none of'],
+    ['18_empty.csv', { outcome: 'either', accept: ['0 rows'] }, 'received the error'],
+  ])('%s with %j fails', async (file, change, message) => {
+    await expect(check(file, change)).rejects.toThrow(message)
   })
 })
 

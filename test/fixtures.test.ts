@@ -1,82 +1,43 @@
-/** Networks computed by PyTorch: outputs, losses, gradients, and weights after ten steps, within float32 tolerance. */
+/** Networks computed by PyTorch: outputs, losses, gradients, and weights after ten steps, within the format's tolerance. */
 
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Network } from '../src/network.ts'
-import {
-  fixtures,
-  flatten,
-  masksOf,
-  networkOf,
-  optimizerOf,
-  parameterName,
-  parametersOf,
-} from './support/fixtures.ts'
+import { checkFixture } from './conformance/check.ts'
+import { parseFixture, type Fixture } from './conformance/fixture.ts'
 import { backendsUnderTest } from './support/backends.ts'
 
-// Tolerance of the fixtures' own README: 1e-5 relative, and five times the gap that float32 itself opened.
-function expectClose(
-  what: string,
-  received: ArrayLike<number>,
-  expected: readonly number[],
-  gap: number,
-): void {
-  expect([what, received.length]).toEqual([what, expected.length])
-  expected.forEach((value, i) => {
-    const tolerance = 1e-5 * (1 + Math.abs(value)) + 5 * gap
-    if (Math.abs(received[i] - value) <= tolerance) return
-    expect.fail(`${what}[${i}]: expected ${value} ± ${tolerance}, received ${received[i]}`)
-  })
-}
+const FOLDER = join(import.meta.dirname, 'fixtures', 'pytorch')
+const fixtures = readdirSync(FOLDER)
+  .sort()
+  .map((file): [string, Fixture] => [file, parseFixture(readFileSync(join(FOLDER, file), 'utf8'))])
 
 describe.each(backendsUnderTest)('fixtures on $label', ({ options }) => {
-  test.each(fixtures().map((fixture) => [fixture.name, fixture] as const))(
-    '%s agrees with PyTorch',
-    (_, fixture) => {
-      const { expected, float32_gap: gap, x, y } = fixture
-      const network = new Network({ ...networkOf(fixture), ...options })
-      network.setParameters(parametersOf(fixture.params))
-      const batchOf = (step: number): { rows: number[] } => ({
-        rows: fixture.batches?.[step % fixture.batches.length] ?? x.map((_, i) => i),
-      })
-      const step = { dropoutMasks: masksOf(fixture), optimizer: optimizerOf(fixture) }
+  test.each(fixtures)('%s agrees with PyTorch in float32', (_, fixture) => {
+    checkFixture(fixture, { ...options, dtype: 'float32' })
+  })
+})
 
-      const first = network.gradients(x, y, { ...step, ...batchOf(0) })
-      expectClose('loss', [first.loss], [expected.loss], gap.objective)
-      expectClose('penalty', [first.penalty], [expected.penalty], gap.objective)
-      expectClose('input gradient', first.input, flatten(expected.input_gradient), gap.gradients)
-      for (const [key, gradient] of Object.entries(expected.gradients)) {
-        expectClose(
-          `gradient of ${key}`,
-          first.parameters[parameterName(key)],
-          flatten(gradient),
-          gap.gradients,
-        )
-      }
-      expected.layer_outputs.forEach((output, i) => {
-        expectClose(`output of layer ${i}`, first.layerOutputs[`layer${i}`], flatten(output), gap.output)
-      })
+describe('the check', () => {
+  const [, fixture] = fixtures[0]
+  const check = (change: object): void => {
+    checkFixture({ ...fixture, expected: { ...fixture.expected, ...change } }, { dtype: 'float32' })
+  }
+  // A number moved by more than any tolerance has to be found wherever it stands.
+  const moved = (value: unknown): unknown => {
+    if (typeof value === 'number') return value + 0.01
+    if (Array.isArray(value)) return [...(value.slice(0, -1) as unknown[]), moved(value.at(-1))]
+    const entries = Object.entries(value as object)
+    return Object.fromEntries(
+      entries.map(([key, item], i) => [key, i === entries.length - 1 ? moved(item) : item]),
+    )
+  }
 
-      for (let i = 0; i < 10; i++) {
-        const { objective } = network.trainStep(x, y, { ...step, ...batchOf(i) })
-        expectClose(`objective before step ${i + 1}`, [objective], [expected.objectives[i]], gap.objective)
-        const after = i === 0 ? expected.after_1 : i === 9 ? expected.after_10 : {}
-        for (const [key, values] of Object.entries(after)) {
-          const { data } = network.parameters[parameterName(key)]
-          expectClose(
-            `${key} after step ${i + 1}`,
-            data,
-            flatten(values),
-            i === 0 ? gap.after_1 : gap.after_10,
-          )
-        }
-      }
-      const outputs = network.forward(x)
-      expectClose(
-        'final output',
-        outputs[`layer${fixture.layers.length - 1}`],
-        flatten(expected.eval_output_after_10),
-        5 * gap.after_10,
-      )
-    },
-  )
+  test.each(Object.keys(fixture.expected))('finds one wrong number in %s', (key) => {
+    expect(() => check({ [key]: moved(fixture.expected[key]) })).toThrow(/expected .* received/)
+  })
+
+  test('takes an infinity for itself alone', () => {
+    expect(() => check({ loss: 'Infinity' })).toThrow('loss[0]: expected Infinity')
+  })
 })
