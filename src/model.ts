@@ -8,6 +8,7 @@ import type { ClassLabel } from './data/target.ts'
 import type { BackendOptions } from './backends/choose.ts'
 import { describeValue } from './check.ts'
 import { DataError, SpecError } from './errors.ts'
+import { parseUntrusted } from './json.ts'
 import { lossInfo } from './layers/loss.ts'
 import { describeModel } from './model/describe.ts'
 import { fingerprint } from './model/fingerprint.ts'
@@ -242,7 +243,7 @@ export async function loadModel<
 
 function reportOf({ metadata }: ModelFile): TrainReport {
   const parse = (name: string): object => {
-    const json: unknown = JSON.parse(metadata.get(name) ?? 'null')
+    const json: unknown = parseUntrusted(metadata.get(name) ?? 'null')
     if (typeof json === 'object' && json !== null) return json
     throw new DataError({ where: name, expected: 'an object', received: 'nothing' })
   }
@@ -261,7 +262,7 @@ function readPart<T>({ metadata }: ModelFile, path: string, name: string, read: 
     })
   }
   try {
-    return read(JSON.parse(text))
+    return read(parseUntrusted(text))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new DataError(`${path}: ${reason}`, { cause: error })

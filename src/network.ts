@@ -105,7 +105,7 @@ export class Network<D extends Dtype = 'float32'> {
   setParameters(parameters: Record<string, ArrayLike<number> | Parameter>): void {
     this.#assertIdle('setParameters')
     const places = new Map(parameterPlaces(this.spec).map((place) => [place.name, place]))
-    for (const [name, given] of Object.entries(parameters)) {
+    const writes = Object.entries(parameters).map(([name, given]) => {
       const place = places.get(name)
       const values = valuesOf(given)
       if (place === undefined || values?.length !== place.length) {
@@ -116,18 +116,19 @@ export class Network<D extends Dtype = 'float32'> {
           received: place === undefined ? `'${name}'` : String(values?.length ?? describeValue(given)),
         })
       }
-      const bad = Array.from(values).findIndex(
-        (value) => !Number.isFinite(arithmeticOf(this.spec.dtype, true).round(value)),
-      )
-      if (bad >= 0) {
+      const { round } = arithmeticOf(this.spec.dtype, true)
+      for (let i = 0; i < values.length; i++) {
+        if (Number.isFinite(round(values[i]))) continue
         throw new SpecError({
-          where: `setParameters: ${name}[${bad}]`,
+          where: `setParameters: ${name}[${i}]`,
           expected: `a finite ${this.spec.dtype} number`,
-          received: describeValue(values[bad]),
+          received: describeValue(values[i]),
         })
       }
-      this.#parameters.set(values, place.start)
-    }
+      return { values, start: place.start }
+    })
+    // Only now, so that a wrong one among them changes nothing.
+    for (const { values, start } of writes) this.#parameters.set(values, start)
     this.#invalidate()
   }
 

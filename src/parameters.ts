@@ -23,7 +23,8 @@ export function initialParameters(spec: NetworkSpec): FloatArray {
   const last = places[places.length - 1]
   const region = floatArray(spec.dtype, padded(last.start + last.length))
   parametersOf(spec).forEach(({ initializer, name, shape }, i) => {
-    region.set(initialize(initializer, spec.seed, name, shape), places[i].start)
+    const { start, length } = places[i]
+    initialize(region.subarray(start, start + length), initializer, spec.seed, name, shape)
   })
   return region
 }

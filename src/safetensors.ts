@@ -2,6 +2,7 @@
 
 import { describeValue } from './check.ts'
 import { DataError } from './errors.ts'
+import { parseUntrusted } from './json.ts'
 
 /** Element types of the container, with their bytes. */
 const bytesOf: ReadonlyMap<string, number> = new Map([
@@ -18,6 +19,9 @@ const bytesOf: ReadonlyMap<string, number> = new Map([
 
 /** The largest header that is written or read. */
 export const MAX_HEADER_BYTES = 16 * 2 ** 20
+
+/** The most names and values in a header: thousands of tensors. */
+const MAX_HEADER_PARTS = 100_000
 
 /** Bytes before the header: its length. */
 export const PREFIX_BYTES = 8
@@ -100,7 +104,7 @@ export function decodeHeader(bytes: Uint8Array, dataBytes: number, path: string)
   if (bytes[0] !== 0x7b) throw wrong(path, 'a model file, whose header begins with {', 'another kind of file')
   let json: unknown
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    json = parseUntrusted(new TextDecoder('utf-8', { fatal: true }).decode(bytes), MAX_HEADER_PARTS)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw wrong(path, 'a header in JSON', `other text (${reason.split('\n')[0]})`)

@@ -1,12 +1,13 @@
 /** Networks to files and back: what the metadata say, and writing that leaves either the old file or the whole new one. */
 
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes, type Hash } from 'node:crypto'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { dirname } from 'node:path'
 import { describeValue } from './check.ts'
 import { bytesOfDtype, dtypeOf, floatArray, type Dtype, type FloatArray } from './ops/arithmetic.ts'
 import { DataError } from './errors.ts'
+import { parseUntrusted } from './json.ts'
 import {
   decodeHeader,
   decodeLength,
@@ -18,14 +19,18 @@ import {
 import { normalizeSpec, parametersOf, type NetworkOptions, type NetworkSpec } from './spec.ts'
 import { libraryVersion } from './version.ts'
 
-/** Version of the layout of metadata and tensors that this library writes. */
-export const FORMAT_VERSION = 1
+/** Version of the layout of metadata and tensors that this library writes. It reads all up to it. */
+export const FORMAT_VERSION = 2
+/** The last version whose files need no checksum. */
+const LAST_UNCHECKED_VERSION = 1
 
 /** Name that tells a model file of this library from other safetensors files. */
 const FORMAT = 'hadamard'
 /** Tensors that a reader may leave out. */
 const OPTIONAL_PREFIX = 'optimizer.'
 const TENSOR_DTYPES = { float32: 'F32', float64: 'F64' } as const
+/** The most names and values in a spec: thousands of layers. */
+const MAX_SPEC_PARTS = 100_000
 
 /** A parameter with its shape, row by row. */
 export interface StoredParameter {
@@ -63,9 +68,11 @@ export async function writeModelFile(path: string, { spec, parameters, metadata 
     ['seed', String(spec.seed)],
     ...metadata,
   ])
-  const header = encodeHeader({ metadata: all, tensors }, path)
   const parts = Object.values(parameters).map(({ data }) => littleEndian(data))
-  await replaceFile(path, [header, ...parts])
+  const checksum = startChecksum({ metadata: all, tensors })
+  for (const part of parts) checksum.update(part)
+  all.set('checksum', checksum.digest('hex'))
+  await replaceFile(path, [encodeHeader({ metadata: all, tensors }, path), ...parts])
 }
 
 /**
@@ -102,18 +109,73 @@ async function readFrom(handle: FileHandle, path: string): Promise<ModelFile> {
   checkFormat(header.metadata, path)
   const spec = readSpec(header.metadata.get('spec'), path)
   checkTensors(header, spec, path)
-  const parameters: [string, StoredParameter][] = []
-  for (const { name, shape } of parametersOf(spec)) {
-    const { begin, end } = header.tensors.get(name) ?? { begin: 0, end: 0 }
-    const data = fromLittleEndian(await readBytes(handle, start + begin, end - begin, path), spec.dtype)
+  const parameters = await readParameters(handle, start, header, spec, path)
+  return { spec, parameters, metadata: header.metadata }
+}
+
+// Reads all tensors in the order of the file, keeps those of the spec, and compares the checksum in the end.
+async function readParameters(
+  handle: FileHandle,
+  start: number,
+  header: Header,
+  spec: NetworkSpec,
+  path: string,
+): Promise<Record<string, StoredParameter>> {
+  const shapes = new Map(parametersOf(spec).map(({ name, shape }) => [name, shape]))
+  const found = new Map<string, StoredParameter>()
+  const checksum = startChecksum(header)
+  for (const [name, { begin, end }] of [...header.tensors].sort(([, a], [, b]) => a.begin - b.begin)) {
+    const bytes = await readBytes(handle, start + begin, end - begin, path)
+    checksum.update(bytes)
+    const shape = shapes.get(name)
+    if (shape === undefined) continue
+    const data = fromLittleEndian(bytes, spec.dtype)
     const at = data.findIndex((value) => value - value !== 0)
     if (at >= 0) {
       const where = `${path}: tensor ${name}, element ${at}`
       throw new DataError({ where, expected: 'a finite number', received: String(data[at]) })
     }
-    parameters.push([name, { shape, data }])
+    found.set(name, { shape, data })
   }
-  return { spec, parameters: Object.fromEntries(parameters), metadata: header.metadata }
+  verifyChecksum(header.metadata, checksum.digest('hex'), path)
+  // In the order of the layers, whatever that of the file.
+  return Object.fromEntries(
+    [...shapes].map(([name, shape]) => [name, found.get(name) ?? { shape, data: new Float32Array() }]),
+  )
+}
+
+/**
+ * SHA-256 of what a header says, to be fed the data: the JSON text of `[[name, text], …]` of the metadata but for the
+ * checksum, and of `[[name, dtype, shape, begin, end], …]`, both sorted by name, in one list. The spelling of the header
+ * plays no part.
+ */
+function startChecksum({ metadata, tensors }: Header): Hash {
+  const texts = [...metadata].filter(([name]) => name !== 'checksum')
+  const places = [...tensors].map(([name, place]): [string, ...unknown[]] => [
+    name,
+    place.dtype,
+    place.shape,
+    place.begin,
+    place.end,
+  ])
+  const content = JSON.stringify([texts.sort(byName), places.sort(byName)])
+  return createHash('sha256').update(content)
+}
+
+function byName([a]: readonly [string, ...unknown[]], [b]: readonly [string, ...unknown[]]): number {
+  return a < b ? -1 : 1
+}
+
+function verifyChecksum(metadata: ReadonlyMap<string, string>, found: string, path: string): void {
+  const told = metadata.get('checksum')
+  const needsNone = Number(metadata.get('format_version')) <= LAST_UNCHECKED_VERSION
+  if (told === found || (told === undefined && needsNone)) return
+  throw new DataError({
+    where: path,
+    expected: told === undefined ? 'a checksum' : `content with the checksum ${told}`,
+    received: `${told === undefined ? 'none' : found}: the file is damaged, or was changed by something else`,
+    cure: 'Take a copy of it, or train again',
+  })
 }
 
 function checkFormat(metadata: ReadonlyMap<string, string>, path: string): void {
@@ -123,10 +185,11 @@ function checkFormat(metadata: ReadonlyMap<string, string>, path: string): void 
     throw new DataError({ where: path, expected: 'a model file of hadamard', received })
   }
   const version = metadata.get('format_version')
-  if (version === String(FORMAT_VERSION)) return
+  const versions = Array.from({ length: FORMAT_VERSION }, (_, i) => String(i + 1))
+  if (version !== undefined && versions.includes(version)) return
   throw new DataError({
     where: path,
-    expected: `format version ${FORMAT_VERSION}`,
+    expected: `format version ${versions.join(' or ')}`,
     received: describeValue(version),
     cure: `It was written by hadamard ${metadata.get('library_version') ?? 'of unknown version'}; this is ${libraryVersion}`,
   })
@@ -134,7 +197,7 @@ function checkFormat(metadata: ReadonlyMap<string, string>, path: string): void 
 
 function readSpec(text: string | undefined, path: string): NetworkSpec {
   try {
-    const spec: unknown = JSON.parse(text ?? '')
+    const spec = parseUntrusted(text ?? '', MAX_SPEC_PARTS)
     if (typeof spec !== 'object' || spec === null) throw new Error(`received ${describeValue(spec)}`)
     return normalizeSpec(spec as NetworkOptions)
   } catch (error) {

@@ -461,6 +461,19 @@ describe('bad data and options of a fit throw at once and leave the network usab
       /dense2.bias: expected 1 numbers; received 2/,
     )
   })
+
+  test('a wrong parameter among right ones changes none of them', () => {
+    const before = net.parameters
+    const right = { 'dense2.bias': [0.5] }
+    for (const wrong of [
+      { 'dense1.bias': [1] },
+      { 'dense9.bias': [1] },
+      { 'dense1.bias': Array(8).fill(NaN) },
+    ]) {
+      expect(() => net.setParameters({ ...right, ...wrong })).toThrow(SpecError)
+    }
+    expect(net.parameters).toEqual(before)
+  })
 })
 
 test('summary shows layers, shapes, parameters and what runs', () => {

@@ -87,7 +87,8 @@ test.each<[InitializerName, number]>([
   ['lecunNormal', 1 / 300],
   ['zeros', 0],
 ])('%s has mean 0 and variance %d for 300 inputs and 200 outputs', (name, variance) => {
-  const values = initialize(name, 1, 'dense1.weight', [300, 200])
+  const values = new Float64Array(300 * 200)
+  initialize(values, name, 1, 'dense1.weight', [300, 200])
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const measured = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
   expect(Math.abs(mean)).toBeLessThan(0.002)

@@ -1,5 +1,6 @@
 /** Initial weights, drawn in double from the stream of the parameter's name and rounded once. */
 
+import type { FloatArray } from '../ops/arithmetic.ts'
 import { randomStream, type RandomStream } from '../random.ts'
 
 interface Initializer {
@@ -34,15 +35,16 @@ export const initializers = {
 /** Name of an initializer. */
 export type InitializerName = keyof typeof initializers
 
-/** Fills a parameter of shape [fanIn, fanOut] (or [fanOut]) from the stream `name` of the seed. */
+/** Fills `out`, a parameter of shape [fanIn, fanOut] (or [fanOut]), from the stream `name` of the seed. */
 export function initialize(
+  out: FloatArray,
   initializer: InitializerName,
   seed: number,
   name: string,
   shape: readonly number[],
-): Float64Array {
+): void {
   const random = randomStream(seed, name)
   const [fanIn, fanOut] = [shape[0], shape[shape.length - 1]]
   const { draw } = initializers[initializer]
-  return new Float64Array(shape.reduce((a, b) => a * b, 1)).map((_, i) => draw(random, i, fanIn, fanOut))
+  for (let i = 0; i < out.length; i++) out[i] = draw(random, i, fanIn, fanOut)
 }
