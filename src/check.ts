@@ -57,6 +57,16 @@ export function describeValue(value: unknown): string {
   }
 }
 
+/** Whether a typed array still has its memory: it is neither detached nor out of the bounds of a buffer that shrank. */
+export function hasMemory(array: Float32Array | Float64Array | Uint32Array): boolean {
+  try {
+    array.values()
+    return true
+  } catch {
+    return false
+  }
+}
+
 function isWithin(value: number, { min, max, above, below }: Limits): boolean {
   return (
     value >= (min ?? -Infinity) &&

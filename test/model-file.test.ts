@@ -400,7 +400,7 @@ describe('memory', () => {
 
   test('of small files that claim gigabytes stays small', () => {
     const lengths = [2n ** 63n, 2n ** 32n, 2n ** 24n, 2n ** 24n - 8n]
-    const files = lengths.map((length) => {
+    const files = lengths.map((length): Buffer => {
       const copy = Buffer.from(networkFile)
       copy.writeBigUInt64LE(length)
       return copy

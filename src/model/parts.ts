@@ -76,11 +76,16 @@ async function givenSplit(
     typeof split === 'string'
       ? await readSplit(split, table.rows)
       : parseSplit(
-          JSON.stringify({ train: Array.from(split.train), test: Array.from(split.test) }),
+          JSON.stringify({ train: toList(split.train), test: toList(split.test) }),
           table.rows,
           'split',
         )
   return { train: labelledRows(target, train), test: labelledRows(target, test) }
+}
+
+// By index: a typed array that has lost its memory has a length, 0, but nothing to iterate over.
+function toList(rows: ArrayLike<number>): number[] {
+  return Array.from({ length: rows.length }, (_, i) => rows[i])
 }
 
 // The same number for the same value; which number plays no part but in the order of ties.

@@ -1,6 +1,6 @@
 /** Users' arrays to the arrays that the core works on: checked, converted with one rounding, in shared memory. */
 
-import { describeValue } from '../check.ts'
+import { describeValue, hasMemory } from '../check.ts'
 import { DataError } from '../errors.ts'
 import { bytesOfDtype, dtypeOf, floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 
@@ -27,6 +27,9 @@ export function isIntegerArray(value: unknown): value is IntegerArray {
   )
 }
 
+/** What a message calls an array that has lost its memory. */
+export const NO_MEMORY = 'an array whose buffer was transferred away or has shrunk'
+
 /** Where a message says that a number of features comes from. */
 export interface Expectation {
   /** `x` or `y`. */
@@ -49,7 +52,7 @@ export interface Expectation {
 export function toRows(data: Rows, expectation: Expectation, { isShared = false } = {}): FloatArray {
   const { where, features, dtype, reason } = expectation
   if (data instanceof Float32Array || data instanceof Float64Array) {
-    if (data.length === 0) throw noRows(where)
+    if (data.length === 0) throw noRows(where, hasMemory(data) ? undefined : NO_MEMORY)
     if (data.length % features !== 0) {
       throw new DataError({
         where,
@@ -157,6 +160,6 @@ function notFinite({ where, dtype }: Expectation, row: number, position: number,
   })
 }
 
-function noRows(where: string): DataError {
-  return new DataError({ where, expected: 'at least one row', received: '0 rows' })
+function noRows(where: string, received = '0 rows'): DataError {
+  return new DataError({ where, expected: 'at least one row', received })
 }

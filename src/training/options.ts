@@ -1,9 +1,9 @@
 /** The options of `fit`: checked, with defaults. */
 
-import { checkInteger, checkNumber, describeValue } from '../check.ts'
+import { checkInteger, checkNumber, describeValue, hasMemory } from '../check.ts'
 import { normalizeOptimizer, type Optimizer, type OptimizerSpec } from '../compiler/optimizers.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
-import type { Rows, Targets } from './arrays.ts'
+import { NO_MEMORY, type Rows, type Targets } from './arrays.ts'
 
 /** When to stop before the last epoch. */
 export interface EarlyStopping {
@@ -90,14 +90,15 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
 }
 
 function checkValidation(validation: unknown): void {
-  if (validation === undefined || validation instanceof Uint32Array) return
+  if (validation === undefined || (validation instanceof Uint32Array && hasMemory(validation))) return
   if (typeof validation === 'number') checkNumber('fit: validation', validation, { min: 0, below: 1 })
-  else if (typeof validation === 'object') rejectUnknownKeys('fit: validation', validation, ['x', 'y'])
+  else if (typeof validation === 'object' && !(validation instanceof Uint32Array))
+    rejectUnknownKeys('fit: validation', validation, ['x', 'y'])
   else {
     throw new SpecError({
       where: 'fit: validation',
       expected: 'a share of the rows, a Uint32Array of row numbers, or { x, y }',
-      received: describeValue(validation),
+      received: validation instanceof Uint32Array ? NO_MEMORY : describeValue(validation),
     })
   }
 }

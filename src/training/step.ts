@@ -147,7 +147,8 @@ export class StepTrainer {
   #load(x: FloatArray, targets: FloatArray, { rows, dropoutMasks }: BatchOptions): number {
     const { inputs } = this.#spec
     const total = x.length / inputs
-    const batch = rows === undefined ? Array.from({ length: total }, (_, i) => i) : Array.from(rows)
+    // By index: a typed array that has lost its memory has a length, 0, but nothing to iterate over.
+    const batch = Array.from({ length: rows?.length ?? total }, (_, i) => (rows === undefined ? i : rows[i]))
     const outside = batch.find((row) => !Number.isInteger(row) || row < 0 || row >= total)
     if (outside !== undefined || batch.length === 0) {
       throw new SpecError({
