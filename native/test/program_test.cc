@@ -79,6 +79,13 @@ const Mistake mistakes[] = {
     {"a status word at an odd offset", [](Example& e) { e.source.status = 2; }, "expected a multiple of 4"},
     {"an entry outside of the code", [](Example& e) { e.source.entries[1].end += 1; }, "entry epoch: expected 0 <= start"},
     {"two entries of one name", [](Example& e) { e.source.entries[1].name = "step"; }, "\"step\" twice"},
+    {"entries that share so much code that linking it takes all memory",
+     [](Example& e) {
+       e.source.code.assign(1 << 20, 0);
+       for (int i = 0; i < 17; ++i) e.source.entries.push_back({std::to_string(i), 0, 1 << 20});
+       e.source.entries.erase(e.source.entries.begin(), e.source.entries.begin() + 2);
+     },
+     "program, entries: expected at most 2^24 numbers in all"},
     {"a negative capacity", [](Example& e) { e.source.rows = -1; }, "program, rows"},
     {"a repeat of an unknown entry", [](Example& e) { e.source.code[e.source.code.size() - 3] = 2; },
      "entry epoch, instruction 2, repeat: expected the index of an entry in [0, 1]; received 2"},
