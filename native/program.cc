@@ -12,6 +12,7 @@ namespace hadamard {
 namespace {
 
 constexpr Index max_bytes = Index{1} << 52;
+constexpr Index max_numbers = Index{1} << 24;  // of all entries together: the pools are reserved before linking
 constexpr Index arena_alignment = 64;
 constexpr int barrier_op = -1, repeat_op = -2;
 
@@ -96,12 +97,17 @@ class Linker {
                   std::to_string(source_.status));
     }
     std::unordered_set<std::string_view> names;
+    Index numbers = 0;
     for (const EntrySource& entry : source_.entries) {
       const auto length = static_cast<Index>(source_.code.size());
       if (!names.insert(entry.name).second) return fail(", entries", "different names", "\"" + entry.name + "\" twice");
-      if (entry.start >= 0 && entry.start <= entry.end && entry.end <= length) continue;
-      return fail(", entry " + entry.name, "0 <= start <= end <= " + std::to_string(length) + ", the length of code",
-                  "start " + std::to_string(entry.start) + ", end " + std::to_string(entry.end));
+      if (entry.start < 0 || entry.start > entry.end || entry.end > length) {
+        return fail(", entry " + entry.name, "0 <= start <= end <= " + std::to_string(length) + ", the length of code",
+                    "start " + std::to_string(entry.start) + ", end " + std::to_string(entry.end));
+      }
+      // Entries may share code, so a short code can be linked any number of times.
+      numbers += entry.end - entry.start;
+      if (numbers > max_numbers) return fail(", entries", "at most 2^24 numbers in all", "more");
     }
     return true;
   }

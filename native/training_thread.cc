@@ -28,14 +28,11 @@ class LiveThreads {
 
   LiveThreads() { prepare_thread_pool(); }
 
+  // Under the lock to the end: another thread that destroys one of these waits in remove().
   ~LiveThreads() {
-    std::set<TrainingThread*> threads;
-    {
-      const std::lock_guard lock(mutex_);
-      threads.swap(threads_);
-    }
-    for (TrainingThread* const thread : threads) thread->cancel();
-    for (TrainingThread* const thread : threads) thread->join();
+    const std::lock_guard lock(mutex_);
+    for (TrainingThread* const thread : threads_) thread->cancel();
+    for (TrainingThread* const thread : threads_) thread->join();
   }
 
   void add(TrainingThread* thread) {
@@ -63,6 +60,7 @@ TrainingThread::TrainingThread(const Executor& executor, RunOptions options,
   options_.on_step = [this](Index steps, Index runs) { report_progress(steps, runs); };
   last_report_ms_ = now_ms();
   LiveThreads::shared().add(this);
+  const std::lock_guard lock(join_mutex_);  // an exit on another thread may join from here on
   thread_ = std::thread([this, &executor, on_done = std::move(on_done)] { on_done(executor.run(options_)); });
 }
 

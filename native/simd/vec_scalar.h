@@ -75,12 +75,12 @@ inline Vec scale_by_power(Vec p, Vec n) {
   return {p.v * power[0] * power[1]};
 }
 
-// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
+// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x. Of others it may be anything, so the bits wrap.
 inline void decompose(Vec x, Vec& m, Vec& e) {
-  int bits;
+  unsigned bits;
   __builtin_memcpy(&bits, &x.v, 4);
-  const int exponent = (bits - 0x3f3504f3) >> 23;
-  bits -= exponent * (1 << 23);
+  const int exponent = int(bits - 0x3f3504f3u) >> 23;
+  bits -= unsigned(exponent) << 23;
   __builtin_memcpy(&m.v, &bits, 4);
   e.v = float(exponent);
 }
@@ -140,12 +140,12 @@ inline Vec scale_by_power(Vec p, Vec n) {
   return {p.v * power[0] * power[1]};
 }
 
-// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
+// x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x. Of others it may be anything, so the bits wrap.
 inline void decompose(Vec x, Vec& m, Vec& e) {
-  long long bits;
+  unsigned long long bits;
   __builtin_memcpy(&bits, &x.v, 8);
-  const long long exponent = (bits - 0x3fe6a09e667f3bcd) >> 52;
-  bits -= exponent * (1LL << 52);
+  const long long exponent = (long long)(bits - 0x3fe6a09e667f3bcdull) >> 52;
+  bits -= (unsigned long long)(exponent) << 52;
   __builtin_memcpy(&m.v, &bits, 8);
   e.v = double(exponent);
 }

@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 
 #include "example.h"
+#include "executor.h"
 
 namespace hadamard::test {
 namespace {
@@ -79,6 +83,13 @@ const Mistake mistakes[] = {
     {"a status word at an odd offset", [](Example& e) { e.source.status = 2; }, "expected a multiple of 4"},
     {"an entry outside of the code", [](Example& e) { e.source.entries[1].end += 1; }, "entry epoch: expected 0 <= start"},
     {"two entries of one name", [](Example& e) { e.source.entries[1].name = "step"; }, "\"step\" twice"},
+    {"entries that share so much code that linking it takes all memory",
+     [](Example& e) {
+       e.source.code.assign(1 << 20, 0);
+       for (int i = 0; i < 17; ++i) e.source.entries.push_back({std::to_string(i), 0, 1 << 20});
+       e.source.entries.erase(e.source.entries.begin(), e.source.entries.begin() + 2);
+     },
+     "program, entries: expected at most 2^24 numbers in all"},
     {"a negative capacity", [](Example& e) { e.source.rows = -1; }, "program, rows"},
     {"a repeat of an unknown entry", [](Example& e) { e.source.code[e.source.code.size() - 3] = 2; },
      "entry epoch, instruction 2, repeat: expected the index of an entry in [0, 1]; received 2"},
@@ -135,11 +146,106 @@ TEST_CASE("a program with random numbers in place of its own does not break the 
   unsigned long long state = 1;
   const auto next = [&state] { return state = state * 6364136223846793005ull + 1442695040888963407ull, state >> 33; };
   const double special[] = {0, -0.0, -1, 1, 0.5, 64, 2147483648.0, 9007199254740992.0, 1e300, nan};
+  Example example;
   for (int i = 0; i < 20000; ++i) {
-    Example example;
     double& number = example.source.code[next() % example.source.code.size()];
+    const double own = number;
     number = next() % 2 ? special[next() % std::size(special)] : double(next() % 4096);
     error_of(example);
+    number = own;
+  }
+}
+
+// Programs that the fuzzer found to break a kernel, by the numbers behind the op.
+TEST_CASE("rows without columns at the arena's end are not read") {
+  for (const Isa& isa : isas()) {
+    if (!isa.supported()) continue;
+    for (const char* op : {"softmax", "categorical_cross_entropy_with_logits",
+                           "categorical_cross_entropy_with_logits_backward", "softmax_backward"}) {
+      Assembler a;
+      a.source.rows = 2;
+      a.source.status = a.place(1, 4);
+      const double end = double(a.place(2, 4) + 64);
+      const Signature& signature = ops()[std::size_t(find_op(op))];
+      std::vector<double> numbers(2 + signature.scalars.size(), 0);
+      numbers[0] = 2;
+      std::vector<std::pair<double, double>> places(signature.operands.size(), {0, end});
+      if (signature.operands.back().dims.size() == 1) places.back().second = 64;
+      a.entry("run");
+      a.add(op, numbers, places);
+      const Memory arena(a.source.arena_bytes);
+      const Buffer buffer{arena.at<void>(), a.source.arena_bytes};
+      LinkResult linked = link(a.source, {&buffer, 1}, isa.kernels(a.source.dtype));
+      REQUIRE(linked.error == "");
+      Executor(std::move(linked.program), 1).run({.times = 1});
+      CHECK(arena.at<float>(64)[1] == 0.0f);
+    }
+  }
+}
+
+TEST_CASE("an empty buffer without an address is not copied from") {
+  for (const Isa& isa : isas()) {
+    if (!isa.supported()) continue;
+    Assembler a;
+    a.source.rows = 1;
+    a.source.status = a.place(1, 4);
+    const Index order = a.place(1, 4), loss = a.place(1, 8), state = a.place(4, 8), empty = a.place(0, 4);
+    const auto at = [](Index offset) { return std::pair<double, double>{0, double(offset)}; };
+    a.entry("run");
+    a.add("gather_rows", {1, 0, 1, 1}, {{1, 0}, at(order), at(empty)});
+    a.add("keep_best", {0, 1, 0}, {at(loss), {1, 0}, at(empty), at(state), at(a.source.status)});
+    const Memory arena(a.source.arena_bytes);
+    *arena.at<double>(state) = HUGE_VAL;
+    const Buffer buffers[] = {{arena.at<void>(), a.source.arena_bytes}, {nullptr, 0}};
+    LinkResult linked = link(a.source, buffers, isa.kernels(a.source.dtype));
+    REQUIRE(linked.error == "");
+    Executor(std::move(linked.program), 1).run({.times = 1});
+    CHECK(arena.at<double>(state)[1] == 1);
+  }
+}
+
+TEST_CASE("the logarithm of what has none overflows no integer on the way") {
+  for (const Isa& isa : isas()) {
+    if (!isa.supported()) continue;
+    Assembler a;
+    a.source.rows = 1;
+    a.source.status = a.place(1, 4);
+    const Index x = a.place(5, 4);
+    a.entry("run");
+    a.add("log", {1, 5}, {{0, double(x)}, {0, double(x)}});
+    const Memory arena(a.source.arena_bytes);
+    const float values[] = {-1, -1e-30f, -1e30f, -HUGE_VALF, float(nan)};
+    std::copy(std::begin(values), std::end(values), arena.at<float>(x));
+    const Buffer buffer{arena.at<void>(), a.source.arena_bytes};
+    LinkResult linked = link(a.source, {&buffer, 1}, isa.kernels(a.source.dtype));
+    REQUIRE(linked.error == "");
+    Executor(std::move(linked.program), 1).run({.times = 1});
+    for (Index i = 0; i < 5; ++i) CHECK(std::isnan(arena.at<float>(x)[i]));
+  }
+}
+
+TEST_CASE("a dropout rate outside of [0, 1) keeps or drops everything, on every instruction set") {
+  for (const Isa& isa : isas()) {
+    if (!isa.supported()) continue;
+    const auto masked = [&isa](double rate) {
+      Assembler a;
+      a.source.rows = 1;
+      a.source.status = a.place(1, 4);
+      const Index mask = a.place(9, 4);
+      const Index key = a.place(3, 4);
+      a.entry("run");
+      a.add("dropout_mask", {1, 9, rate}, {{0, double(key)}, {0, double(key + 8)}, {0, double(mask)}});
+      const Memory arena(a.source.arena_bytes);
+      const Buffer buffer{arena.at<void>(), a.source.arena_bytes};
+      LinkResult linked = link(a.source, {&buffer, 1}, isa.kernels(a.source.dtype));
+      REQUIRE(linked.error == "");
+      Executor(std::move(linked.program), 1).run({.times = 1});
+      return std::vector<float>(arena.at<float>(mask), arena.at<float>(mask) + 9);
+    };
+    CHECK(masked(1) == std::vector<float>(9, 0.0f));
+    CHECK(masked(2) == std::vector<float>(9, 0.0f));
+    CHECK(masked(1e300) == std::vector<float>(9, 0.0f));
+    CHECK(masked(-1) == std::vector<float>(9, 0.5f));
   }
 }
 
