@@ -16,7 +16,11 @@ constexpr std::size_t max_numbers = 4096, max_names = 256, max_entries = 16, max
 
 using Values = std::vector<std::string>;
 
-Index integer(const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); }
+// Far beyond every bound, and far enough from the type's ends that a mutation cannot overflow.
+Index integer(const std::string& text) {
+  constexpr Index limit = Index{1} << 60;
+  return std::clamp<Index>(std::strtoll(text.c_str(), nullptr, 10), -limit, limit);
+}
 
 std::string show(double number) {
   char text[32];
