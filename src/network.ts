@@ -105,6 +105,7 @@ export class Network<D extends Dtype = 'float32'> {
   setParameters(parameters: Record<string, ArrayLike<number> | Parameter>): void {
     this.#assertIdle('setParameters')
     const places = new Map(parameterPlaces(this.spec).map((place) => [place.name, place]))
+    const { round } = arithmeticOf(this.spec.dtype, true)
     const writes = Object.entries(parameters).map(([name, given]) => {
       const place = places.get(name)
       const values = valuesOf(given)
@@ -116,7 +117,6 @@ export class Network<D extends Dtype = 'float32'> {
           received: place === undefined ? `'${name}'` : String(values?.length ?? describeValue(given)),
         })
       }
-      const { round } = arithmeticOf(this.spec.dtype, true)
       for (let i = 0; i < values.length; i++) {
         if (Number.isFinite(round(values[i]))) continue
         throw new SpecError({

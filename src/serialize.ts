@@ -140,7 +140,7 @@ async function readParameters(
   verifyChecksum(header.metadata, checksum.digest('hex'), path)
   // In the order of the layers, whatever that of the file.
   return Object.fromEntries(
-    [...shapes].map(([name, shape]) => [name, found.get(name) ?? { shape, data: new Float32Array() }]),
+    [...shapes].map(([name, shape]) => [name, found.get(name) ?? { shape, data: floatArray(spec.dtype, 0) }]),
   )
 }
 

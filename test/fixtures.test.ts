@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { checkFixture } from './conformance/check.ts'
+import { checkFixture, DTYPES } from './conformance/check.ts'
 import { parseFixture, type Fixture } from './conformance/fixture.ts'
 import { backendsUnderTest } from './support/backends.ts'
 
@@ -13,8 +13,10 @@ const fixtures = readdirSync(FOLDER)
   .map((file): [string, Fixture] => [file, parseFixture(readFileSync(join(FOLDER, file), 'utf8'))])
 
 describe.each(backendsUnderTest)('fixtures on $label', ({ options }) => {
-  test.each(fixtures)('%s agrees with PyTorch in float32', (_, fixture) => {
-    checkFixture(fixture, { ...options, dtype: 'float32' })
+  describe.each(DTYPES)('in %s', (dtype) => {
+    test.each(fixtures)('%s agrees with PyTorch', (_, fixture) => {
+      checkFixture(fixture, { ...options, dtype })
+    })
   })
 })
 

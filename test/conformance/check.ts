@@ -37,9 +37,7 @@ interface Stateful {
  */
 export function checkFixture(fixture: Fixture, { dtype, ...backend }: Setting): void {
   const { batches, expected, state } = fixture
-  const network = new Network({ ...networkOf(fixture), dtype, ...backend } as ConstructorParameters<
-    typeof Network
-  >[0])
+  const network = new Network({ ...networkOf(fixture), dtype, ...backend })
   const stateful = network as Network & Stateful
   network.setParameters(arraysOf(fixture.params))
   if (state != null) {
