@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <initializer_list>
 #include <exception>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -21,24 +21,15 @@ namespace {
 
 constexpr Index max_threads = 1024;
 
-// 64-byte aligned and zeroed; null where there is not that much memory.
-class Arena {
- public:
-  explicit Arena(Index bytes) : bytes_(bytes) {
-    data_ = ::operator new(static_cast<std::size_t>(bytes), alignment, std::nothrow);
-    if (data_ != nullptr) std::memset(data_, 0, static_cast<std::size_t>(bytes));
-  }
-  ~Arena() { ::operator delete(data_, alignment); }
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
+constexpr Index arena_alignment = 64;
 
-  char* data() const { return static_cast<char*>(data_); }
-  Index bytes() const { return bytes_; }
+// The aligned part of the memory that JavaScript gives for the arena.
+struct Arena {
+  char* start = nullptr;
+  Index size = 0;
 
- private:
-  static constexpr std::align_val_t alignment{64};
-  void* data_;
-  Index bytes_;
+  char* data() const { return start; }
+  Index bytes() const { return size; }
 };
 
 ProgramSource program_of(const Napi::Value& value) {
@@ -133,7 +124,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
                         InstanceAccessor<&Executable::threads>("threads")});
   }
 
-  // new Executable(program, buffers, { isa, threads, minimumWork = 250000 })
+  // new Executable(program, buffers, { isa, threads, minimumWork = 250000 }, arena): the arena is zeroed shared memory
   explicit Executable(const Napi::CallbackInfo& call) : Napi::ObjectWrap<Executable>(call) {
     try {
       construct(call);
@@ -144,10 +135,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
     }
   }
 
-  ~Executable() override {
-    flight_.reset();
-    if (arena_ != nullptr) Napi::MemoryManagement::AdjustExternalMemory(Env(), -arena_->bytes());
-  }
+  ~Executable() override { flight_.reset(); }
 
   // On the event loop, when the run's thread has nothing more to do.
   void land(Napi::Env env) {
@@ -180,28 +168,43 @@ class Executable : public Napi::ObjectWrap<Executable> {
     const Napi::Value work = options.Get("minimumWork");
     const double minimum_work = work.IsUndefined() ? default_minimum_work : number_of(work, "minimumWork");
 
-    arena_ = std::make_unique<Arena>(source.arena_bytes);
-    if (arena_->data() == nullptr) {
-      arena_.reset();
-      const std::string bytes = std::to_string(source.arena_bytes);
-      fail(env, "program.arenaBytes: expected what this machine can allocate; received " + bytes);
-    }
-    Napi::MemoryManagement::AdjustExternalMemory(env, arena_->bytes());
-    std::vector<Buffer> buffers{{arena_->data(), arena_->bytes()}};
+    Napi::Array memory = Napi::Array::New(env);
+    arena_ = arena_of(call[3], source.arena_bytes);
+    memory.Set(memory.Length(), call[3]);
+    std::vector<Buffer> buffers{{arena_.data(), arena_.bytes()}};
     for (std::uint32_t i = 0; i < buffer_list.Length(); ++i) {
       const Napi::Value value = buffer_list.Get(i);
-      const View view = view_of(value, "buffers[" + std::to_string(i) + "]");
-      if (!view.is_shared) {
-        // The memory of an ArrayBuffer can be detached while a thread reads it.
-        fail(env, "buffers[" + std::to_string(i) +
-                      "]: expected a typed array on a SharedArrayBuffer; received one on an ArrayBuffer");
-      }
+      const View view = shared_view_of(value, "buffers[" + std::to_string(i) + "]");
       buffers.push_back({view.data, view.bytes});
-      buffers_.push_back(Napi::Persistent(value.As<Napi::Object>()));
+      memory.Set(memory.Length(), value);
     }
+    // As a property, all of it goes as soon as the collector takes this object; a reference from here would keep it until
+    // the finalizer, which waits for the event loop's next turn.
+    Value().Set("memory", memory);
     LinkResult linked = link(source, buffers, isa.kernels(source.dtype));
     if (!linked.error.empty()) fail(env, linked.error);
     executor_ = std::make_unique<Executor>(std::move(linked.program), threads, minimum_work);
+  }
+
+  // The memory of an ArrayBuffer can be detached while a thread reads it.
+  static View shared_view_of(const Napi::Value& value, const std::string& what) {
+    const View view = view_of(value, what);
+    if (!view.is_shared) {
+      fail(value.Env(), what + ": expected a typed array on a SharedArrayBuffer; received one on an ArrayBuffer");
+    }
+    return view;
+  }
+
+  // The first aligned byte of memory that has room for `bytes` behind it.
+  static Arena arena_of(const Napi::Value& value, Index bytes) {
+    const View view = shared_view_of(value, "arena");
+    if (view.bytes < bytes + arena_alignment) {
+      fail(value.Env(), "arena: expected at least " + std::to_string(bytes + arena_alignment) +
+                            " bytes, the program's and 64 to align them; received " + std::to_string(view.bytes));
+    }
+    const auto address = reinterpret_cast<std::uintptr_t>(view.data);
+    const auto padding = (arena_alignment - address % arena_alignment) % arena_alignment;
+    return {static_cast<char*>(view.data) + padding, bytes};
   }
 
   void refuse_while_running(Napi::Env env, const char* what) const {
@@ -220,11 +223,11 @@ class Executable : public Napi::ObjectWrap<Executable> {
   Report report_of(const Napi::Value& value) const {
     if (value.IsUndefined()) return {};
     const Napi::Object object = object_of(value, "report");
-    const Report report{integer_of(object.Get("offset"), 0, arena_->bytes(), "report.offset"),
-                        integer_of(object.Get("count"), 0, arena_->bytes() / 8, "report.count")};
-    if (report.offset % 8 != 0 || report.count * 8 > arena_->bytes() - report.offset) {
+    const Report report{integer_of(object.Get("offset"), 0, arena_.bytes(), "report.offset"),
+                        integer_of(object.Get("count"), 0, arena_.bytes() / 8, "report.count")};
+    if (report.offset % 8 != 0 || report.count * 8 > arena_.bytes() - report.offset) {
       fail(value.Env(), "report: expected f64 numbers at a multiple of 8 inside the arena of " +
-                            std::to_string(arena_->bytes()) + " bytes; received offset " +
+                            std::to_string(arena_.bytes()) + " bytes; received offset " +
                             std::to_string(report.offset) + ", count " + std::to_string(report.count));
     }
     return report;
@@ -307,15 +310,15 @@ class Executable : public Napi::ObjectWrap<Executable> {
 
   // The bytes of the arena that a copy to or from the view touches.
   char* checked(const Napi::CallbackInfo& call, const char* what, View& view) {
-    const Index offset = integer_of(call[0], 0, arena_->bytes(), "byteOffset");
+    const Index offset = integer_of(call[0], 0, arena_.bytes(), "byteOffset");
     view = view_of(call[1], what);
     refuse_while_running(call.Env(), what);
-    if (view.bytes > arena_->bytes() - offset) {
-      fail(call.Env(), std::string(what) + ": expected at most " + std::to_string(arena_->bytes() - offset) +
+    if (view.bytes > arena_.bytes() - offset) {
+      fail(call.Env(), std::string(what) + ": expected at most " + std::to_string(arena_.bytes() - offset) +
                            " bytes from offset " + std::to_string(offset) + " to the arena's end; received " +
                            std::to_string(view.bytes));
     }
-    return arena_->data() + offset;
+    return arena_.data() + offset;
   }
 
   // read(byteOffset, typedArray)
@@ -342,8 +345,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
     return Napi::Number::New(call.Env(), most);
   }
 
-  std::unique_ptr<Arena> arena_;
-  std::vector<Napi::ObjectReference> buffers_;
+  Arena arena_;  // lies in the property `memory`
   History history_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Flight> flight_;  // last: its thread uses the rest

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BackendError, SpecError } from '../errors.ts'
-import type { Program, Slot } from '../compiler/program.ts'
+import { ALIGNMENT, type Program, type Slot } from '../compiler/program.ts'
 import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
 import { opNamed, ops } from '../ops/index.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
@@ -77,6 +77,7 @@ export interface Binding {
     program: NativeProgram,
     buffers: readonly OperandArray[],
     options: { isa: string; threads: number; minimumWork: number },
+    arena: Uint8Array,
   ) => NativeExecutable
 }
 
@@ -168,12 +169,17 @@ function nativeBackend(binding: Binding, isa: string, defaultThreads: number): B
     isa,
     link: (program, buffers, { threads, minimumWork } = {}) =>
       new NativeBackendExecutable(
-        new binding.Executable(encode(program), buffers, {
-          isa,
-          threads: threads ?? defaultThreads,
-          minimumWork:
-            minimumWork ?? (threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS),
-        }),
+        new binding.Executable(
+          encode(program),
+          buffers,
+          {
+            isa,
+            threads: threads ?? defaultThreads,
+            minimumWork:
+              minimumWork ?? (threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS),
+          },
+          arenaOf(program),
+        ),
       ),
     call(op, dims, scalars, operands, batch, names) {
       checkOperands(op, dims, scalars, operands, names)
@@ -241,6 +247,16 @@ function withSpecErrors(call: () => void): void {
     call()
   } catch (cause) {
     throw new SpecError(cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}
+
+// Zeroed memory with room to align the arena in; shared, because shared memory cannot be detached while a thread runs.
+function arenaOf({ arenaBytes }: Program): Uint8Array {
+  try {
+    return new Uint8Array(new SharedArrayBuffer(arenaBytes + ALIGNMENT))
+  } catch (cause) {
+    const expected = 'a program whose arena fits into memory'
+    throw new BackendError({ where: 'link', expected, received: `${arenaBytes} bytes` }, { cause })
   }
 }
 
