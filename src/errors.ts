@@ -119,7 +119,7 @@ export function rejectUnknownKeys(
     const nearest = nearestName(key, known)
     throw new SpecError({
       where,
-      expected: `one of the options ${known.join(', ')}`,
+      expected: known.length === 0 ? 'no options' : `one of the options ${known.join(', ')}`,
       received: `'${key}'`,
       cure: nearest === undefined ? undefined : `Misspelled option '${key}' should be '${nearest}'`,
     })

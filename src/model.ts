@@ -272,7 +272,7 @@ function readPart<T>({ metadata }: ModelFile, path: string, name: string, read: 
 // Each part may be sound and yet not fit the others.
 function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainReport, path: string): void {
   const { task } = lossInfo(spec.loss.name)
-  const outputs = { regression: 1, binary: 1, classes: encoder.classes.length }[task]
+  const outputs = { regression: 1, margin: 1, binary: 1, classes: encoder.classes.length }[task]
   const last = spec.layers.at(-1)
   const width = last?.type === 'dense' ? last.units : outputs
   const isWhole =

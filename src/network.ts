@@ -7,6 +7,7 @@ import { normalizeOptimizer, type Optimizer } from './compiler/optimizers.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
 import { describeValue } from './check.ts'
 import { SpecError } from './errors.ts'
+import { describeActivation } from './layers/activation.ts'
 import { lossInfo } from './layers/loss.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces } from './parameters.ts'
@@ -287,12 +288,7 @@ export class Network<D extends Dtype = 'float32'> {
       const count = parameters
         .filter((p) => p.layer === layer.name)
         .reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
-      const detail =
-        layer.type === 'dropout'
-          ? `rate ${layer.rate}`
-          : layer.slope === undefined
-            ? layer.activation
-            : `${layer.activation}(${layer.slope})`
+      const detail = layer.type === 'dropout' ? `rate ${layer.rate}` : describeActivation(layer)
       return [layer.name, detail, `[batch, ${sizes[i]}]`, count.toLocaleString('en')]
     })
     const table = [
@@ -306,10 +302,10 @@ export class Network<D extends Dtype = 'float32'> {
     )
     const total = parameters.reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
     const depth = this.spec.layers.filter((layer) => parameters.some((p) => p.layer === layer.name)).length
-    const { loss, l2, seed } = this.spec
+    const { loss, l1, l2, seed } = this.spec
     return [
       ...lines,
-      `${total.toLocaleString('en')} parameters in ${depth} layers; loss ${loss.name}${l2 > 0 ? `, l2 ${l2}` : ''}; seed ${seed}; ` +
+      `${total.toLocaleString('en')} parameters in ${depth} layers; loss ${loss.name}${l2 > 0 ? `, l2 ${l2}` : ''}${l1 > 0 ? `, l1 ${l1}` : ''}; seed ${seed}; ` +
         `${this.#backend.name} backend (${this.#backend.isa})`,
     ].join('\n')
   }

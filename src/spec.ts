@@ -17,6 +17,8 @@ export interface NetworkOptions<D extends Dtype = Dtype> {
   loss: Loss
   /** λ of the penalty λ/2·ΣW² on weight matrices, default 0. */
   l2?: number
+  /** λ of the penalty λ·Σ|W| on weight matrices, default 0. */
+  l1?: number
   /** Seed of weights, shuffles and dropout: an integer from 0 to 2⁵³ − 1, default 0. */
   seed?: number
   /** Element type, default float32. */
@@ -29,6 +31,7 @@ export interface NetworkSpec {
   readonly layers: readonly (LayerSpec & { readonly name: string })[]
   readonly loss: LossSpec
   readonly l2: number
+  readonly l1: number
   readonly seed: number
   readonly dtype: Dtype
 }
@@ -38,7 +41,7 @@ export interface NamedParameter extends ParameterSpec {
   readonly layer: string
 }
 
-const SPEC_OPTIONS = ['inputs', 'layers', 'loss', 'l2', 'seed', 'dtype']
+const SPEC_OPTIONS = ['inputs', 'layers', 'loss', 'l2', 'l1', 'seed', 'dtype']
 // Taken by the same object; what they may be is checked where the backend is chosen.
 const BACKEND_OPTIONS = ['backend', 'isa', 'exact', 'verify']
 
@@ -49,9 +52,10 @@ const BACKEND_OPTIONS = ['backend', 'isa', 'exact', 'verify']
  */
 export function normalizeSpec(options: NetworkOptions): NetworkSpec {
   rejectUnknownKeys('Network', options, [...SPEC_OPTIONS, ...BACKEND_OPTIONS])
-  const { inputs, layers, l2 = 0, seed = 0, dtype = 'float32' } = options
+  const { inputs, layers, l2 = 0, l1 = 0, seed = 0, dtype = 'float32' } = options
   checkInteger('inputs', inputs, { min: 1, max: 2 ** 24 })
   checkNumber('l2', l2, { min: 0 })
+  checkNumber('l1', l1, { min: 0 })
   checkInteger('seed', seed, { min: 0 })
   checkOneOf('dtype', dtype, DTYPES)
   if (!Array.isArray(layers) || layers.length === 0) {
@@ -66,6 +70,7 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
     layers: nameLayers(layers),
     loss: normalizeLoss(options.loss),
     l2,
+    l1,
     seed,
     dtype,
   }

@@ -327,7 +327,7 @@ describe('bad networks', () => {
     [
       'a slope where there is none',
       () => activation({ name: 'relu', slope: 1 }),
-      /expected no slope for relu; received 1/,
+      /activation relu: expected no options; received 'slope'/,
     ],
   ])('%s that cannot be', (_, make, message) => {
     expect(make).toThrow(SpecError)
@@ -409,12 +409,12 @@ describe('bad data and options of a fit throw at once and leave the network usab
     [
       'a misspelled optimizer',
       fit(XOR_X, XOR_Y, { optimizer: 'adm' }),
-      /optimizer: expected one of sgd, momentum, nesterov, adam; received 'adm'. Did you mean 'adam'/,
+      /optimizer: expected one of sgd, momentum, .*; received 'adm'. Did you mean 'adam'/,
     ],
     [
       'a setting of another optimizer',
       fit(XOR_X, XOR_Y, { optimizer: { name: 'sgd', beta1: 0.9 } }),
-      /optimizer sgd: expected one of the options name, learningRate; received 'beta1'/,
+      /optimizer sgd: expected one of the options name, learningRate, weightDecay, decayBiases; received 'beta1'/,
     ],
     [
       'a negative learning rate',

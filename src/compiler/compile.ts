@@ -137,6 +137,8 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
     if (!isPenalised || w === undefined) continue
     const s = builder.value(`squared norm of ${name}`, [1], { region: 'metrics', isPinned: true })
     builder.emit('squared_norm', { x: w }, {}, { s })
+    const absolute = builder.value(`absolute sum of ${name}`, [1], { region: 'metrics', isPinned: true })
+    builder.emit('absolute_sum', { x: w }, {}, { s: absolute })
   }
   builder.beginEntry('update')
   update(builder, spec, persistent, gradients, optimizer)

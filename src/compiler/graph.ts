@@ -155,31 +155,59 @@ export function update(
   builder.emit('halt_if', { flags, status })
   const w = builder.wholeRegion('parameters')
   const dw = builder.wholeRegion('gradients')
-  optimizerInfo(optimizer.name).emit(builder, { rate, dw, w }, optimizer.settings, (name) =>
+  const { weightDecay, decayBiases, settings } = optimizer
+  const info = optimizerInfo(optimizer.name)
+  if (weightDecay > 0) {
+    for (const { x, y } of decayedParts({ w, dw }, spec, persistent, gradients, decayBiases)) {
+      if (info.isDecayDecoupled === true) builder.emit('decay', { rate, w: x }, { alpha: weightDecay })
+      else builder.emit('axpy', { x, y }, { alpha: weightDecay })
+    }
+  }
+  info.emit(builder, { rate, dw, w }, settings, (name) =>
     builder.value(`optimizer.${name}`, w.shape, { region: 'optimizer' }),
   )
 }
 
-/** Adds λ·W to the gradients of the penalised parameters. */
+// What weight decay acts on, with its gradients: everything as one vector, or the weight matrices.
+function decayedParts(
+  { w, dw }: { w: Value; dw: Value },
+  spec: NetworkSpec,
+  { parameters }: Persistent,
+  gradients: ReadonlyMap<string, Value>,
+  areBiasesDecayed: boolean,
+): { x: Value; y: Value }[] {
+  if (areBiasesDecayed) return [{ x: w, y: dw }]
+  return parametersOf(spec).flatMap(({ name, isPenalised }) => {
+    const x = parameters.get(name)
+    const y = gradients.get(name)
+    return isPenalised && x !== undefined && y !== undefined ? [{ x, y }] : []
+  })
+}
+
+/** Adds λ₂·W + λ₁·sign(W) to the gradients of the penalised parameters. */
 export function addPenaltyGradient(
   builder: Builder,
   spec: NetworkSpec,
   { parameters }: Persistent,
   gradients: ReadonlyMap<string, Value>,
 ): void {
-  if (spec.l2 === 0) return
+  const { l1, l2 } = spec
+  if (l1 === 0 && l2 === 0) return
   for (const { name, isPenalised } of parametersOf(spec)) {
     const x = parameters.get(name)
     const y = gradients.get(name)
-    if (isPenalised && x !== undefined && y !== undefined) builder.emit('axpy', { x, y }, { alpha: spec.l2 })
+    if (!isPenalised || x === undefined || y === undefined) continue
+    if (l2 > 0) builder.emit('axpy', { x, y }, { alpha: l2 })
+    if (l1 > 0) builder.emit('add_sign', { x, y }, { alpha: l1 })
   }
 }
 
 function lossScalars(spec: NetworkSpec): Record<string, number> {
-  return spec.loss.factor === undefined ? {} : { factor: spec.loss.factor }
+  const { factor, delta } = spec.loss
+  return { ...(factor === undefined ? {} : { factor }), ...(delta === undefined ? {} : { delta }) }
 }
 
 // The ops call the network's output y where it is compared as it is, and z where it is a logit.
 function lossOperands(op: string, output: Value, target: Value): Record<string, Value> {
-  return op === 'squared_error' ? { y: output, t: target } : { z: output, t: target }
+  return op.endsWith('_with_logits') ? { z: output, t: target } : { y: output, t: target }
 }

@@ -8,17 +8,18 @@ import {
   normalizeActivation,
   type Activation,
   type ActivationName,
+  type ActivationSettings,
+  settingsOf,
 } from './activation.ts'
 import { initializers, type InitializerName } from './initializers.ts'
 import type { LayerType } from './layer.ts'
 
 /** Dense layer as plain data. */
-export interface DenseSpec {
+export interface DenseSpec extends ActivationSettings {
   readonly type: 'dense'
   readonly name?: string
   readonly units: number
   readonly activation: ActivationName
-  readonly slope?: number
   readonly bias: boolean
   readonly initializer: InitializerName
 }
@@ -67,13 +68,10 @@ export function dense(
 /** Row of the layer table. */
 export const denseLayer: LayerType<DenseSpec> = {
   type: 'dense',
-  validate({ units, activation, slope, initializer }, where) {
-    checkInteger(`${where}: units`, units, { min: 1, max: 2 ** 24 })
-    normalizeActivation(
-      slope === undefined ? activation : { name: activation, slope },
-      `${where}: activation`,
-    )
-    checkOneOf(`${where}: initializer`, initializer, Object.keys(initializers))
+  validate(spec, where) {
+    checkInteger(`${where}: units`, spec.units, { min: 1, max: 2 ** 24 })
+    normalizeActivation({ name: spec.activation, ...settingsOf(spec) }, `${where}: activation`)
+    checkOneOf(`${where}: initializer`, spec.initializer, Object.keys(initializers))
   },
   outputs: ({ units }) => units,
   parameters: ({ units, bias, initializer }, inputs) => [

@@ -37,7 +37,7 @@ function chooseLoss({ task, classes }: Encoder, asked: LossName | undefined): Lo
   const binary: LossName[] = ['binaryCrossEntropyFromLogits', 'binaryCrossEntropy']
   const fitting: LossName[] =
     task === 'regression'
-      ? ['squaredError']
+      ? ['squaredError', 'absoluteError', 'huber']
       : classes.length === 2
         ? [...binary, ...categorical]
         : categorical

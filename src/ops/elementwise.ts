@@ -76,6 +76,12 @@ export const elementwise: readonly Op[] = [
       for (let i = 0; i < count; i++) y[i] = mulAdd(alpha, x[i], y[i])
     }
   }),
+  defineOp('add_sign', 'count', '(count | alpha | x[count] y[count]) -> y[count]', ({ round }) => {
+    return ({ operands: [x, y], dims: [count], scalars }) => {
+      const alpha = round(scalars[0])
+      for (let i = 0; i < count; i++) y[i] += x[i] > 0 ? alpha : x[i] < 0 ? -alpha : x[i]
+    }
+  }),
   defineOp(
     'add_bias',
     'rows',

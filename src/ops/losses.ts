@@ -1,6 +1,6 @@
 /** Losses per row, their gradients with respect to the network's output, and the count of right answers. */
 
-import type { FloatArray } from './arithmetic.ts'
+import type { Arithmetic, FloatArray } from './arithmetic.ts'
 import { elementaryFunctions } from './math.ts'
 import { defineOp, type Op } from './op.ts'
 import { laneReductions } from './reductions.ts'
@@ -30,6 +30,42 @@ function firstLargest(x: FloatArray, start: number, n: number): number {
   return best
 }
 
+// A loss per row: the lane sum of a term per element.
+function perRow(
+  name: string,
+  signature: string,
+  term: (arithmetic: Arithmetic) => (scalars: readonly number[]) => (y: number, t: number) => number,
+): Op {
+  return defineOp(name, 'rows', signature, (arithmetic) => {
+    const lanes = laneReductions(arithmetic)
+    const termOf = term(arithmetic)
+    return ({ operands: [y, t, loss], dims: [, n], rows, scalars }) => {
+      const f = termOf(scalars)
+      for (let row = 0; row < rows; row++) {
+        loss[row] = lanes.sumOf(n, (j) => f(y[row * n + j], t[row * n + j]))
+      }
+    }
+  })
+}
+
+// The gradient of such a loss; `scale` is the factor of its reduction, the last scalar.
+function perElement(
+  name: string,
+  signature: string,
+  derivative: (
+    arithmetic: Arithmetic,
+  ) => (scale: number, scalars: readonly number[]) => (y: number, t: number) => number,
+): Op {
+  return defineOp(name, 'rows', signature, (arithmetic) => {
+    const derivativeOf = derivative(arithmetic)
+    return ({ operands: [y, t, dy], dims: [, n], rows, scalars }) => {
+      const scale = arithmetic.round(reductionScale(scalars[scalars.length - 1], rows, n))
+      const f = derivativeOf(scale, scalars)
+      for (let i = 0; i < rows * n; i++) dy[i] = f(y[i], t[i])
+    }
+  })
+}
+
 /** The ops of this family. */
 export const losses: readonly Op[] = [
   defineOp('squared_error', 'rows', '(rows n | factor | y[rows n] t[rows n]) -> loss[rows]', (arithmetic) => {
@@ -57,6 +93,54 @@ export const losses: readonly Op[] = [
       }
     },
   ),
+  perRow('absolute_error', '(rows n | | y[rows n] t[rows n]) -> loss[rows]', ({ round }) => () => {
+    return (y, t) => Math.abs(round(y - t))
+  }),
+  perElement(
+    'absolute_error_backward',
+    '(rows n | reduction | y[rows n] t[rows n]) -> dy~y[rows n]',
+    ({ round }) => {
+      return (scale) => (y, t) => {
+        const d = round(y - t)
+        return d > 0 ? scale : d < 0 ? -scale : d
+      }
+    },
+  ),
+  // Source: Huber 1964, Robust Estimation of a Location Parameter.
+  perRow('huber', '(rows n | delta | y[rows n] t[rows n]) -> loss[rows]', ({ round }) => ([given]) => {
+    const delta = round(given)
+    const halfDelta = round(0.5 * delta)
+    return (y, t) => {
+      const d = round(y - t)
+      const size = Math.abs(d)
+      return size <= delta ? round(round(0.5 * d) * d) : round(delta * round(size - halfDelta))
+    }
+  }),
+  perElement(
+    'huber_backward',
+    '(rows n | delta reduction | y[rows n] t[rows n]) -> dy~y[rows n]',
+    ({ round }) => {
+      return (scale, [given]) => {
+        const delta = round(given)
+        return (y, t) => {
+          const d = round(y - t)
+          return (d > delta ? delta : d < -delta ? -delta : d) * scale
+        }
+      }
+    },
+  ),
+  perRow('hinge', '(rows n | | y[rows n] t[rows n]) -> loss[rows]', ({ mulAdd }) => () => {
+    return (y, t) => {
+      const deficit = mulAdd(-t, y, 1)
+      return deficit <= 0 ? 0 : deficit
+    }
+  }),
+  perElement('hinge_backward', '(rows n | reduction | y[rows n] t[rows n]) -> dy~y[rows n]', ({ mulAdd }) => {
+    return (scale) => (y, t) => {
+      const deficit = mulAdd(-t, y, 1)
+      return deficit > 0 ? -t * scale : deficit <= 0 ? 0 : deficit
+    }
+  }),
   defineOp('binary_cross_entropy_with_logits', 'rows', LOGITS_LOSS, (arithmetic) => {
     const { round, mulAdd } = arithmetic
     const { exp, log1p } = elementaryFunctions(arithmetic)

@@ -68,4 +68,70 @@ export const optimizers: readonly Op[] = [
       }
     },
   ),
+  // Source: Loshchilov, Hutter 2019, Decoupled Weight Decay Regularization.
+  defineOp('decay', 'count', '(count | alpha | rate:f64[1] w[count]) -> w[count]', ({ round }) => {
+    return ({ operands: [, w], doubles: [rate], dims: [count], scalars: [alpha] }) => {
+      const factor = round(1 - rate[0] * alpha)
+      for (let i = 0; i < count; i++) w[i] = factor * w[i]
+    }
+  }),
+  // Source: Tieleman, Hinton 2012, Lecture 6.5; with a velocity as in Graves 2013.
+  defineOp(
+    'rmsprop',
+    'count',
+    '(count | rho epsilon mu | rate:f64[1] dw[count] v[count] b[count] w[count]) -> v[count] b[count] w[count]',
+    ({ round, mulAdd }) => {
+      return ({ operands: [, dw, v, b, w], doubles: [rate], dims: [count], scalars }) => {
+        const step = round(-rate[0])
+        const [rho, epsilon, mu] = scalars.map(round)
+        const rest = round(1 - scalars[0])
+        for (let i = 0; i < count; i++) {
+          const g = dw[i]
+          v[i] = mulAdd(rho, v[i], round(round(rest * g) * g))
+          b[i] = mulAdd(mu, b[i], round(g / round(round(Math.sqrt(v[i])) + epsilon)))
+          w[i] = mulAdd(step, b[i], w[i])
+        }
+      }
+    },
+  ),
+  // Source: Duchi, Hazan, Singer 2011, Adaptive Subgradient Methods.
+  defineOp(
+    'adagrad',
+    'count',
+    '(count | epsilon | rate:f64[1] dw[count] v[count] w[count]) -> v[count] w[count]',
+    ({ round, mulAdd }) => {
+      return ({ operands: [, dw, v, w], doubles: [rate], dims: [count], scalars }) => {
+        const step = round(-rate[0])
+        const epsilon = round(scalars[0])
+        for (let i = 0; i < count; i++) {
+          const g = dw[i]
+          v[i] = mulAdd(g, g, v[i])
+          w[i] = mulAdd(step, round(g / round(round(Math.sqrt(v[i])) + epsilon)), w[i])
+        }
+      }
+    },
+  ),
+  // Source: Zeiler 2012, ADADELTA: An Adaptive Learning Rate Method, algorithm 1.
+  defineOp(
+    'adadelta',
+    'count',
+    '(count | rho epsilon | rate:f64[1] dw[count] v[count] a[count] w[count]) -> v[count] a[count] w[count]',
+    ({ round, mulAdd }) => {
+      return ({ operands: [, dw, v, a, w], doubles: [rate], dims: [count], scalars }) => {
+        const step = round(-rate[0])
+        const [rho, epsilon] = scalars.map(round)
+        const rest = round(1 - scalars[0])
+        for (let i = 0; i < count; i++) {
+          const g = dw[i]
+          v[i] = mulAdd(rho, v[i], round(round(rest * g) * g))
+          const ratio = round(
+            round(Math.sqrt(round(a[i] + epsilon))) / round(Math.sqrt(round(v[i] + epsilon))),
+          )
+          const u = round(ratio * g)
+          a[i] = mulAdd(rho, a[i], round(round(rest * u) * u))
+          w[i] = mulAdd(step, u, w[i])
+        }
+      }
+    },
+  ),
 ]

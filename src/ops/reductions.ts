@@ -63,6 +63,12 @@ export const reductions: readonly Op[] = [
       s[0] = lanes.dot(x, 0, x, 0, count)
     }
   }),
+  defineOp('absolute_sum', 'serial', '(count | | x[count]) -> s[1]', (arithmetic) => {
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [x, s], dims: [count] }) => {
+      s[0] = lanes.sumOf(count, (i) => Math.abs(x[i]))
+    }
+  }),
   defineOp('sum_columns', 'n', '(n rows | | x[rows n]) -> s[n]', ({ round }) => {
     return ({ operands: [x, s], dims: [n], rows }) => {
       for (let j = 0; j < n; j++) {

@@ -31,6 +31,8 @@ const SCALARS: Readonly<Record<string, number | undefined>> = {
   slope: 0.01,
   factor: 0.5,
   reduction: 2,
+  delta: 0.7,
+  rho: 0.9,
   rate: 0.25,
   mu: 0.9,
   beta1: 0.9,

@@ -91,7 +91,7 @@ function toTargets(
   const outputs = outputsOf(spec)
   const { task } = lossInfo(spec.loss.name)
   if (isClassIndices(y, outputs)) {
-    if (task === 'regression' || (task === 'binary' && outputs > 1)) {
+    if (task === 'regression' || task === 'margin' || (task === 'binary' && outputs > 1)) {
       throw new DataError({
         where,
         expected: `numbers, ${outputs} per row, for the loss ${spec.loss.name}`,
@@ -112,11 +112,13 @@ function toTargets(
     { isShared },
   )
   checkRows(where, targets.length / outputs, rows)
-  const outside = task === 'regression' ? -1 : targets.findIndex((value) => value < 0 || value > 1)
+  const isMargin = task === 'margin'
+  const isOutside = (value: number): boolean => (isMargin ? Math.abs(value) !== 1 : value < 0 || value > 1)
+  const outside = task === 'regression' ? -1 : targets.findIndex(isOutside)
   if (outside < 0) return targets
   throw new DataError({
     where: `${where}: row ${Math.floor(outside / outputs)}`,
-    expected: `targets from 0 to 1 for the loss ${spec.loss.name}`,
+    expected: `targets ${isMargin ? '−1 or 1' : 'from 0 to 1'} for the loss ${spec.loss.name}`,
     received: String(targets[outside]),
   })
 }

@@ -5,7 +5,8 @@ import { compileTraining, TRAINING_METRICS } from '../compiler/compile.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { DivergenceError } from '../errors.ts'
-import type { FloatArray } from '../ops/arithmetic.ts'
+import { optimizerInfo, type OptimizerSpec } from '../compiler/optimizers.ts'
+import { floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
 import { streamKey } from '../random.ts'
@@ -94,6 +95,22 @@ function withCallerStack(error: unknown, stack = ''): unknown {
   return error
 }
 
+/** The slots of an optimizer's state that do not start at 0. */
+export function initialOptimizerState(
+  { name, settings }: OptimizerSpec,
+  dtype: Dtype,
+  length: number,
+): { name: string; values: FloatArray }[] {
+  const states = Object.entries(optimizerInfo(name).initialState?.(settings) ?? {})
+  return [
+    { name: 'adam.powers', values: Float64Array.of(1, 1) },
+    ...states.map(([state, value]) => ({
+      name: `optimizer.${state}`,
+      values: floatArray(dtype, length).fill(value),
+    })),
+  ]
+}
+
 /** Writes what a training program starts from: parameters, optimizer state, counters and keys. */
 export function initializeArena(
   program: Program,
@@ -110,7 +127,9 @@ export function initializeArena(
   write('parameters', parameters)
   write('best', parameters)
   write('learningRate', Float64Array.of(settings.optimizer.learningRate))
-  write('adam.powers', Float64Array.of(1, 1))
+  for (const { name, values } of initialOptimizerState(settings.optimizer, spec.dtype, parameters.length)) {
+    write(name, values)
+  }
   write('best.state', Float64Array.of(Infinity, 0, 0, 0))
   write('shuffle.key', streamKey(spec.seed, 'shuffle'))
   for (const { name } of spec.layers) write(`${name}.key`, streamKey(spec.seed, name))

@@ -8,7 +8,7 @@ import { flagOfStatus } from '../compiler/graph.ts'
 import { dtypeOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
 import { layerOutputs, parametersOf, type NetworkSpec } from '../spec.ts'
-import { lossScale } from './fit.ts'
+import { initialOptimizerState, lossScale } from './fit.ts'
 
 /** Settings of a single step. */
 export interface StepOptions {
@@ -28,7 +28,7 @@ export interface StepResult {
   /** Loss and penalty. */
   objective: number
   loss: number
-  /** λ/2·ΣW². */
+  /** λ₂/2·ΣW² + λ₁·Σ|W|. */
   penalty: number
 }
 
@@ -66,7 +66,9 @@ export class StepTrainer {
     this.#parameterCount = parameters.length
     this.#linked = this.#link(1)
     this.#write('parameters', parameters)
-    this.#write('adam.powers', Float64Array.of(1, 1))
+    for (const { name, values } of initialOptimizerState(optimizer, spec.dtype, parameters.length)) {
+      this.#write(name, values)
+    }
   }
 
   /** Whether the trainer's optimizer is this one. */
@@ -135,11 +137,13 @@ export class StepTrainer {
   #runGradient(rows: number): StepResult {
     this.#linked.executable.runSync('gradient', rows)
     const loss = this.#read('loss', 1)[0] * lossScale(this.#spec, rows)
-    let squares = 0
+    const { l1, l2 } = this.#spec
+    let penalty = 0
     for (const { name, isPenalised } of parametersOf(this.#spec)) {
-      if (isPenalised) squares += this.#read(`squared norm of ${name}`, 1)[0]
+      if (!isPenalised) continue
+      penalty += (l2 / 2) * this.#read(`squared norm of ${name}`, 1)[0]
+      penalty += l1 * this.#read(`absolute sum of ${name}`, 1)[0]
     }
-    const penalty = (this.#spec.l2 / 2) * squares
     return { objective: loss + penalty, loss, penalty }
   }
 

@@ -59,8 +59,11 @@ export interface Fixture {
 // the library as it is, whose own message then says what it does not know.
 const LAYERS: Readonly<Record<string, (layer: LayerJson, name: string) => object>> = {
   dense: ({ out, bias }, name) => dense(out, 'linear', { name, bias: bias ?? true }),
-  activation: ({ name: given, ...json }, name) => ({
-    ...activation({ name: given as ActivationName, ...settingsOf(json, ['type']) }),
+  activation: ({ name: given, approximate, ...json }, name) => ({
+    ...activation({
+      name: (given === 'gelu' && approximate === 'tanh' ? 'gelu_tanh' : given) as ActivationName,
+      ...settingsOf(json, ['type']),
+    }),
     name,
   }),
   dropout: ({ rate }, name) => dropout(rate, { name }),
