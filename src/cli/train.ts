@@ -77,7 +77,11 @@ export function addTrain(program: Command): void {
       `outputs of hidden layers dropped in training, 0 to below 1 (default: ${d.dropout})`,
     ),
     new Option('--optimizer <name>', `${names(optimizerTable)} (default: ${d.optimizer})`),
-    number('--learning-rate', 'rate', 'above 0 (default: 0.003 for adam, 0.01 for the others)'),
+    number(
+      '--learning-rate',
+      'rate',
+      'above 0 (default: 0.003 for adam, 0.001 for adamw and rmsprop, 1 for adadelta, 0.01 for the others)',
+    ),
     number('--batch-size', 'rows', 'rows a step (default: 32; from 5,000 rows on 128, from 50,000 on 256)'),
     number('--epochs', 'n', `most passes over the training rows (default: ${d.epochs})`),
     number(

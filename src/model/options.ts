@@ -39,7 +39,7 @@ export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'types' | '
   dropout?: number
   /** Default adam. */
   optimizer?: OptimizerName
-  /** Above 0; default 0.003 for adam, 0.01 for the others. */
+  /** Above 0; default 0.003 for adam, 0.001 for adamw and rmsprop, 1 for adadelta, 0.01 for the others. */
   learningRate?: number
   /** Rows per step; default 32, from 5,000 training rows on 128, from 50,000 on 256. */
   batchSize?: number
