@@ -46,7 +46,7 @@ function buildShim() {
     ['-S', ROOT, '-B', BUILD, '-DHADAMARD_TESTS=ON'],
     ['--build', BUILD, '--target', 'blas_shim', '-j', '2'],
   ]) {
-    const { status, stdout, stderr } = spawnSync('cmake', args, { encoding: 'utf8' })
+    const { status, stdout, stderr } = spawnSync('cmake', args, { encoding: 'utf8', maxBuffer: 64 * 2 ** 20 })
     if (status !== 0) throw new Error(`cmake ${args.join(' ')} failed:\n${stdout}\n${stderr}`)
   }
   return join(BUILD, 'libblas_shim.so')
