@@ -30,6 +30,12 @@ export function checkInteger(where: string, value: unknown, limits: Limits = {})
   })
 }
 
+/** Checks a claim. */
+export function checkBoolean(where: string, value: unknown): asserts value is boolean {
+  if (typeof value === 'boolean') return
+  throw new SpecError({ where, expected: 'true or false', received: describeValue(value) })
+}
+
 /** Checks one of several names; the message has the nearest right one. */
 export function checkOneOf(where: string, value: unknown, names: readonly string[]): void {
   if (typeof value === 'string' && names.includes(value)) return

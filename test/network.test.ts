@@ -325,6 +325,16 @@ describe('bad networks', () => {
       /Misspelled option 'biass' should be 'bias'/,
     ],
     [
+      'no activation',
+      () => dense(1, null as unknown as 'relu'),
+      /dense: activation: expected one of linear,/,
+    ],
+    [
+      'no loss',
+      () => new Network({ inputs: 1, layers: [dense(1)], loss: null as unknown as 'hinge' }),
+      /loss: expected one of squared/,
+    ],
+    [
       'a slope where there is none',
       () => activation({ name: 'relu', slope: 1 }),
       /activation relu: expected no options; received 'slope'/,

@@ -1,6 +1,6 @@
 /** Which backend serves: what the caller or the environment asks for, else native, else the fallback with a notice. */
 
-import { describeValue } from '../check.ts'
+import { checkBoolean, describeValue } from '../check.ts'
 import { BackendError, nearestName, SpecError } from '../errors.ts'
 import type { Backend } from './backend.ts'
 import { createFallback } from './fallback.ts'
@@ -45,8 +45,10 @@ export function chooseBackend(options: BackendOptions = {}): Backend {
       cure: nearest && `Did you mean ${nearest}`,
     })
   }
-  const isExact = checkedFlag('exact', options.exact ?? false)
-  const isVerified = checkedFlag('verify', options.verify ?? environmentFlag('HADAMARD_VERIFY'))
+  const isExact = options.exact ?? false
+  const isVerified = options.verify ?? environmentFlag('HADAMARD_VERIFY')
+  checkBoolean('exact', isExact)
+  checkBoolean('verify', isVerified)
   const key = `${asked} ${isa} ${isExact} ${isVerified}`
   const backend = chosen.get(key) ?? (isVerified ? verifier(asked, isa) : create(asked, isa, isExact))
   chosen.set(key, backend)
@@ -62,11 +64,6 @@ function verifier(asked: string | undefined, isa: string | undefined): Backend {
     received: 'the backend fallback',
     cure: 'Leave the backend out, or switch verification off',
   })
-}
-
-function checkedFlag(where: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value
-  throw new SpecError({ where, expected: 'true or false', received: describeValue(value) })
 }
 
 function environmentFlag(name: string): boolean {

@@ -25,7 +25,7 @@ export function findDifference(expected: OperandArray, received: OperandArray): 
 
 /** A difference as text. */
 export function describeDifference({ element, expected, received, ulp }: Difference): string {
-  const distance = ulp === undefined ? '' : `, ${Number.isNaN(ulp) ? 'no distance in' : ulp} ulp apart`
+  const distance = ulp === undefined || Number.isNaN(ulp) ? '' : `, ${ulp} ulp apart`
   return `element ${element}: expected ${show(expected)}, received ${show(received)}${distance}`
 }
 

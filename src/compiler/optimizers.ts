@@ -1,7 +1,7 @@
 /** Optimizers: their settings, and the nodes that update all parameters at once from all gradients. */
 
-import { checkNumber, checkOneOf, describeValue, type Limits } from '../check.ts'
-import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import { checkBoolean, checkNumber, checkOneOf, type Limits } from '../check.ts'
+import { rejectUnknownKeys } from '../errors.ts'
 import type { Builder, Value } from './builder.ts'
 
 interface OptimizerInfo {
@@ -145,10 +145,7 @@ export function normalizeOptimizer(optimizer: Optimizer): OptimizerSpec {
   checkNumber('optimizer.learningRate', learningRate, { above: 0 })
   const { weightDecay = info.weightDecay ?? 0, decayBiases = true } = given
   checkNumber('optimizer.weightDecay', weightDecay, { min: 0 })
-  if (typeof decayBiases !== 'boolean') {
-    const received = describeValue(decayBiases)
-    throw new SpecError({ where: 'optimizer.decayBiases', expected: 'true or false', received })
-  }
+  checkBoolean('optimizer.decayBiases', decayBiases)
   const settings: Record<string, number> = {}
   for (const [name, value] of Object.entries(info.settings)) {
     const setting = given[name] ?? value

@@ -156,9 +156,3 @@ export function checkScalar(where: string, value: unknown): void {
   if (typeof value === 'number') return
   throw new SpecError({ where, expected: 'a number', received: describeValue(value) })
 }
-
-/** A claim. */
-export function checkBoolean(where: string, value: unknown): void {
-  if (typeof value === 'boolean') return
-  throw new SpecError({ where, expected: 'true or false', received: describeValue(value) })
-}

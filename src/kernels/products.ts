@@ -13,7 +13,8 @@ import {
   type FloatKind,
   type View,
 } from '../typed-arrays.ts'
-import { checkBoolean, checkScalar, checkSizes, MAX_SIZE, readOptions } from './call.ts'
+import { checkBoolean } from '../check.ts'
+import { checkScalar, checkSizes, MAX_SIZE, readOptions } from './call.ts'
 
 /**
  * `c = op(a) · op(b)`, with op(a) [m, k], op(b) [k, n] and c [m, n], row-major without gaps. Synchronous.

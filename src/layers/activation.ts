@@ -92,7 +92,8 @@ export function normalizeActivation(
   activation: Activation,
   where: string,
 ): { activation: ActivationName } & ActivationSettings {
-  const { name, ...given } = typeof activation === 'object' ? activation : { name: activation }
+  const { name, ...given } =
+    typeof activation === 'object' && activation !== null ? activation : { name: activation }
   checkOneOf(where, name, Object.keys(activationTable))
   const { settings = {} }: ActivationInfo = activationTable[name]
   rejectUnknownKeys(`${where} ${name}`, given, Object.keys(settings))
