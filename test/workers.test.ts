@@ -122,7 +122,9 @@ describe.each(backends)('%s', (backend) => {
         return process.memoryUsage().rss
       }
       const before = resident(30)
-      console.log(JSON.stringify({ before, after: resident(60) }))`,
+      // The collector gives memory back in its own time, so one reading may be high; what is kept stays in all of them.
+      const after = Math.min(...Array.from({ length: 4 }, () => resident(60)))
+      console.log(JSON.stringify({ before, after }))`,
     )) as { before: number; after: number }
     // A single network holds 8 MB.
     expect(after - before).toBeLessThan(100 * 2 ** 20)
