@@ -126,7 +126,7 @@ describe.each(backends)('%s', (backend) => {
       const after = Math.min(...Array.from({ length: 4 }, () => resident(60)))
       console.log(JSON.stringify({ before, after }))`,
     )) as { before: number; after: number }
-    // A single network holds 8 MB.
-    expect(after - before).toBeLessThan(100 * 2 ** 20)
+    // A network holds 8 MB: kept, the 60 of the first reading would add 480 MB. Up to 110 MB wait for the collector.
+    expect(after - before).toBeLessThan(240 * 2 ** 20)
   })
 })
