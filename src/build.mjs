@@ -1,7 +1,7 @@
 // Compiles src to dist, only where a source or a setting is newer than the last compilation.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, statSync, utimesSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +27,10 @@ if (!existsSync(stamp) || Math.max(...inputs.map(newestMs)) > statSync(stamp).mt
     cwd: root,
     stdio: 'inherit',
   })
-  const now = new Date()
-  if (status === 0) utimesSync(stamp, now, now)
-  else process.exitCode = 1
+  if (status === 0) {
+    const now = new Date()
+    utimesSync(stamp, now, now)
+    // npm makes a command executable only where it links it anew; npx finds the link of an earlier checkout.
+    chmodSync(join(root, 'dist', 'cli', 'main.js'), 0o755)
+  } else process.exitCode = 1
 }
