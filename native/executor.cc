@@ -67,13 +67,16 @@ class Run {
     return *program_.status != 0 ? halt : !is_last && is_cancelled() ? cancelled : go;
   }
 
-  std::uint32_t walk(const Entry& entry, Batch batch, int thread) {
+  // `is_step` tells the walk through a batch of a repeat from the walk through the run's own entry.
+  std::uint32_t walk(const Entry& entry, Batch batch, int thread, bool is_step = false) {
     for (const Instruction& instruction : entry.instructions) {
       std::uint32_t signal = go;
       switch (instruction.kind) {
         case Instruction::Kind::op: execute(instruction, batch, thread); break;
         case Instruction::Kind::barrier: signal = meet([this] { return must_halt() ? halt : go; }); break;
-        case Instruction::Kind::repeat: signal = repeat(instruction, thread); break;
+        case Instruction::Kind::repeat:
+          signal = is_step ? repeat_part(instruction, batch, thread) : repeat(instruction, thread);
+          break;
       }
       if (signal != go) return signal;
     }
@@ -84,10 +87,23 @@ class Run {
     const Entry& body = program_.entries[instruction.entry];
     for (Index cursor = 0; cursor < instruction.total; cursor += instruction.batch) {
       const Batch batch{std::min(instruction.batch, instruction.total - cursor), cursor};
-      std::uint32_t signal = walk(body, batch, thread);
+      std::uint32_t signal = walk(body, batch, thread, true);
       if (signal != go) return signal;
       signal = meet([this] { return after_step(); });
       if (thread == 0) count_step();
+      if (signal != go) return signal;
+    }
+    return go;
+  }
+
+  // A repeat inside a step divides the rows of the step's batch; its turns are no steps of their own.
+  std::uint32_t repeat_part(const Instruction& instruction, Batch whole, int thread) {
+    const Entry& body = program_.entries[instruction.entry];
+    const Index total = std::min(instruction.total, whole.rows);
+    for (Index done = 0; done < total; done += instruction.batch) {
+      const Batch batch{std::min(instruction.batch, total - done), whole.cursor + done};
+      std::uint32_t signal = walk(body, batch, thread, true);
+      if (signal == go) signal = meet([this] { return after_step(); });
       if (signal != go) return signal;
     }
     return go;

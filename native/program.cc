@@ -289,8 +289,8 @@ class Linker {
       fail_here("the index of an entry in [0, " + std::to_string(entries - 1) + "]", show(numbers[0]));
     } else if (!is_integer_in(numbers[1], 0, max_dim)) {
       fail_here("an integer in [0, 2^31] for total", show(numbers[1]));
-    } else if (!is_integer_in(numbers[2], 1, source_.rows)) {
-      fail_here("a batch in [1, " + std::to_string(source_.rows) + "], the program's rows", show(numbers[2]));
+    } else if (!is_integer_in(numbers[2], 1, max_dim)) {
+      fail_here("a batch in [1, 2^31]", show(numbers[2]));
     } else {
       result.entry = static_cast<std::size_t>(numbers[0]);
       result.total = static_cast<Index>(numbers[1]);
@@ -299,28 +299,48 @@ class Linker {
     return result;
   }
 
+  // Repeats nest once: a step may divide its batch. Only there, where no op has rows, may the batch exceed the capacity.
   void check_repeats() {
-    const auto is_repeat = [](const Instruction& i) { return i.kind == Instruction::Kind::repeat; };
-    for (const Entry& entry : result_.program.entries) {
+    const std::vector<Entry>& entries = result_.program.entries;
+    for (const Entry& entry : entries) {
       for (const Instruction& instruction : entry.instructions) {
         if (!is_repeat(instruction)) continue;
-        const auto& body = result_.program.entries[instruction.entry];
-        if (std::none_of(body.instructions.begin(), body.instructions.end(), is_repeat)) continue;
-        fail(", entry " + entry.name + ", repeat", "an entry without a repeat of its own", "entry " + body.name);
+        const Entry& body = entries[instruction.entry];
+        const std::string where = ", entry " + entry.name + ", repeat";
+        if (std::any_of(body.instructions.begin(), body.instructions.end(),
+                        [&](const Instruction& i) { return is_repeat(i) && has_repeats(entries[i.entry]); })) {
+          fail(where, "at most one repeat inside another", "entry " + body.name);
+        }
+        const auto has_rows = [](const Instruction& i) { return i.has_rows; };
+        const bool is_bounded = !has_repeats(body) || std::any_of(body.instructions.begin(), body.instructions.end(), has_rows);
+        if (is_bounded && instruction.batch > source_.rows) {
+          fail(where, "a batch in [1, " + std::to_string(source_.rows) + "], the program's rows",
+               std::to_string(instruction.batch));
+        }
       }
     }
   }
 
-  // The work of a step decides whether threads are worth their barriers.
+  // The work of a step decides whether threads are worth their barriers; of one that divides its batch, that of a part.
   void estimate_steps() {
-    for (Entry& entry : result_.program.entries) {
-      double largest_body = -1;
-      for (const Instruction& instruction : entry.instructions) {
-        if (instruction.kind != Instruction::Kind::repeat) continue;
-        largest_body = std::max(largest_body, own_work(result_.program.entries[instruction.entry]));
+    for (Entry& entry : result_.program.entries) entry.step_work = step_work(entry);
+  }
+
+  double step_work(const Entry& entry) const {
+    if (!has_repeats(entry)) return own_work(entry);
+    double largest_body = 0;
+    for (const Instruction& instruction : entry.instructions) {
+      if (is_repeat(instruction)) {
+        largest_body = std::max(largest_body, step_work(result_.program.entries[instruction.entry]));
       }
-      entry.step_work = largest_body < 0 ? own_work(entry) : largest_body;
     }
+    return largest_body;
+  }
+
+  static bool is_repeat(const Instruction& instruction) { return instruction.kind == Instruction::Kind::repeat; }
+
+  static bool has_repeats(const Entry& entry) {
+    return std::any_of(entry.instructions.begin(), entry.instructions.end(), is_repeat);
   }
 
   static double own_work(const Entry& entry) {

@@ -3,7 +3,7 @@
 import type { Backend, Executable } from './backends/backend.ts'
 import { chooseBackend, type BackendOptions } from './backends/choose.ts'
 import { compileForward, compileStep } from './compiler/compile.ts'
-import { normalizeOptimizer, type Optimizer } from './compiler/optimizers.ts'
+import { normalizeOptimizer, optimizerInfo, type Optimizer } from './compiler/optimizers.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
 import { describeValue } from './check.ts'
 import { SpecError } from './errors.ts'
@@ -24,9 +24,10 @@ import {
 } from './spec.ts'
 import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toTrainingData } from './training/data.ts'
-import { lossScale, prepareFit } from './training/fit.ts'
+import { lossScale } from './training/fit.ts'
 import { regressionMetrics, type RegressionMetrics } from './training/metrics.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
+import { prepareFit } from './training/prepare.ts'
 import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
 import { StepTrainer, type StepOptions, type StepResult, type Gradients } from './training/step.ts'
 
@@ -327,6 +328,14 @@ export class Network<D extends Dtype = 'float32'> {
 
   #stepTrainer(optimizer?: Optimizer): StepTrainer {
     const spec = optimizer === undefined ? undefined : normalizeOptimizer(optimizer)
+    if (spec !== undefined && optimizerInfo(spec.name).isFullBatch === true) {
+      throw new SpecError({
+        where: 'trainStep: optimizer',
+        expected: 'an optimizer that works step by step',
+        received: `'${spec.name}', which drives a whole fit`,
+        cure: `Use fit(x, y, { optimizer: '${spec.name}' })`,
+      })
+    }
     if (this.#trainer === undefined || (spec !== undefined && !this.#trainer.uses(spec))) {
       this.#trainer = new StepTrainer(
         this.spec,

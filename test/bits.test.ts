@@ -61,6 +61,27 @@ const CASES: Case[] = [
     fit: { optimizer: { name: 'nesterov', learningRate: 0.02 }, batchSize: 37 },
     classes: 2,
   },
+  {
+    name: 'accumulated batches, clipped gradients, cosine with warm-up',
+    network: {
+      inputs: 20,
+      layers: [dense(96, 'gelu'), dropout(0.1), dense(64, 'silu'), dense(3)],
+      loss: 'huber',
+      l1: 0.001,
+      seed: 10,
+    },
+    fit: {
+      optimizer: { name: 'adamw', clipNorm: 0.1, clipValue: 0.02 },
+      batchSize: 40,
+      accumulate: 2,
+      schedule: { name: 'cosine', warmup: 1 },
+    },
+  },
+  {
+    name: 'L-BFGS',
+    network: { inputs: 20, layers: [dense(90, 'tanh'), dense(3)], loss: 'squaredError', l2: 0.01, seed: 11 },
+    fit: { optimizer: 'lbfgs', validation: 0.2 },
+  },
 ]
 
 async function train(

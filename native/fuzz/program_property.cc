@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -92,10 +93,22 @@ double own_cost(const Entry& entry) {
   return cost;
 }
 
+// A step with all parts of the batch that it divides; of `batch` rows.
+double step_cost(const Program& program, const Entry& entry, Index batch) {
+  double cost = own_cost(entry);
+  for (const Instruction& part : entry.instructions) {
+    if (!is_repeat(part)) continue;
+    const double turns = std::ceil(static_cast<double>(std::min(part.total, batch)) / static_cast<double>(part.batch));
+    cost += turns * own_cost(program.entries[part.entry]);
+  }
+  return cost;
+}
+
 double run_cost(const Program& program, const Entry& entry) {
   double step = 0;
   for (const Instruction& instruction : entry.instructions) {
-    if (is_repeat(instruction)) step = std::max(step, own_cost(program.entries[instruction.entry]));
+    if (!is_repeat(instruction)) continue;
+    step = std::max(step, step_cost(program, program.entries[instruction.entry], instruction.batch));
   }
   return own_cost(entry) * times + step * max_steps;
 }

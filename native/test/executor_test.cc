@@ -89,6 +89,43 @@ TEST_CASE("the last batch of a repeat is ragged") {
   CHECK(*trainer.arena.at<unsigned>(trainer.example.steps) == 5);
 }
 
+// What a step of 16 rows does when a repeat of its own divides it into batches of 8.
+TEST_CASE("a repeat inside a step divides the rows of the step") {
+  for (const int threads : {1, 2, 3}) {
+    CAPTURE(threads);
+    Example example;
+    Assembler a;
+    a.source = std::move(example.source);
+    const Index rows = a.place(1, 8), parts = a.place(1, 4), turns = a.place(1, 4);
+    const auto at = [](Index offset) { return std::pair<double, double>{0, double(offset)}; };
+    a.source.entries.clear(), a.source.code.clear();
+    a.entry("part");
+    a.add("gather_rows", {8, 21, 37, 37}, {{1, 0}, {3, 0}, at(example.x)});
+    a.add("count_rows", {8}, {at(rows)});
+    a.add("advance", {}, {at(parts)});
+    a.entry("step");
+    a.add("advance", {}, {at(turns)});
+    a.add("barrier");
+    a.add("repeat", {0, 16, 8});
+    a.entry("epoch");
+    a.add("repeat", {1, 37, 16});
+    example.source = std::move(a.source);
+    const Memory arena(example.source.arena_bytes);
+    LinkResult linked = link(example.source, example.buffers(arena.at<void>()), find_isa("scalar")->kernels(Dtype::float32));
+    REQUIRE(linked.error == "");
+    const RunResult result = Executor(std::move(linked.program), threads, 0).run({.entry = 2});
+    // 37 = 16 + 16 + 5: two parts, two parts, one of 5 rows. Steps are those of the outer repeat.
+    CHECK(result.steps == 3);
+    CHECK(*arena.at<unsigned>(turns) == 3);
+    CHECK(*arena.at<unsigned>(parts) == 5);
+    CHECK(*arena.at<double>(rows) == 37);
+    for (Index row = 0; row < 8; ++row) {
+      const Index source = Index(example.order[std::size_t((row < 5 ? 32 : 24) + row)]);
+      CHECK(arena.at<float>(example.x)[row * 21] == example.x_data[std::size_t(source * 21)]);
+    }
+  }
+}
+
 TEST_CASE("a raised flag halts all threads at the step that raised it") {
   for (const int threads : {1, 2, 3}) {
     Trainer trainer(threads);

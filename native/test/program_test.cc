@@ -39,6 +39,14 @@ double& number_of(Example& example, const std::string& op, std::size_t at) {
   return example.source.code[position + at];
 }
 
+// An entry of one repeat over all rows.
+void add_repeat(Example& example, const std::string& name, double entry, double batch) {
+  std::vector<double>& code = example.source.code;
+  const Index start = Index(code.size());
+  code.insert(code.end(), {*(code.end() - 4), entry, Example::total, batch});
+  example.source.entries.push_back({name, start, start + 4});
+}
+
 struct Mistake {
   const char* title;
   std::function<void(Example&)> make;
@@ -93,9 +101,23 @@ const Mistake mistakes[] = {
     {"a negative capacity", [](Example& e) { e.source.rows = -1; }, "program, rows"},
     {"a repeat of an unknown entry", [](Example& e) { e.source.code[e.source.code.size() - 3] = 2; },
      "entry epoch, instruction 2, repeat: expected the index of an entry in [0, 1]; received 2"},
-    {"a repeat of itself", [](Example& e) { e.source.code[e.source.code.size() - 3] = 1; }, "without a repeat of its own"},
+    {"a repeat of itself", [](Example& e) { e.source.code[e.source.code.size() - 3] = 1; },
+     "entry epoch, repeat: expected at most one repeat inside another"},
+    {"a repeat inside a repeat inside a repeat",
+     [](Example& e) {
+       add_repeat(e, "run", 1, 16);
+       add_repeat(e, "runs", 2, 16);
+     },
+     "entry runs, repeat: expected at most one repeat inside another; received entry run"},
+    {"a step of more rows than the capacity with an op of its rows",
+     [](Example& e) {
+       const Index sum = &number_of(e, "sum", 0) - e.source.code.data();
+       e.source.entries.push_back({"wide", sum, Index(e.source.code.size())});
+       add_repeat(e, "run", 2, 16);
+     },
+     "entry run, repeat: expected a batch in [1, 8]"},
     {"a batch beyond the capacity", [](Example& e) { e.source.code.back() = 9; }, "a batch in [1, 8]"},
-    {"a batch of nothing", [](Example& e) { e.source.code.back() = 0; }, "a batch in [1, 8]"},
+    {"a batch of nothing", [](Example& e) { e.source.code.back() = 0; }, "a batch in [1, 2^31]"},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@ import {
   type Instruction,
   type OpInstruction,
   type Program,
+  type RepeatInstruction,
   type Slot,
 } from '../compiler/program.ts'
 import { arithmeticOf, dtypeOf, floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
@@ -101,6 +102,36 @@ interface LinkedOp {
 }
 type LinkedInstruction = LinkedOp | Exclude<Instruction, OpInstruction>
 
+interface Batch {
+  readonly rows: number
+  readonly cursor: number
+}
+
+/** The run's turns at the event loop: it computes for a while, reports, and lets others go first. */
+class Turns {
+  readonly progress = { runs: 0, steps: 0 }
+  readonly #onProgress: RunOptions['onProgress']
+  #end = performance.now() + SLICE_MS
+  #nextProgress = performance.now() + PROGRESS_MS
+
+  constructor(onProgress: RunOptions['onProgress']) {
+    this.#onProgress = onProgress
+  }
+
+  isOver(): boolean {
+    return performance.now() >= this.#end
+  }
+
+  async rest(): Promise<void> {
+    if (performance.now() >= this.#nextProgress) {
+      this.#onProgress({ ...this.progress })
+      this.#nextProgress = performance.now() + PROGRESS_MS
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+    this.#end = performance.now() + SLICE_MS
+  }
+}
+
 class Interpreter implements Executable {
   readonly #arena: ArrayBuffer
   readonly #entries = new Map<string, LinkedInstruction[]>()
@@ -166,37 +197,47 @@ class Interpreter implements Executable {
     this.#isCancelled = false
     this.#reports = []
     this.#status[0] = 0
-    const progress = { runs: 0, steps: 0 }
-    let sliceEnd = performance.now() + SLICE_MS
-    let nextProgress = performance.now() + PROGRESS_MS
+    const turns = new Turns(onProgress)
+    const { progress } = turns
     try {
       for (; progress.runs < times && !this.#isCancelled && this.#status[0] === 0; progress.runs++) {
-        for (const instruction of this.#entry(entry)) {
-          if (instruction.kind === 'op') this.#execute(instruction, 0, 0)
-          else if (instruction.kind === 'repeat') {
-            for (let cursor = 0; cursor < instruction.total; cursor += instruction.batch) {
-              this.runSync(instruction.entry, Math.min(instruction.batch, instruction.total - cursor), cursor)
-              if (this.#isHalted()) return this.#outcome(progress)
-              progress.steps++
-              if (performance.now() >= sliceEnd) {
-                if (performance.now() >= nextProgress) {
-                  onProgress({ ...progress })
-                  nextProgress = performance.now() + PROGRESS_MS
-                }
-                await new Promise((resolve) => setImmediate(resolve))
-                sliceEnd = performance.now() + SLICE_MS
-              }
-              if (this.#isCancelled) return this.#outcome(progress)
-            }
-          }
-          if (this.#isHalted()) return this.#outcome(progress)
-        }
+        if (!(await this.#walk(entry, undefined, turns))) break
         this.#reports.push(new Float64Array(this.#arena, report.offset, report.count).slice())
       }
-      return this.#outcome(progress)
+      return { ...progress, status: this.#status[0], wasCancelled: this.#isCancelled, threads: 1 }
     } finally {
       this.#isRunning = false
     }
+  }
+
+  // Runs an entry for a batch, or as the run's own entry; false where the run ends here.
+  async #walk(entry: string, batch: Batch | undefined, turns: Turns): Promise<boolean> {
+    for (const instruction of this.#entry(entry)) {
+      if (instruction.kind === 'op') this.#execute(instruction, batch?.rows ?? 0, batch?.cursor ?? 0)
+      else if (instruction.kind === 'repeat' && !(await this.#repeat(instruction, batch, turns))) return false
+      if (this.#isHalted()) return false
+    }
+    return true
+  }
+
+  // A repeat inside a step divides the rows of the step's batch; its turns are no steps of their own.
+  async #repeat(
+    { entry, total, batch }: RepeatInstruction,
+    whole: Batch | undefined,
+    turns: Turns,
+  ): Promise<boolean> {
+    const rows = whole === undefined ? total : Math.min(total, whole.rows)
+    const isStraight = this.#entry(entry).every(({ kind }) => kind !== 'repeat')
+    for (let done = 0; done < rows; done += batch) {
+      const part = { rows: Math.min(batch, rows - done), cursor: (whole?.cursor ?? 0) + done }
+      if (isStraight) this.runSync(entry, part.rows, part.cursor)
+      else if (!(await this.#walk(entry, part, turns))) return false
+      if (this.#isHalted()) return false
+      if (whole === undefined) turns.progress.steps++
+      if (turns.isOver()) await turns.rest()
+      if (this.#isCancelled) return false
+    }
+    return true
   }
 
   history(first: number): Float64Array {
@@ -230,10 +271,6 @@ class Interpreter implements Executable {
   // A raised flag stops the run at once; running out of patience only at its end.
   #isHalted(): boolean {
     return this.#status[0] !== 0 && this.#status[0] !== EARLY_STOP
-  }
-
-  #outcome(progress: { runs: number; steps: number }): RunOutcome {
-    return { ...progress, status: this.#status[0], wasCancelled: this.#isCancelled, threads: 1 }
   }
 
   #entry(name: string): LinkedInstruction[] {

@@ -52,6 +52,7 @@ function courseLine({ epochs, seconds, threads, stopped, bestEpoch, maxEpochs }:
     earlyStopping: `, stopped early (of ${maxEpochs})`,
     maxTime: ', time was up',
     aborted: ', interrupted',
+    tolerance: ', nothing more to gain',
   }
   const kept =
     bestEpoch === undefined || bestEpoch === 0 ? '' : `; the weights of epoch ${bestEpoch} are kept`

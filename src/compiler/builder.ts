@@ -12,6 +12,7 @@ export const REGIONS = [
   'parameters',
   'optimizer',
   'gradients',
+  'parts',
   'activations',
   'batch',
   'metrics',

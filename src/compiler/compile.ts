@@ -1,6 +1,7 @@
 /** The pipeline from a network's spec to its programs: training, one step at a time, and prediction. */
 
-import { hasAccuracy, layerOutputs, parametersOf, type NetworkSpec } from '../spec.ts'
+import { REDUCTIONS } from '../ops/losses.ts'
+import { hasAccuracy, layerOutputs, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import { lossInfo } from '../layers/loss.ts'
 import { allocate } from './allocate.ts'
 import { Builder, type Value } from './builder.ts'
@@ -25,6 +26,12 @@ export interface TrainingPlan {
   readonly trainRows: number
   readonly validationRows: number
   readonly optimizer: OptimizerSpec
+  /** Batches whose gradients are accumulated for one update, default 1. */
+  readonly accumulate?: number
+  /** Entries of the table of learning rates and steps for which each holds; without it the rate stays as written. */
+  readonly rates?: { readonly count: number; readonly stride: number }
+  /** Settings of the op that lowers the rate on a plateau. */
+  readonly plateau?: Readonly<Record<'factor' | 'patience' | 'minDelta' | 'minimum', number>>
   /** Whether targets are class indices rather than numbers. */
   readonly areTargetsLabels: boolean
   /** Epochs without improvement after which the run ends; 0 never ends it. Undefined: the best is not kept. */
@@ -33,11 +40,16 @@ export interface TrainingPlan {
   readonly minDelta?: number
 }
 
-/** Doubles that a training program reports after every epoch, in this order, one per cache line. */
-export const TRAINING_METRICS = ['loss', 'validation.loss', 'validation.correct'] as const
+/**
+ * Doubles that a training program reports after every epoch, in this order, one per cache line. The first is written by
+ * the schedule, the others are cleared and summed up in every epoch.
+ */
+export const TRAINING_METRICS = ['learningRate', 'loss', 'validation.loss', 'validation.correct'] as const
 
 /** Batch of a validation pass; more only costs memory. */
 const MAX_ROWS = 256
+/** Rows of a part of the objective. */
+const MAX_OBJECTIVE_ROWS = 1024
 
 /**
  * Compiles whole epochs: shuffle, steps over the training rows, a pass over the validation rows, the best weights.
@@ -47,52 +59,70 @@ const MAX_ROWS = 256
 export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program {
   const builder = new Builder(Math.max(plan.batchSize, Math.min(plan.validationRows, MAX_ROWS)), spec.dtype)
   const persistent = declarePersistent(builder, spec)
-  const outputs = layerOutputs(spec)[spec.layers.length - 1]
-  const { areTargetsLabels, totalRows, trainRows, validationRows } = plan
-  const x = builder.buffer('x', [totalRows, spec.inputs])
-  const y = areTargetsLabels
-    ? builder.buffer('y', [totalRows], 'u32')
-    : builder.buffer('y', [totalRows, outputs])
-  const base = builder.buffer('trainRows', [trainRows], 'u32')
-  const totals = TRAINING_METRICS.map((name) => builder.value(name, [1], { region: 'metrics', type: 'f64' }))
+  const { trainRows, validationRows, accumulate = 1 } = plan
+  const { base, gather } = declareData(builder, spec, plan)
+  const totals = declareTotals(builder)
   const order = builder.value('order', [trainRows], { region: 'batch', type: 'u32' })
 
-  const gather = (rows: Value): { input: Value; target: Value } => ({
-    input: builder.emit(
-      'gather_rows',
-      { source: x, order: rows },
-      {},
-      { y: batchValue(builder, 'x', spec.inputs) },
-    ),
-    target: areTargetsLabels
-      ? builder.emit(
-          'gather_one_hot',
-          { label: y, order: rows },
-          {},
-          { y: batchValue(builder, 't', outputs) },
-        )
-      : builder.emit('gather_rows', { source: y, order: rows }, {}, { y: batchValue(builder, 't', outputs) }),
-  })
-
-  builder.beginEntry('step')
-  const batch = gather(order)
-  trainingStep(builder, spec, persistent, batch, totals[0], plan.optimizer)
-
-  if (validationRows > 0) {
-    const rows = builder.buffer('validationRows', [validationRows], 'u32')
-    builder.beginEntry('validate')
-    validation(builder, spec, persistent, gather(rows), totals)
+  if (accumulate === 1) {
+    builder.beginEntry('step')
+    lookUpRate(builder, persistent, plan)
+    const gradients = batchGradients(builder, spec, persistent, gather(order), totals.loss)
+    applyGradients(builder, spec, persistent, gradients, plan.optimizer)
+  } else {
+    const { gradients, rows } = partialGradients(builder, spec, persistent, gather, order, totals.loss)
+    builder.beginEntry('step')
+    lookUpRate(builder, persistent, plan)
+    sumGradients(builder, spec, { rows, total: plan.batchSize * accumulate, batch: plan.batchSize })
+    applyGradients(builder, spec, persistent, gradients, plan.optimizer)
   }
+  if (validationRows > 0) validation(builder, spec, persistent, gather, plan, totals)
 
   builder.beginEntry('epoch')
+  const watched = validationRows > 0 ? totals['validation.loss'] : totals.loss
   const counter = builder.value('epoch', [1], { region: 'settings', type: 'u32' })
   const key = builder.value('shuffle.key', [2], { region: 'settings', type: 'u32' })
+  if (plan.plateau !== undefined) {
+    const state = builder.value('plateau.state', [3], { region: 'settings', type: 'f64' })
+    builder.emit('reduce_on_plateau', { loss: watched, rate: persistent.rate, state }, plan.plateau)
+  }
   builder.emit('permute', { base, key, epoch: counter }, {}, { order })
   builder.emit('advance', { step: counter })
-  for (const total of totals) builder.emit('clear', {}, {}, { total })
-  builder.repeat('step', trainRows, plan.batchSize)
+  for (const total of Object.values(totals)) builder.emit('clear', {}, {}, { total })
+  builder.repeat('step', trainRows, plan.batchSize * accumulate)
   if (validationRows > 0) builder.repeat('validate', validationRows, builder.rows)
-  endOfEpoch(builder, spec, persistent, validationRows > 0 ? totals[1] : totals[0], plan)
+  endOfEpoch(builder, spec, persistent, watched, plan)
+  return allocate(builder)
+}
+
+/**
+ * Compiles the objective over all training rows, for optimizers that are driven from outside.
+ *
+ * Entries: `objective` (sum of the losses into the metric `loss`, gradients of loss and penalty into the region
+ * `gradients`) and `validation`. Data buffers as for training.
+ */
+export function compileObjective(
+  spec: NetworkSpec,
+  plan: Pick<TrainingPlan, 'totalRows' | 'trainRows' | 'validationRows' | 'areTargetsLabels'>,
+): Program {
+  const { trainRows, validationRows } = plan
+  const builder = new Builder(Math.min(Math.max(trainRows, validationRows), MAX_OBJECTIVE_ROWS), spec.dtype)
+  const persistent = declarePersistent(builder, spec)
+  const { base, gather } = declareData(builder, spec, plan)
+  const totals = declareTotals(builder)
+  const { gradients, rows } = partialGradients(builder, spec, persistent, gather, base, totals.loss)
+  builder.beginEntry('objective')
+  builder.emit('clear', {}, {}, { total: totals.loss })
+  sumGradients(builder, spec, { rows, total: trainRows, batch: builder.rows })
+  addPenaltyGradient(builder, spec, persistent, gradients)
+  if (validationRows > 0) {
+    validation(builder, spec, persistent, gather, plan, totals)
+    builder.beginEntry('validation')
+    for (const name of ['validation.loss', 'validation.correct'] as const) {
+      builder.emit('clear', {}, {}, { total: totals[name] })
+    }
+    builder.repeat('validate', validationRows, builder.rows)
+  }
   return allocate(builder)
 }
 
@@ -191,39 +221,138 @@ function batchValue(builder: Builder, name: string, features: number): Value {
   return existing ?? builder.value(`batch.${name}`, ['rows', features], { region: 'batch' })
 }
 
-function trainingStep(
+type Gather = (rows: Value) => { input: Value; target: Value }
+
+// The data buffers, and how a batch is gathered from them by row numbers.
+function declareData(
+  builder: Builder,
+  spec: NetworkSpec,
+  {
+    areTargetsLabels,
+    totalRows,
+    trainRows,
+  }: Pick<TrainingPlan, 'areTargetsLabels' | 'totalRows' | 'trainRows'>,
+): { base: Value; gather: Gather } {
+  const outputs = outputsOf(spec)
+  const x = builder.buffer('x', [totalRows, spec.inputs])
+  const y = areTargetsLabels
+    ? builder.buffer('y', [totalRows], 'u32')
+    : builder.buffer('y', [totalRows, outputs])
+  const base = builder.buffer('trainRows', [trainRows], 'u32')
+  const gather: Gather = (order) => {
+    const [input, target] = [batchValue(builder, 'x', spec.inputs), batchValue(builder, 't', outputs)]
+    builder.emit('gather_rows', { source: x, order }, {}, { y: input })
+    if (areTargetsLabels) builder.emit('gather_one_hot', { label: y, order }, {}, { y: target })
+    else builder.emit('gather_rows', { source: y, order }, {}, { y: target })
+    return { input, target }
+  }
+  return { base, gather }
+}
+
+type Totals = Record<Exclude<(typeof TRAINING_METRICS)[number], 'learningRate'>, Value>
+
+// The metrics behind the learning rate, in their order.
+function declareTotals(builder: Builder): Totals {
+  const names = TRAINING_METRICS.filter((name) => name !== 'learningRate')
+  const metric = { region: 'metrics', type: 'f64' } as const
+  return Object.fromEntries(names.map((name) => [name, builder.value(name, [1], metric)])) as Totals
+}
+
+function lookUpRate(builder: Builder, { rate, step }: Persistent, { rates }: TrainingPlan): void {
+  if (rates === undefined) return
+  const table = builder.value('rates', [rates.count], { region: 'settings', type: 'f64' })
+  builder.emit('look_up', { table, step }, { stride: rates.stride }, { rate })
+}
+
+// Forward and backward pass over a batch; the sum of its losses is added to `total`.
+function batchGradients(
   builder: Builder,
   spec: NetworkSpec,
   persistent: Persistent,
   { input, target }: { input: Value; target: Value },
   total: Value,
-  optimizer: OptimizerSpec,
-): void {
+  region: 'gradients' | 'parts' = 'gradients',
+): ReadonlyMap<string, Value> {
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: true })
   const perRow = lossPerRow(builder, spec, forward, target)
   const found = backwardPass(builder, spec, perRow, target, [...persistent.parameters.values()])
   const sum = builder.emit('sum', { x: perRow.loss })
   builder.emit('find_nonfinite', { x: sum, flag: flagOf(builder, spec, persistent, 'loss') })
   builder.emit('accumulate', { s: sum, total })
-  const gradients = keepGradients(builder, persistent, found)
-  addPenaltyGradient(builder, spec, persistent, gradients)
-  update(builder, spec, persistent, gradients, optimizer)
+  const gradients = keepGradients(builder, persistent, found, region)
   builder.emit('advance', { step: persistent.step })
+  return gradients
 }
 
+function applyGradients(
+  builder: Builder,
+  spec: NetworkSpec,
+  persistent: Persistent,
+  gradients: ReadonlyMap<string, Value>,
+  optimizer: OptimizerSpec,
+): void {
+  addPenaltyGradient(builder, spec, persistent, gradients)
+  update(builder, spec, persistent, gradients, optimizer)
+}
+
+// The entry `batch`: adds the gradients of the sum of a batch's losses to the gradients, and its rows to `rows`.
+function partialGradients(
+  builder: Builder,
+  spec: NetworkSpec,
+  persistent: Persistent,
+  gather: Gather,
+  order: Value,
+  total: Value,
+): { gradients: ReadonlyMap<string, Value>; rows: Value } {
+  const summed = { ...spec, loss: { ...spec.loss, reduction: 'sum' as const } }
+  const rows = builder.value('rows', [1], { region: 'settings', type: 'f64' })
+  const gradients = new Map(
+    parametersOf(spec).map(({ name, shape }) => [
+      name,
+      builder.value(`gradient of ${name}`, shape, { region: 'gradients' }),
+    ]),
+  )
+  builder.beginEntry('batch')
+  batchGradients(builder, summed, persistent, gather(order), total, 'parts')
+  builder.emit('count_rows', {}, {}, { total: rows })
+  const [x, y] = [builder.wholeRegion('parts'), builder.wholeRegion('gradients')]
+  builder.emit('axpy', { x, y }, { alpha: 1 })
+  return { gradients, rows }
+}
+
+// Runs the entry `batch` over `total` rows, or those that a step has, and turns the sum into what the loss's reduction
+// asks for.
+function sumGradients(
+  builder: Builder,
+  spec: NetworkSpec,
+  { rows, total, batch }: { rows: Value; total: number; batch: number },
+): void {
+  const gradients = builder.wholeRegion('gradients')
+  const reduction = REDUCTIONS.indexOf(spec.loss.reduction)
+  builder.emit('fill', {}, { value: 0 }, { y: gradients })
+  builder.emit('clear', {}, {}, { total: rows })
+  builder.repeat('batch', total, batch)
+  builder.emit('divide_by_rows', { rows, x: gradients }, { reduction, outputs: outputsOf(spec) })
+}
+
+// The entry `validate`.
 function validation(
   builder: Builder,
   spec: NetworkSpec,
   persistent: Persistent,
-  { input, target }: { input: Value; target: Value },
-  totals: readonly Value[],
+  gather: Gather,
+  { validationRows }: Pick<TrainingPlan, 'validationRows'>,
+  totals: Totals,
 ): void {
+  const rows = builder.buffer('validationRows', [validationRows], 'u32')
+  builder.beginEntry('validate')
+  const { input, target } = gather(rows)
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: false })
   const { loss, logits } = lossPerRow(builder, spec, forward, target)
-  builder.emit('accumulate', { s: builder.emit('sum', { x: loss }), total: totals[1] })
+  builder.emit('accumulate', { s: builder.emit('sum', { x: loss }), total: totals['validation.loss'] })
   if (!hasAccuracy(spec)) return
   const correct = builder.emit('count_correct', { y: logits, t: target })
-  builder.emit('accumulate', { s: builder.emit('sum', { x: correct }), total: totals[2] })
+  builder.emit('accumulate', { s: builder.emit('sum', { x: correct }), total: totals['validation.correct'] })
 }
 
 function endOfEpoch(
@@ -247,18 +376,20 @@ function endOfEpoch(
   builder.emit('keep_best', { loss: watched, w, best, state, status }, { patience, minDelta })
 }
 
-// Moves each parameter's gradient to the place in the region `gradients` that mirrors the parameter's own: the node
-// that computes it writes there at once.
+// Moves each parameter's gradient to the place in a region that mirrors the parameter's own: the node that computes it
+// writes there at once.
 function keepGradients(
   builder: Builder,
   { parameters }: Persistent,
   found: ReadonlyMap<Value, Value>,
+  region: 'gradients' | 'parts' = 'gradients',
 ): ReadonlyMap<string, Value> {
   const kept = new Map<string, Value>()
   for (const [name, parameter] of parameters) {
     const gradient = found.get(parameter)
     if (gradient === undefined) throw new Error(`${name} does not reach the loss`)
-    const place = builder.value(`gradient of ${name}`, parameter.shape, { region: 'gradients' })
+    const label = region === 'parts' ? 'part of gradient' : 'gradient'
+    const place = builder.value(`${label} of ${name}`, parameter.shape, { region })
     builder.redirect(gradient, place)
     kept.set(name, place)
   }

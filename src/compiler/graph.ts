@@ -39,7 +39,7 @@ export function declarePersistent(builder: Builder, spec: NetworkSpec): Persiste
     status: builder.value('status', [1], setting),
     flags: builder.value('flags', [words], setting),
     step: builder.value('step', [1], setting),
-    rate: builder.value('learningRate', [1], { region: 'settings', type: 'f64' }),
+    rate: builder.value('learningRate', [1], { region: 'metrics', type: 'f64' }),
   }
 }
 
@@ -157,15 +157,26 @@ export function update(
   const dw = builder.wholeRegion('gradients')
   const { weightDecay, decayBiases, settings } = optimizer
   const info = optimizerInfo(optimizer.name)
+  clip(builder, dw, optimizer)
   if (weightDecay > 0) {
     for (const { x, y } of decayedParts({ w, dw }, spec, persistent, gradients, decayBiases)) {
       if (info.isDecayDecoupled === true) builder.emit('decay', { rate, w: x }, { alpha: weightDecay })
       else builder.emit('axpy', { x, y }, { alpha: weightDecay })
     }
   }
+  if (info.emit === undefined) throw new Error(`${optimizer.name} does not work step by step`)
   info.emit(builder, { rate, dw, w }, settings, (name) =>
     builder.value(`optimizer.${name}`, w.shape, { region: 'optimizer' }),
   )
+}
+
+// Values first, then the norm of what is left, as one vector over all parameters.
+function clip(builder: Builder, dw: Value, { clipValue, clipNorm }: OptimizerSpec): void {
+  if (clipValue !== undefined) builder.emit('clip_value', { dw }, { limit: clipValue })
+  if (clipNorm === undefined) return
+  const norm = builder.value('gradient norm', [1], { region: 'settings', type: 'f64' })
+  builder.emit('euclidean_norm', { x: dw }, {}, { norm })
+  builder.emit('clip_norm', { norm, dw }, { limit: clipNorm })
 }
 
 // What weight decay acts on, with its gradients: everything as one vector, or the weight matrices.

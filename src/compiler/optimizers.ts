@@ -1,6 +1,6 @@
 /** Optimizers: their settings, and the nodes that update all parameters at once from all gradients. */
 
-import { checkBoolean, checkNumber, checkOneOf, type Limits } from '../check.ts'
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, type Limits } from '../check.ts'
 import { rejectUnknownKeys } from '../errors.ts'
 import type { Builder, Value } from './builder.ts'
 
@@ -14,8 +14,10 @@ interface OptimizerInfo {
   readonly isDecayDecoupled?: boolean
   /** What a state vector starts from where that is not 0. */
   readonly initialState?: (settings: Readonly<Record<string, number>>) => Readonly<Record<string, number>>
+  /** Whether the optimizer takes all rows at once and is driven from outside the program; it then has no `emit`. */
+  readonly isFullBatch?: boolean
   /** Adds the update; `state(name)` is a vector of the parameters' length that starts at 0. */
-  emit(
+  emit?(
     builder: Builder,
     operands: { rate: Value; dw: Value; w: Value },
     settings: Readonly<Record<string, number>>,
@@ -79,6 +81,12 @@ export const optimizerTable = {
       builder.emit('adadelta', { rate, dw, v: state('square'), a: state('moved'), w }, { rho, epsilon })
     },
   },
+  // Source: Nocedal, Wright 2006, Numerical Optimization, chapter 7.2.
+  lbfgs: {
+    settings: { memory: 10, maxEvaluations: 25, tolerance: 1e-7 },
+    learningRate: 1,
+    isFullBatch: true,
+  },
 } satisfies Record<string, OptimizerInfo>
 
 /** Name of an optimizer. */
@@ -95,6 +103,10 @@ export type Optimizer =
       weightDecay?: number
       /** Whether weight decay acts on biases too, default true. */
       decayBiases?: boolean
+      /** Largest Euclidean norm of all gradients together; longer ones are scaled down to it. Default none. */
+      clipNorm?: number
+      /** Largest absolute value of a gradient's element; before clipNorm. Default none. */
+      clipValue?: number
       /** Default 0.9 for momentum and nesterov, 0 for rmsprop; these only. */
       momentum?: number
       /** Default 0.9; adam and adamw only. */
@@ -107,6 +119,12 @@ export type Optimizer =
       epsilon?: number
       /** What adagrad's sum of squares starts from, default 0. */
       initialAccumulator?: number
+      /** Steps that lbfgs remembers, an integer ≥ 1, default 10. */
+      memory?: number
+      /** Evaluations of one line search of lbfgs at most, an integer ≥ 1, default 25. */
+      maxEvaluations?: number
+      /** lbfgs ends when no element of the gradient is larger, default 1e-7. */
+      tolerance?: number
     }
 
 /** An optimizer with all settings filled in. */
@@ -116,10 +134,16 @@ export interface OptimizerSpec {
   readonly settings: Readonly<Record<string, number>>
   readonly weightDecay: number
   readonly decayBiases: boolean
+  readonly clipNorm?: number
+  readonly clipValue?: number
 }
 
-const COMMON_SETTINGS = ['name', 'learningRate', 'weightDecay', 'decayBiases']
+const COMMON_SETTINGS = ['name', 'learningRate', 'weightDecay', 'decayBiases', 'clipNorm', 'clipValue']
+const INTEGERS: readonly string[] = ['memory', 'maxEvaluations']
 const LIMITS: Readonly<Record<string, Limits | undefined>> = {
+  memory: { min: 1, max: 1000 },
+  maxEvaluations: { min: 1 },
+  tolerance: { min: 0 },
   epsilon: { above: 0 },
   initialAccumulator: { min: 0 },
 }
@@ -140,17 +164,28 @@ export function normalizeOptimizer(optimizer: Optimizer): OptimizerSpec {
     typeof optimizer === 'object' ? { ...optimizer } : { name: optimizer }
   checkOneOf('optimizer', given.name, Object.keys(optimizerTable))
   const info = optimizerInfo(given.name)
-  rejectUnknownKeys(`optimizer ${given.name}`, given, [...COMMON_SETTINGS, ...Object.keys(info.settings)])
+  const common = info.isFullBatch === true ? ['name'] : COMMON_SETTINGS
+  rejectUnknownKeys(`optimizer ${given.name}`, given, [...common, ...Object.keys(info.settings)])
   const learningRate = given.learningRate ?? info.learningRate
   checkNumber('optimizer.learningRate', learningRate, { above: 0 })
   const { weightDecay = info.weightDecay ?? 0, decayBiases = true } = given
   checkNumber('optimizer.weightDecay', weightDecay, { min: 0 })
   checkBoolean('optimizer.decayBiases', decayBiases)
+  const clips = Object.fromEntries(
+    ['clipNorm', 'clipValue'].flatMap((name) => {
+      const limit = given[name]
+      if (limit === undefined) return []
+      checkNumber(`optimizer.${name}`, limit, { above: 0 })
+      return [[name, limit]]
+    }),
+  )
   const settings: Record<string, number> = {}
   for (const [name, value] of Object.entries(info.settings)) {
     const setting = given[name] ?? value
-    checkNumber(`optimizer.${name}`, setting, LIMITS[name] ?? { min: 0, below: 1 })
+    const limits = LIMITS[name] ?? { min: 0, below: 1 }
+    checkNumber(`optimizer.${name}`, setting, limits)
+    if (INTEGERS.includes(name)) checkInteger(`optimizer.${name}`, setting, limits)
     settings[name] = setting
   }
-  return { name: given.name, learningRate, settings, weightDecay, decayBiases }
+  return { name: given.name, learningRate, settings, weightDecay, decayBiases, ...clips }
 }

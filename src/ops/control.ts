@@ -12,6 +12,40 @@ export const control: readonly Op[] = [
       step[0]++
     }
   }),
+  defineOp('count_rows', 'serial', '(rows | | total:f64[1]) -> total:f64[1]', () => {
+    return ({ doubles: [total], rows }) => {
+      total[0] += rows
+    }
+  }),
+  // A learning rate that changes every `stride` steps.
+  defineOp('look_up', 'serial', '(count | stride | table:f64[count] step:u32[1]) -> rate:f64[1]', () => {
+    return ({ doubles: [table, , rate], words: [, step], dims: [count], scalars: [stride] }) => {
+      const at = Math.floor(step[0] / stride)
+      rate[0] = count === 0 ? 0 : table[!(at >= 0) ? 0 : at < count ? at : count - 1]
+    }
+  }),
+  // Before an epoch: looks at the loss of the one before. The state is the best loss, epochs since it, epochs begun.
+  defineOp(
+    'reduce_on_plateau',
+    'serial',
+    '(| factor patience minDelta minimum | loss:f64[1] rate:f64[1] state:f64[3]) -> rate:f64[1] state:f64[3]',
+    () => {
+      return ({ doubles: [loss, rate, state], scalars: [factor, patience, minDelta, minimum] }) => {
+        state[2] += 1
+        if (state[2] === 1) return
+        if (loss[0] < state[0] - minDelta) {
+          state[0] = loss[0]
+          state[1] = 0
+          return
+        }
+        state[1] += 1
+        if (state[1] < patience) return
+        state[1] = 0
+        const reduced = rate[0] * factor
+        rate[0] = reduced < minimum ? minimum : reduced
+      }
+    },
+  ),
   defineOp('clear', 'serial', '(count | | ) -> total:f64[count]', () => {
     return ({ doubles: [total] }) => {
       total.fill(0)

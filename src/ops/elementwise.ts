@@ -1,6 +1,7 @@
 /** Element-wise arithmetic. */
 
 import type { Arithmetic } from './arithmetic.ts'
+import { reductionScale } from './losses.ts'
 import { defineOp, type Gradient, type Kernel, type Op } from './op.ts'
 
 /** A kernel for dims (rows, n) that maps each element of x to y. */
@@ -93,5 +94,22 @@ export const elementwise: readonly Op[] = [
         }
       },
     (g, _, dy) => ({ x: () => dy, b: () => g.emit('sum_columns', { x: dy }) }),
+  ),
+  defineOp('fill', 'count', '(count | value | ) -> y[count]', () => {
+    return ({ operands: [y], scalars: [value] }) => {
+      y.fill(value)
+    }
+  }),
+  // A sum over rows that were counted on the way, turned into what the loss's reduction asks for.
+  defineOp(
+    'divide_by_rows',
+    'count',
+    '(count | reduction outputs | rows:f64[1] x[count]) -> x[count]',
+    ({ round }) => {
+      return ({ operands: [, x], doubles: [rows], dims: [count], scalars: [reduction, outputs] }) => {
+        const factor = round(reductionScale(reduction, rows[0], outputs))
+        for (let i = 0; i < count; i++) x[i] = factor * x[i]
+      }
+    },
   ),
 ]

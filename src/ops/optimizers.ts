@@ -22,6 +22,23 @@ function momentumKernel(
 
 /** The ops of this family. */
 export const optimizers: readonly Op[] = [
+  defineOp('clip_value', 'count', '(count | limit | dw[count]) -> dw[count]', ({ round }) => {
+    return ({ operands: [dw], dims: [count], scalars }) => {
+      const limit = round(scalars[0])
+      for (let i = 0; i < count; i++) dw[i] = dw[i] > limit ? limit : dw[i] < -limit ? -limit : dw[i]
+    }
+  }),
+  defineOp(
+    'clip_norm',
+    'count',
+    '(count | limit | norm:f64[1] dw[count]) -> dw[count]',
+    ({ round }) =>
+      ({ operands: [, dw], doubles: [norm], dims: [count], scalars: [limit] }) => {
+        if (!(norm[0] > limit)) return
+        const factor = round(limit / norm[0])
+        for (let i = 0; i < count; i++) dw[i] = factor * dw[i]
+      },
+  ),
   defineOp('sgd', 'count', '(count | | rate:f64[1] dw[count] w[count]) -> w[count]', ({ round, mulAdd }) => {
     return ({ operands: [, dw, w], doubles: [rate], dims: [count] }) => {
       const step = round(-rate[0])

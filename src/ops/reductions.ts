@@ -1,6 +1,6 @@
 /** Sums: by the sixteen virtual lanes of docs/numerics.md, or by columns. */
 
-import type { Arithmetic, FloatArray } from './arithmetic.ts'
+import { arithmeticOf, type Arithmetic, type FloatArray } from './arithmetic.ts'
 import { defineOp, type Op } from './op.ts'
 
 /** Sums over the elements [start, start + count) of arrays, element i in lane i mod 16. */
@@ -61,6 +61,13 @@ export const reductions: readonly Op[] = [
     const lanes = laneReductions(arithmetic)
     return ({ operands: [x, s], dims: [count] }) => {
       s[0] = lanes.dot(x, 0, x, 0, count)
+    }
+  }),
+  // In double whatever the element type: squares of large gradients do not overflow.
+  defineOp('euclidean_norm', 'serial', '(count | | x[count]) -> norm:f64[1]', () => {
+    const lanes = laneReductions(arithmeticOf('float64', true))
+    return ({ operands: [x], doubles: [, norm], dims: [count] }) => {
+      norm[0] = Math.sqrt(lanes.sumOf(count, (i) => x[i] * x[i]))
     }
   }),
   defineOp('absolute_sum', 'serial', '(count | | x[count]) -> s[1]', (arithmetic) => {

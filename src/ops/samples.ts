@@ -40,6 +40,11 @@ const SCALARS: Readonly<Record<string, number | undefined>> = {
   epsilon: 1e-8,
   patience: 3,
   minDelta: 0,
+  minimum: 1e-6,
+  value: 0.4,
+  outputs: 3,
+  limit: 0.8,
+  stride: 2,
 }
 
 /** Scalars that suit an op: rates and factors in the range that the op is used with. */

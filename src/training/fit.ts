@@ -1,7 +1,7 @@
 /** One fit: compiles the training program, runs its epochs on a backend, and reports what comes back. */
 
-import type { Backend, Executable, RunOutcome } from '../backends/backend.ts'
-import { compileTraining, TRAINING_METRICS } from '../compiler/compile.ts'
+import type { Backend, Executable } from '../backends/backend.ts'
+import { compileTraining, TRAINING_METRICS, type TrainingPlan } from '../compiler/compile.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { DivergenceError } from '../errors.ts'
@@ -13,6 +13,7 @@ import { streamKey } from '../random.ts'
 import { hasAccuracy, outputsOf, type NetworkSpec } from '../spec.ts'
 import type { FitSettings } from './options.ts'
 import type { EpochRecord, History, Progress, StopReason } from './run.ts'
+import { rateTable, type RateTable } from './schedules.ts'
 
 /** Everything that a fit works on. */
 export interface FitJob {
@@ -30,35 +31,41 @@ export interface FitJob {
   readonly parameters: FloatArray
 }
 
+/** A fit that is linked: starts it, and gives its history in the end. */
+export type PreparedFit = (
+  report: (epochs: readonly EpochRecord[]) => void,
+  onProgress: (progress: Progress) => void,
+) => Promise<History>
+
 /** Epochs of one native call: bounds the memory of the reports. */
 const EPOCHS_PER_RUN = 4096
 /** Doubles between two metrics of a report: each stands in its own cache line. */
-const METRIC_STRIDE = 8
+export const METRIC_STRIDE = 8
 
 /**
  * Links the program of a job; throws synchronously where that fails.
  *
  * @returns the run, to be started at once; `keep` receives the weights to keep, whatever the end
  */
-export function prepareFit(
-  job: FitJob,
-  keep: (parameters: FloatArray) => void,
-): (
-  report: (epochs: readonly EpochRecord[]) => void,
-  onProgress: (progress: Progress) => void,
-) => Promise<History> {
+export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => void): PreparedFit {
   const { spec, settings, trainRows, validationRows } = job
   const isWatched = settings.earlyStopping !== undefined
   const watchedRows = validationRows.length > 0 ? validationRows.length : trainRows.length
+  const { batchSize, accumulate } = batchesOf(settings, trainRows.length)
+  const rates = ratesOf(settings, Math.ceil(trainRows.length / batchSize))
+  const minDeltaScale = 1 / lossScale(spec, watchedRows)
   const program = compileTraining(spec, {
-    batchSize: Math.min(settings.batchSize, trainRows.length),
+    batchSize,
+    accumulate,
+    rates: rates && { count: rates.rates.length, stride: rates.stride },
+    plateau: plateauOf(settings, minDeltaScale),
     totalRows: job.x.length / spec.inputs,
     trainRows: trainRows.length,
     validationRows: validationRows.length,
     optimizer: settings.optimizer,
     areTargetsLabels: job.y instanceof Uint32Array,
     patience: settings.earlyStopping?.patience,
-    minDelta: (settings.earlyStopping?.minDelta ?? 0) / lossScale(spec, watchedRows),
+    minDelta: (settings.earlyStopping?.minDelta ?? 0) * minDeltaScale,
   })
   const data: Record<string, FloatArray | Uint32Array> = { x: job.x, y: job.y, trainRows, validationRows }
   const executable = job.backend.link(
@@ -67,8 +74,7 @@ export function prepareFit(
     { threads: settings.threads },
   )
   initializeArena(program, executable, job)
-  const called: { stack?: string } = {}
-  Error.captureStackTrace(called, prepareFit)
+  if (rates !== undefined) executable.write(slotNamed(program, 'rates'), rates.rates)
   return (report, onProgress) => {
     const stop = watchForStop(settings, executable)
     return runEpochs(job, program, executable, stop, report, onProgress)
@@ -82,17 +88,29 @@ export function prepareFit(
         },
         (error: unknown) => {
           keep(lastGoodWeights(program, executable, job))
-          throw withCallerStack(error, called.stack)
+          throw error
         },
       )
   }
 }
 
-// An error that arises while the run goes on shows who called fit, not the inside of the promise.
-function withCallerStack(error: unknown, stack = ''): unknown {
-  if (error instanceof Error)
-    error.stack = `${error.name}: ${error.message}${stack.slice(stack.indexOf('\n'))}`
-  return error
+// Batches are never larger than the training rows, nor are those that are accumulated for one update.
+function batchesOf(settings: FitSettings, rows: number): { batchSize: number; accumulate: number } {
+  const batchSize = Math.min(settings.batchSize, rows)
+  return { batchSize, accumulate: Math.min(settings.accumulate, Math.ceil(rows / batchSize)) }
+}
+
+// A rate that stays, or is lowered by the core itself, needs no table.
+function ratesOf({ schedule, optimizer, epochs }: FitSettings, stepsPerEpoch: number): RateTable | undefined {
+  const isFixed = schedule.name === 'plateau' || (schedule.name === 'constant' && schedule.warmup === 0)
+  return isFixed ? undefined : rateTable(schedule, optimizer.learningRate, { epochs, stepsPerEpoch })
+}
+
+function plateauOf({ schedule, optimizer }: FitSettings, minDeltaScale: number): TrainingPlan['plateau'] {
+  if (schedule.name !== 'plateau') return undefined
+  const { factor, patience, minDelta, final } = schedule.settings
+  const minimum = final * optimizer.learningRate
+  return { factor, patience, minDelta: minDelta * minDeltaScale, minimum }
 }
 
 /** The slots of an optimizer's state that do not start at 0. */
@@ -131,17 +149,19 @@ export function initializeArena(
     write(name, values)
   }
   write('best.state', Float64Array.of(Infinity, 0, 0, 0))
+  write('plateau.state', Float64Array.of(Infinity, 0, 0))
   write('shuffle.key', streamKey(spec.seed, 'shuffle'))
   for (const { name } of spec.layers) write(`${name}.key`, streamKey(spec.seed, name))
 }
 
-interface StopWatch {
+/** What has ended a run from outside. */
+export interface StopWatch {
   readonly reason: () => 'aborted' | 'maxTime' | undefined
   readonly dispose: () => void
 }
 
-// Cancels the executable on the signal or when time is up.
-function watchForStop({ signal, maxTimeMs }: FitSettings, executable: Executable): StopWatch {
+/** Cancels the executable on the signal or when time is up. */
+export function watchForStop({ signal, maxTimeMs }: FitSettings, executable: Executable): StopWatch {
   let reason: 'aborted' | 'maxTime' | undefined
   const stop = (why: 'aborted' | 'maxTime') => () => {
     reason ??= why
@@ -201,7 +221,10 @@ async function runEpochs(
     takeReports()
     steps += outcome.steps
     threads = outcome.threads
-    if (outcome.status !== 0 && outcome.status !== EARLY_STOP) throw divergence(job, outcome, records, steps)
+    if (outcome.status !== 0 && outcome.status !== EARLY_STOP) {
+      const what = flagOfStatus(job.spec, outcome.status)
+      throw divergenceOf(job, { epoch: records.length + 1, step: steps + 1, what })
+    }
     if (outcome.status === EARLY_STOP) {
       stopped = 'earlyStopping'
       break
@@ -232,6 +255,7 @@ function readReports(job: FitJob, executable: Executable, first: number, done: n
     const record: EpochRecord = {
       epoch: done + i + 1,
       loss: metric('loss') * lossScale(spec, trainRows.length),
+      learningRate: metric('learningRate'),
     }
     if (validationRows.length > 0) {
       record.validation = {
@@ -248,20 +272,18 @@ export function lossScale(spec: NetworkSpec, rows: number): number {
   return reductionScale(REDUCTIONS.indexOf(spec.loss.reduction), rows, outputsOf(spec))
 }
 
-function divergence(
+/** The error of a run whose numbers have left the range of its element type. */
+export function divergenceOf(
   job: FitJob,
-  outcome: RunOutcome,
-  records: readonly EpochRecord[],
-  steps: number,
+  { epoch, step, what }: { epoch: number; step: number; what: string },
 ): DivergenceError {
-  const what = flagOfStatus(job.spec, outcome.status)
   const { name, learningRate } = job.settings.optimizer
   const cause =
     what === 'loss'
       ? 'The weights have grown too large for the data'
       : `The gradients have grown beyond what ${job.spec.dtype} holds`
   return new DivergenceError({
-    where: `fit: epoch ${records.length + 1}, step ${steps + 1}`,
+    where: `fit: epoch ${epoch}, step ${step}`,
     expected: `a finite ${what === 'weights' ? 'set of weights' : what}`,
     received: 'infinity or NaN',
     cure:

@@ -1,9 +1,15 @@
 /** The options of `fit`: checked, with defaults. */
 
 import { checkInteger, checkNumber, describeValue, hasMemory } from '../check.ts'
-import { normalizeOptimizer, type Optimizer, type OptimizerSpec } from '../compiler/optimizers.ts'
+import {
+  normalizeOptimizer,
+  optimizerInfo,
+  type Optimizer,
+  type OptimizerSpec,
+} from '../compiler/optimizers.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { NO_MEMORY, type Rows, type Targets } from './arrays.ts'
+import { normalizeSchedule, type Schedule, type ScheduleSpec } from './schedules.ts'
 
 /** When to stop before the last epoch. */
 export interface EarlyStopping {
@@ -24,6 +30,10 @@ export interface FitOptions {
   batchSize?: number
   /** Default adam. */
   optimizer?: Optimizer
+  /** How the learning rate moves over the epochs, default constant; a function gives a factor for each epoch from 0. */
+  schedule?: Schedule
+  /** Batches whose gradients are accumulated for one update, an integer ≥ 1, default 1. */
+  accumulate?: number
   /** Default none. A share is drawn by a permutation that depends on the network's seed. */
   validation?: Validation
   /** Ends the run when the watched loss (validation, else training) stops falling, and keeps the best weights. */
@@ -41,6 +51,8 @@ export interface FitSettings {
   readonly epochs: number
   readonly batchSize: number
   readonly optimizer: OptimizerSpec
+  readonly schedule: ScheduleSpec
+  readonly accumulate: number
   readonly validation?: Validation
   readonly earlyStopping?: Required<EarlyStopping>
   readonly maxTimeMs?: number
@@ -52,6 +64,8 @@ const KNOWN = [
   'epochs',
   'batchSize',
   'optimizer',
+  'schedule',
+  'accumulate',
   'validation',
   'earlyStopping',
   'maxTimeMs',
@@ -70,6 +84,10 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
   const { epochs = 100, batchSize = 32, optimizer = 'adam', validation, maxTimeMs, signal } = options
   checkInteger('fit: epochs', epochs, { min: 1 })
   checkInteger('fit: batchSize', batchSize, { min: 1, max: 2 ** 24 })
+  const { schedule = 'constant', accumulate = 1 } = options
+  const normalized = normalizeOptimizer(optimizer)
+  if (optimizerInfo(normalized.name).isFullBatch === true) rejectBatches(normalized.name, options)
+  checkInteger('fit: accumulate', accumulate, { min: 1, max: 2 ** 24 })
   checkValidation(validation)
   if (maxTimeMs !== undefined) checkNumber('fit: maxTimeMs', maxTimeMs, { above: 0 })
   const threads = options.threads ?? environmentThreads()
@@ -80,13 +98,28 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
   return {
     epochs,
     batchSize,
-    optimizer: normalizeOptimizer(optimizer),
+    optimizer: normalized,
+    schedule: normalizeSchedule(schedule),
+    accumulate,
     validation,
     earlyStopping: normalizeEarlyStopping(options.earlyStopping),
     maxTimeMs,
     signal,
     threads,
   }
+}
+
+// What only makes sense for an optimizer that takes the rows batch by batch.
+function rejectBatches(optimizer: string, options: FitOptions): void {
+  const batches = ['batchSize', 'schedule', 'accumulate'] as const
+  const given = batches.find((name) => options[name] !== undefined)
+  if (given === undefined) return
+  throw new SpecError({
+    where: `fit: ${given}`,
+    expected: `no ${given} with the optimizer ${optimizer}, which takes all rows at once and finds its own step`,
+    received: describeValue(options[given]),
+    cure: `Leave ${given} out, or use optimizer 'adam'`,
+  })
 }
 
 function checkValidation(validation: unknown): void {

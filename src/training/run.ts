@@ -13,14 +13,16 @@ export interface EpochRecord {
   epoch: number
   /** Mean training loss of the epoch, without penalty, each batch before its update. */
   loss: number
+  /** Of the epoch's last step. */
+  learningRate: number
   validation?: ValidationMetrics
 }
 
 /** An epoch of a fit with validation rows. */
 export type ValidatedEpoch = EpochRecord & { validation: ValidationMetrics }
 
-/** Why a fit ended. */
-export type StopReason = 'epochs' | 'earlyStopping' | 'maxTime' | 'aborted'
+/** Why a fit ended; `tolerance`: the optimizer lbfgs found nothing more to gain. */
+export type StopReason = 'epochs' | 'earlyStopping' | 'maxTime' | 'aborted' | 'tolerance'
 
 /** What a fit leaves behind. */
 export interface History<E extends EpochRecord = EpochRecord> {

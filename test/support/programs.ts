@@ -2,7 +2,12 @@
 
 import type { Backend } from '../../src/backends/backend.ts'
 import { compileTraining } from '../../src/compiler/compile.ts'
-import { normalizeOptimizer, optimizerTable, type OptimizerName } from '../../src/compiler/optimizers.ts'
+import {
+  normalizeOptimizer,
+  optimizerInfo,
+  optimizerTable,
+  type OptimizerName,
+} from '../../src/compiler/optimizers.ts'
 import { activationTable, type ActivationName } from '../../src/layers/activation.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
@@ -19,10 +24,17 @@ import { initializeArena } from '../../src/training/fit.ts'
 export interface TrainingCase {
   readonly spec: NetworkSpec
   readonly optimizer: OptimizerName
+  readonly clips: { clipNorm?: number; clipValue?: number }
+  readonly accumulate: number
   readonly rows: number
   readonly batchSize: number
   readonly patience?: number
 }
+
+// Those that update the weights step by step.
+const stepwiseOptimizers = (Object.keys(optimizerTable) as OptimizerName[]).filter(
+  (name) => optimizerInfo(name).isFullBatch !== true,
+)
 
 /** A random network of 1 to 4 dense layers with a random batch size, most often ragged at the end. */
 export function randomCase(seed: number, dtype: Dtype): TrainingCase {
@@ -48,7 +60,9 @@ export function randomCase(seed: number, dtype: Dtype): TrainingCase {
   })
   return {
     spec,
-    optimizer: pick(Object.keys(optimizerTable) as OptimizerName[]),
+    optimizer: pick(stepwiseOptimizers),
+    clips: pick([{}, { clipNorm: 0.1 }, { clipValue: 0.01 }, { clipNorm: 0.02, clipValue: 0.01 }]),
+    accumulate: pick([1, 1, 2, 3]),
     rows: 5 + below(120),
     batchSize: 1 + below(60),
     ...(below(2) === 0 ? {} : { patience: 1 }),
@@ -58,20 +72,21 @@ export function randomCase(seed: number, dtype: Dtype): TrainingCase {
 /** Trains two epochs and gives the arena as words, and how many threads shared the work. */
 export async function arenaAfterTraining(
   backend: Backend,
-  { spec, optimizer: name, rows, batchSize, patience }: TrainingCase,
+  { spec, optimizer: name, clips, accumulate, rows, batchSize, patience }: TrainingCase,
   threads: number,
 ): Promise<{ arena: Uint32Array; threads: number }> {
   const { dtype, inputs, seed } = spec
   const outputs = outputsOf(spec)
   const validationRows = Math.floor(rows / 4)
   const trainRows = rows - validationRows
-  const optimizer = normalizeOptimizer({ name, learningRate: 0.01 })
+  const optimizer = normalizeOptimizer({ name, learningRate: 0.01, ...clips })
   const program = compileTraining(spec, {
     batchSize: Math.min(batchSize, trainRows),
     totalRows: rows,
     trainRows,
     validationRows,
     optimizer,
+    accumulate,
     areTargetsLabels: false,
     patience,
   })
