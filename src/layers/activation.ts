@@ -3,6 +3,7 @@
 import { rejectUnknownKeys } from '../errors.ts'
 import { checkNumber, checkOneOf, type Limits } from '../check.ts'
 import type { Builder, Value } from '../compiler/builder.ts'
+import { opNamed } from '../ops/index.ts'
 import type { InitializerName } from './initializers.ts'
 import type { LayerType } from './layer.ts'
 
@@ -58,11 +59,23 @@ export const activationTable = {
   silu: { op: 'silu', initializer: 'heUniform', formula: 'x / (1 + e^-x)' },
   mish: { op: 'mish', initializer: 'heUniform', formula: 'x * tanh(log(1 + e^x))' },
   gudermannian: { op: 'gudermannian', initializer: 'glorotUniform', formula: '2 * atan(tanh(x / 2))' },
+  step: { op: 'step', initializer: 'glorotUniform', formula: 'x >= 0 ? 1 : 0' },
   softmax: { op: 'softmax', initializer: 'glorotUniform', formula: 'e^x_j / sum_k e^x_k, over each row' },
 } satisfies Record<string, ActivationInfo>
 
 /** Name of an activation. */
 export type ActivationName = keyof typeof activationTable
+
+/** The activations that gradients pass through: all but step. */
+export const differentiableActivations = (Object.keys(activationTable) as ActivationName[]).filter((name) =>
+  hasGradient(name),
+)
+
+/** Whether gradients pass through an activation. */
+export function hasGradient(name: ActivationName): boolean {
+  const { op }: ActivationInfo = activationTable[name]
+  return op === undefined || opNamed(op).gradient !== undefined
+}
 
 /** An activation as users may write it: a name, or a name with its setting. */
 export type Activation = ActivationName | ({ name: ActivationName } & ActivationSettings)
