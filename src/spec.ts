@@ -3,7 +3,7 @@
 import { checkInteger, checkNumber, checkOneOf, describeValue } from './check.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
 import type { ParameterSpec } from './layers/layer.ts'
-import { hasGradient } from './layers/activation.ts'
+import { activationName, hasGradient, isCustom } from './layers/activation.ts'
 import { layerNames, layerTypeOf, type LayerSpec } from './layers/index.ts'
 import { lossInfo, lossTable, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
 import { DTYPES, type Dtype } from './ops/arithmetic.ts'
@@ -26,7 +26,7 @@ export interface NetworkOptions<D extends Dtype = Dtype> {
   dtype?: D
 }
 
-/** A network as plain data; survives JSON. */
+/** A network as plain data; survives JSON, but for custom activations. */
 export interface NetworkSpec {
   readonly inputs: number
   readonly layers: readonly (LayerSpec & { readonly name: string })[]
@@ -119,6 +119,13 @@ export function outputsOf(spec: NetworkSpec): number {
   return layerOutputs(spec)[spec.layers.length - 1]
 }
 
+/** The name of the first activation that is a function rather than data, if there is one. */
+export function customActivationOf({ layers }: NetworkSpec): string | undefined {
+  return layers
+    .flatMap((layer) => ('activation' in layer && isCustom(layer) ? activationName(layer) : []))
+    .at(0)
+}
+
 function nameLayers(layers: readonly LayerSpec[]): (LayerSpec & { name: string })[] {
   const counts = new Map<string, number>()
   const names = new Set<string>()
@@ -148,7 +155,7 @@ function nameLayers(layers: readonly LayerSpec[]): (LayerSpec & { name: string }
 function checkOutput(spec: NetworkSpec): void {
   const { needs, task, squash } = lossInfo(spec.loss.name)
   const last = spec.layers[spec.layers.length - 1]
-  const activation = last.type === 'dropout' ? 'linear' : last.activation
+  const activation = last.type === 'dropout' ? 'linear' : activationName(last)
   const where = `loss ${spec.loss.name}`
   const fromLogits = `${spec.loss.name}FromLogits`
   if (last.type === 'dropout') {
@@ -194,7 +201,7 @@ function checkDifferentiable({ layers, loss }: NetworkSpec): void {
     throw new SpecError({
       where: `layers[${i}] (${layer.name})`,
       expected: 'an activation with a gradient',
-      received: `'${layer.activation}'${isLast ? ` with the loss ${loss.name}` : ' before the last layer'}`,
+      received: `'${activationName(layer)}'${isLast ? ` with the loss ${loss.name}` : ' before the last layer'}`,
       cure:
         (isLast ? `Train it by the perceptron rule with the loss 'perceptron', or use` : 'Use') +
         ` 'logistic' or 'tanh', whose gradients training can follow`,

@@ -2,6 +2,14 @@
 
 import { describe, expect, test } from 'vitest'
 import { activation, differentiableActivations, type ActivationName } from '../src/layers/activation.ts'
+import {
+  composableOps,
+  composed,
+  type ComposableName,
+  type ComposedOps,
+  type ComposedValue,
+} from '../src/layers/composed.ts'
+import { customActivation } from '../src/layers/custom.ts'
 import { dense } from '../src/layers/dense.ts'
 import { lossTable, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
@@ -81,6 +89,19 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
     expect(error({ ...network, dtype: 'float64', ...options }, targetsFor('regression'))).toBeLessThan(1e-7)
   })
 
+  test.each(Object.keys(composableOps) as ComposableName[])('composed of %s', (name) => {
+    // The softplus keeps logarithms and divisors above 0.
+    const record = (x: ComposedValue, ops: ComposedOps): ComposedValue => {
+      const positive = ops.shift(ops.softplus(x), 0.5)
+      const { inputs, scalar }: { inputs: number; scalar?: object } = composableOps[name]
+      const op = ops[name] as (...given: unknown[]) => ComposedValue
+      return inputs === 2 ? op(x, positive) : op(name === 'log' ? positive : x, ...(scalar ? [0.7] : []))
+    }
+    const layers = [dense(6, composed('own', record)), dense(OUTPUTS)]
+    const network = { inputs: INPUTS, layers, loss: 'squaredError', seed: 2, dtype: 'float64' } as const
+    expect(error({ ...network, ...options }, targetsFor('regression'))).toBeLessThan(1e-7)
+  })
+
   test.each(differentiableLosses)('loss %s', (loss) => {
     const { needs, task }: { needs?: ActivationName; task: string } = lossTable[loss]
     for (const reduction of ['sum', 'mean_samples', 'mean_elements'] as const) {
@@ -96,4 +117,15 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
     const targets = targetsFor('classes')
     expect(error({ ...network, ...options }, targets, perceptronCriterion)).toBeLessThan(1e-7)
   })
+})
+
+test('custom activation', () => {
+  const own = customActivation({
+    name: 'own',
+    forward: (x) => x / (1 + x * x),
+    backward: (x, y) => (1 - 2 * x * y) / (1 + x * x),
+  })
+  const layers = [dense(6, own), dense(5), activation(own), dense(OUTPUTS, own)]
+  const network = { inputs: INPUTS, layers, loss: 'squaredError', seed: 2, dtype: 'float64' } as const
+  expect(error({ ...network, backend: 'fallback' }, targetsFor('regression'))).toBeLessThan(1e-7)
 })
