@@ -16,7 +16,13 @@ import {
   type Header,
   type TensorPlace,
 } from './safetensors.ts'
-import { customActivationOf, normalizeSpec, parametersOf, type NetworkOptions, type NetworkSpec } from './spec.ts'
+import {
+  customActivationOf,
+  normalizeSpec,
+  parametersOf,
+  type NetworkOptions,
+  type NetworkSpec,
+} from './spec.ts'
 import { libraryVersion } from './version.ts'
 
 /** Version of the layout of metadata and tensors that this library writes. It reads all up to it. */
