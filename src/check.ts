@@ -48,6 +48,16 @@ export function checkOneOf(where: string, value: unknown, names: readonly string
   })
 }
 
+/** Checks a name that may stand in messages and summaries. */
+export function checkName(where: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && /^[\w-]{1,64}$/.test(value)) return
+  throw new SpecError({
+    where,
+    expected: 'a name of 1 to 64 letters, digits, _ and -',
+    received: describeValue(value),
+  })
+}
+
 /** A value as a message shows it: short, never a dump of an object, and never an error of its own. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}'`

@@ -32,7 +32,22 @@ export {
 export { Network, type Evaluation, type Parameter } from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
-export { activation, type Activation, type ActivationName } from './layers/activation.ts'
+export {
+  activation,
+  type Activation,
+  type ActivationData,
+  type ActivationName,
+  type OwnActivation,
+} from './layers/activation.ts'
+export {
+  composed,
+  type ComposableName,
+  type ComposedActivation,
+  type ComposedOps,
+  type ComposedStep,
+  type ComposedValue,
+} from './layers/composed.ts'
+export { customActivation, type CustomActivation } from './layers/custom.ts'
 export type { InitializerName } from './layers/initializers.ts'
 export type { LayerSpec } from './layers/index.ts'
 export type { Loss, LossName } from './layers/loss.ts'

@@ -16,6 +16,7 @@ import { elementsIn } from './shape.ts'
 import {
   hasAccuracy,
   layerOutputs,
+  customActivationOf,
   normalizeSpec,
   outputsOf,
   parametersOf,
@@ -75,13 +76,15 @@ export class Network<D extends Dtype = 'float32'> {
   constructor(options: NetworkOptions<D> & BackendOptions) {
     this.spec = normalizeSpec(options)
     const { backend, isa, exact, verify } = options
-    this.#backend = chooseBackend({ backend, isa, exact, verify })
+    this.#backend = chooseBackend({ backend, isa, exact, verify }, reasonForFallback(this.spec))
     this.#parameters = initialParameters(this.spec) as FloatArrayOf<D>
   }
 
-  /** What runs: the native core with its instruction set, or the fallback. */
-  get backend(): { name: 'native' | 'fallback'; isa: string } {
-    return { name: this.#backend.name, isa: this.#backend.isa }
+  /** What runs: the native core with its instruction set, or the fallback, with the reason where no other can. */
+  get backend(): { name: 'native' | 'fallback'; isa: string; reason?: string } {
+    const { name, isa } = this.#backend
+    const reason = reasonForFallback(this.spec)
+    return { name, isa, ...(reason === undefined ? {} : { reason }) }
   }
 
   /** Outputs per row. */
@@ -262,7 +265,8 @@ export class Network<D extends Dtype = 'float32'> {
   /**
    * Writes spec and parameters to a model file; an existing file is replaced whole or not at all.
    *
-   * @throws SpecError while the network is fitting; DataError if the file cannot be written
+   * @throws SpecError while the network is fitting, or if it has a custom activation; DataError if the file cannot be
+   *   written
    */
   async save(path: string): Promise<void> {
     this.#assertIdle('save')
@@ -374,6 +378,12 @@ export class Network<D extends Dtype = 'float32'> {
     this.#forward.set(capacity, linked)
     return linked
   }
+}
+
+// Functions in TypeScript are out of the core's reach.
+function reasonForFallback(spec: NetworkSpec): string | undefined {
+  const name = customActivationOf(spec)
+  return name === undefined ? undefined : `the activation '${name}' is a function in TypeScript`
 }
 
 interface BlockRun {

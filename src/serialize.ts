@@ -6,7 +6,7 @@ import { endianness } from 'node:os'
 import { dirname } from 'node:path'
 import { describeValue } from './check.ts'
 import { bytesOfDtype, dtypeOf, floatArray, type Dtype, type FloatArray } from './ops/arithmetic.ts'
-import { DataError } from './errors.ts'
+import { DataError, SpecError } from './errors.ts'
 import { parseUntrusted } from './json.ts'
 import {
   decodeHeader,
@@ -16,7 +16,13 @@ import {
   type Header,
   type TensorPlace,
 } from './safetensors.ts'
-import { normalizeSpec, parametersOf, type NetworkOptions, type NetworkSpec } from './spec.ts'
+import {
+  customActivationOf,
+  normalizeSpec,
+  parametersOf,
+  type NetworkOptions,
+  type NetworkSpec,
+} from './spec.ts'
 import { libraryVersion } from './version.ts'
 
 /** Version of the layout of metadata and tensors that this library writes. It reads all up to it. */
@@ -50,9 +56,18 @@ export interface ModelFile {
 /**
  * Writes a model file: to a temporary file in the same folder, flushed to the disk, then renamed.
  *
- * @throws DataError naming the path where it cannot be written
+ * @throws DataError naming the path where it cannot be written; SpecError if the spec is more than data
  */
 export async function writeModelFile(path: string, { spec, parameters, metadata }: ModelFile): Promise<void> {
+  const custom = customActivationOf(spec)
+  if (custom !== undefined) {
+    throw new SpecError({
+      where: 'save',
+      expected: 'a network that plain data describe',
+      received: `the activation '${custom}', a function in TypeScript`,
+      cure: 'Compose it of known ops by composed(), or keep network.parameters and build the network in code',
+    })
+  }
   const tensors = new Map<string, TensorPlace>()
   let next = 0
   for (const [name, { shape, data }] of Object.entries(parameters)) {

@@ -3,8 +3,9 @@
 import { checkInteger, checkNumber, checkOneOf, describeValue } from './check.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
 import type { ParameterSpec } from './layers/layer.ts'
+import { activationName, hasGradient, isCustom } from './layers/activation.ts'
 import { layerNames, layerTypeOf, type LayerSpec } from './layers/index.ts'
-import { lossInfo, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
+import { lossInfo, lossTable, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
 import { DTYPES, type Dtype } from './ops/arithmetic.ts'
 
 /** What `new Network` takes. */
@@ -25,7 +26,7 @@ export interface NetworkOptions<D extends Dtype = Dtype> {
   dtype?: D
 }
 
-/** A network as plain data; survives JSON. */
+/** A network as plain data; survives JSON, but for custom activations. */
 export interface NetworkSpec {
   readonly inputs: number
   readonly layers: readonly (LayerSpec & { readonly name: string })[]
@@ -82,6 +83,7 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
     })
   }
   checkOutput(spec)
+  checkDifferentiable(spec)
   return spec
 }
 
@@ -117,6 +119,13 @@ export function outputsOf(spec: NetworkSpec): number {
   return layerOutputs(spec)[spec.layers.length - 1]
 }
 
+/** The name of the first activation that is a function rather than data, if there is one. */
+export function customActivationOf({ layers }: NetworkSpec): string | undefined {
+  return layers
+    .flatMap((layer) => ('activation' in layer && isCustom(layer) ? activationName(layer) : []))
+    .at(0)
+}
+
 function nameLayers(layers: readonly LayerSpec[]): (LayerSpec & { name: string })[] {
   const counts = new Map<string, number>()
   const names = new Set<string>()
@@ -146,8 +155,9 @@ function nameLayers(layers: readonly LayerSpec[]): (LayerSpec & { name: string }
 function checkOutput(spec: NetworkSpec): void {
   const { needs, task, squash } = lossInfo(spec.loss.name)
   const last = spec.layers[spec.layers.length - 1]
-  const activation = last.type === 'dropout' ? 'linear' : last.activation
+  const activation = last.type === 'dropout' ? 'linear' : activationName(last)
   const where = `loss ${spec.loss.name}`
+  const fromLogits = `${spec.loss.name}FromLogits`
   if (last.type === 'dropout') {
     throw new SpecError({
       where: 'layers',
@@ -160,7 +170,9 @@ function checkOutput(spec: NetworkSpec): void {
       where,
       expected: `a last layer with the activation ${needs}`,
       received: activation,
-      cure: `Use activation '${needs}', or ${spec.loss.name}FromLogits with a linear last layer`,
+      cure:
+        `Use activation '${needs}'` +
+        (fromLogits in lossTable ? `, or ${fromLogits} with a linear last layer` : ''),
     })
   }
   if (squash !== undefined && activation !== 'linear') {
@@ -178,4 +190,21 @@ function checkOutput(spec: NetworkSpec): void {
       received: String(outputsOf(spec)),
     })
   }
+}
+
+// Only the loss that is made for a step can train a network that has one, and only as its end.
+function checkDifferentiable({ layers, loss }: NetworkSpec): void {
+  layers.forEach((layer, i) => {
+    if (layer.type === 'dropout' || hasGradient(layer.activation)) return
+    const isLast = i === layers.length - 1
+    if (isLast && lossInfo(loss.name).needs === layer.activation) return
+    throw new SpecError({
+      where: `layers[${i}] (${layer.name})`,
+      expected: 'an activation with a gradient',
+      received: `'${activationName(layer)}'${isLast ? ` with the loss ${loss.name}` : ' before the last layer'}`,
+      cure:
+        (isLast ? `Train it by the perceptron rule with the loss 'perceptron', or use` : 'Use') +
+        ` 'logistic' or 'tanh', whose gradients training can follow`,
+    })
+  })
 }

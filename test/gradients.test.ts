@@ -1,7 +1,15 @@
 /** Gradients of every activation and loss against central differences, in float64. */
 
 import { describe, expect, test } from 'vitest'
-import { activationTable, type ActivationName } from '../src/layers/activation.ts'
+import { activation, differentiableActivations, type ActivationName } from '../src/layers/activation.ts'
+import {
+  composableOps,
+  composed,
+  type ComposableName,
+  type ComposedOps,
+  type ComposedValue,
+} from '../src/layers/composed.ts'
+import { customActivation } from '../src/layers/custom.ts'
 import { dense } from '../src/layers/dense.ts'
 import { lossTable, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
@@ -23,14 +31,26 @@ function targetsFor(task: string): number[] {
   })
 }
 
+type Objective = (net: Network<'float64'>, x: Float64Array, t: Float64Array) => number
+
+const ownObjective: Objective = (net, x, t) => net.gradients(x, t).objective
+
+// Σ relu(z) − t·z, whose gradient the perceptron rule follows: a step has none of its own.
+const perceptronCriterion: Objective = (net, x, t) =>
+  net.forward(x).dense2.reduce((sum, z, i) => sum + Math.max(0, z) - t[i] * z, 0)
+
 // The largest difference of a tensor's gradient from central differences, as a share of its largest entry.
-function error(options: ConstructorParameters<typeof Network<'float64'>>[0], targets: number[]): number {
+function error(
+  options: ConstructorParameters<typeof Network<'float64'>>[0],
+  targets: number[],
+  objectiveOf = ownObjective,
+): number {
   const net = new Network<'float64'>(options)
   const random = randomStream(5, 'x')
   const x = new Float64Array(ROWS * INPUTS).map((_, i) => random.normal(i))
   const t = Float64Array.from(targets)
   const { parameters, input } = net.gradients(x, t)
-  const objective = (): number => net.gradients(x, t).objective
+  const objective = (): number => objectiveOf(net, x, t)
   const differences = (length: number, nudge: (i: number, by: number) => void): number[] =>
     Array.from({ length }, (_, i) => {
       nudge(i, STEP)
@@ -60,14 +80,29 @@ function error(options: ConstructorParameters<typeof Network<'float64'>>[0], tar
   return Math.max(...errors)
 }
 
+const differentiableLosses = (Object.keys(lossTable) as LossName[]).filter((name) => name !== 'perceptron')
+
 describe.each(backendsUnderTest)('$label', ({ options }) => {
-  test.each(Object.keys(activationTable) as ActivationName[])('activation %s', (activation) => {
-    const layers = [dense(6, activation), dense(OUTPUTS)]
+  test.each(differentiableActivations)('activation %s', (name) => {
+    const layers = [dense(6, name), dense(OUTPUTS)]
     const network = { inputs: INPUTS, layers, loss: 'squaredError', l2: 0.1, l1: 0.05, seed: 2 } as const
     expect(error({ ...network, dtype: 'float64', ...options }, targetsFor('regression'))).toBeLessThan(1e-7)
   })
 
-  test.each(Object.keys(lossTable) as LossName[])('loss %s', (loss) => {
+  test.each(Object.keys(composableOps) as ComposableName[])('composed of %s', (name) => {
+    // The softplus keeps logarithms and divisors above 0.
+    const record = (x: ComposedValue, ops: ComposedOps): ComposedValue => {
+      const positive = ops.shift(ops.softplus(x), 0.5)
+      const { inputs, scalar }: { inputs: number; scalar?: object } = composableOps[name]
+      const op = ops[name] as (...given: unknown[]) => ComposedValue
+      return inputs === 2 ? op(x, positive) : op(name === 'log' ? positive : x, ...(scalar ? [0.7] : []))
+    }
+    const layers = [dense(6, composed('own', record)), dense(OUTPUTS)]
+    const network = { inputs: INPUTS, layers, loss: 'squaredError', seed: 2, dtype: 'float64' } as const
+    expect(error({ ...network, ...options }, targetsFor('regression'))).toBeLessThan(1e-7)
+  })
+
+  test.each(differentiableLosses)('loss %s', (loss) => {
     const { needs, task }: { needs?: ActivationName; task: string } = lossTable[loss]
     for (const reduction of ['sum', 'mean_samples', 'mean_elements'] as const) {
       const layers = [dense(6, 'tanh'), dense(OUTPUTS, needs ?? 'linear')]
@@ -75,4 +110,22 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
       expect(error({ ...network, dtype: 'float64', ...options }, targetsFor(task))).toBeLessThan(1e-7)
     }
   })
+
+  test('loss perceptron, the gradient of its criterion', () => {
+    const layers = [dense(6, 'tanh'), dense(OUTPUTS), activation('step')]
+    const network = { inputs: INPUTS, layers, loss: 'perceptron', seed: 2, dtype: 'float64' } as const
+    const targets = targetsFor('classes')
+    expect(error({ ...network, ...options }, targets, perceptronCriterion)).toBeLessThan(1e-7)
+  })
+})
+
+test('custom activation', () => {
+  const own = customActivation({
+    name: 'own',
+    forward: (x) => x / (1 + x * x),
+    backward: (x, y) => (1 - 2 * x * y) / (1 + x * x),
+  })
+  const layers = [dense(6, own), dense(5), activation(own), dense(OUTPUTS, own)]
+  const network = { inputs: INPUTS, layers, loss: 'squaredError', seed: 2, dtype: 'float64' } as const
+  expect(error({ ...network, backend: 'fallback' }, targetsFor('regression'))).toBeLessThan(1e-7)
 })

@@ -24,16 +24,17 @@ export interface BackendOptions {
 
 const BACKENDS = ['native', 'fallback']
 const chosen = new Map<string, Backend>()
-let hasWarned = false
+const told = new Set<string>()
 
 /**
  * The backend for the options, the environment standing in for those that are not given.
  *
  * A fallback that nobody asked for is reported once, on standard error, with its reason.
  *
+ * @param needsFallback why only the fallback can serve, where that is so
  * @throws BackendError if the asked-for backend or instruction set is not to be had
  */
-export function chooseBackend(options: BackendOptions = {}): Backend {
+export function chooseBackend(options: BackendOptions = {}, needsFallback?: string): Backend {
   const asked = options.backend ?? (process.env.HADAMARD_BACKEND || undefined)
   const isa = options.isa ?? (process.env.HADAMARD_ISA || undefined)
   if (asked !== undefined && !BACKENDS.includes(asked)) {
@@ -49,10 +50,33 @@ export function chooseBackend(options: BackendOptions = {}): Backend {
   const isVerified = options.verify ?? environmentFlag('HADAMARD_VERIFY')
   checkBoolean('exact', isExact)
   checkBoolean('verify', isVerified)
+  if (needsFallback !== undefined) {
+    // An instruction set in the environment is no demand for the native core: it says which one, if any.
+    refuse('isa', options.isa, needsFallback)
+    refuse('backend', asked === 'native' ? asked : undefined, needsFallback)
+    refuse('verify', isVerified ? true : undefined, needsFallback)
+    if (asked === undefined) tellOfFallback(needsFallback)
+    return chooseBackend({ backend: 'fallback', exact: isExact, verify: false })
+  }
   const key = `${asked} ${isa} ${isExact} ${isVerified}`
   const backend = chosen.get(key) ?? (isVerified ? verifier(asked, isa) : create(asked, isa, isExact))
   chosen.set(key, backend)
   return backend
+}
+
+function refuse(where: string, demand: unknown, needsFallback: string): void {
+  if (demand === undefined) return
+  throw new BackendError({
+    where,
+    expected: `what the fallback can do, because ${needsFallback}`,
+    received: describeValue(demand),
+    cure: `Leave ${where} out, or compose the activation of known ops by composed()`,
+  })
+}
+
+function tellOfFallback(reason: string): void {
+  if (!told.has(reason)) process.stderr.write(`hadamard: using the slower TypeScript fallback. ${reason}\n`)
+  told.add(reason)
 }
 
 // Verification compares the two: it cannot do without the native one.
@@ -78,8 +102,7 @@ function create(asked: string | undefined, isa: string | undefined, exact: boole
     return createNative({ isa })
   } catch (error) {
     if (asked === 'native' || isa !== undefined || !(error instanceof BackendError)) throw error
-    if (!hasWarned) process.stderr.write(`hadamard: using the slower TypeScript fallback. ${error.message}\n`)
-    hasWarned = true
+    tellOfFallback(error.message)
     return createFallback({ exact })
   }
 }

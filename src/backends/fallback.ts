@@ -77,6 +77,7 @@ export function createInterpreter(
         ),
         dims,
         scalars,
+        functions: [],
         rows: rowsDim < 0 ? 0 : (batch?.rows ?? dims[rowsDim]),
         cursor: batch?.cursor ?? 0,
       })
@@ -151,7 +152,7 @@ class Interpreter implements Executable {
       this.#entries.set(
         name,
         instructions.map((instruction) =>
-          instruction.kind === 'op' ? this.#link(instruction, program.dtype, buffers, kernelOf) : instruction,
+          instruction.kind === 'op' ? this.#link(instruction, program, buffers, kernelOf) : instruction,
         ),
       )
     }
@@ -159,7 +160,7 @@ class Interpreter implements Executable {
 
   #link(
     instruction: OpInstruction,
-    dtype: Dtype,
+    { dtype, functions }: Program,
     buffers: readonly OperandArray[],
     kernelOf: (name: string, dtype: Dtype) => Kernel,
   ): LinkedOp {
@@ -178,6 +179,7 @@ class Interpreter implements Executable {
         ...splitByType(operands),
         dims: instruction.dims,
         scalars: instruction.scalars,
+        functions,
         rows: 0,
         cursor: 0,
       },

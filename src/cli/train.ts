@@ -9,7 +9,7 @@ import { DataError, SpecError } from '../errors.ts'
 import type { Model, Prediction } from '../model.ts'
 import { metricNames, trainDefaults, type TrainOptions } from '../model/options.ts'
 import { train } from '../model/train.ts'
-import { activationTable } from '../layers/activation.ts'
+import { differentiableActivations } from '../layers/activation.ts'
 import { lossTable } from '../layers/loss.ts'
 import { optimizerTable } from '../compiler/optimizers.ts'
 import { addNames, addTexts, addTypes, numberFlag, parseDelimiter, parseHidden } from './flags.ts'
@@ -70,7 +70,7 @@ export function addTrain(program: Command): void {
       '--hidden <units>',
       `units of the hidden layers, or none (default: ${d.hidden.join(',')})`,
     ).argParser(parseHidden),
-    new Option('--activation <name>', `${names(activationTable)} (default: ${d.activation})`),
+    new Option('--activation <name>', `${differentiableActivations.join(', ')} (default: ${d.activation})`),
     number(
       '--dropout',
       'share',

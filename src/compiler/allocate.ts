@@ -40,6 +40,7 @@ export function allocate(builder: Builder): Program {
     entries: compiled,
     slots: layout.slots,
     buffers: builder.buffers,
+    functions: builder.functions,
   }
 }
 

@@ -1,7 +1,7 @@
 /** The graph that a program is compiled from: values, and nodes (ops on values) in the order in which they run. */
 
 import type { Dtype } from '../ops/arithmetic.ts'
-import type { Emitter } from '../ops/op.ts'
+import type { CustomFunction, Emitter } from '../ops/op.ts'
 import { opNamed } from '../ops/index.ts'
 import type { ElementType, OperandPattern, Signature } from '../ops/signature.ts'
 import { elementsIn, formatShape, padded, type Shape } from '../shape.ts'
@@ -75,6 +75,7 @@ export class Builder implements Emitter<Value> {
   readonly values: Value[] = []
   readonly entries = new Map<string, Step[]>()
   readonly buffers: string[] = []
+  readonly functions: CustomFunction[] = []
   #steps: Step[] = []
 
   /**
@@ -110,6 +111,12 @@ export class Builder implements Emitter<Value> {
   buffer(name: string, shape: Shape, type: ElementType = 'f'): Value {
     this.buffers.push(name)
     return this.#add(name, shape, type, { kind: 'buffer', index: this.buffers.length }, true)
+  }
+
+  /** The number of a function that the program carries. */
+  functionIndex(given: CustomFunction): number {
+    if (!this.functions.includes(given)) this.functions.push(given)
+    return this.functions.indexOf(given)
   }
 
   /** A part of another value. */

@@ -196,7 +196,7 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
 
   builder.beginEntry('evaluate')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: false })
-  const { loss, logits } = lossPerRow(builder, spec, forward, t)
+  const { loss, scores } = lossPerRow(builder, spec, forward, t)
   builder.emit(
     'sum',
     { x: loss },
@@ -204,7 +204,7 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
     { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) },
   )
   if (hasAccuracy(spec)) {
-    const correct = builder.emit('count_correct', { y: logits, t })
+    const correct = builder.emit('count_correct', { y: scores, t })
     builder.emit(
       'sum',
       { x: correct },
@@ -348,10 +348,10 @@ function validation(
   builder.beginEntry('validate')
   const { input, target } = gather(rows)
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: false })
-  const { loss, logits } = lossPerRow(builder, spec, forward, target)
+  const { loss, scores } = lossPerRow(builder, spec, forward, target)
   builder.emit('accumulate', { s: builder.emit('sum', { x: loss }), total: totals['validation.loss'] })
   if (!hasAccuracy(spec)) return
-  const correct = builder.emit('count_correct', { y: logits, t: target })
+  const correct = builder.emit('count_correct', { y: scores, t: target })
   builder.emit('accumulate', { s: builder.emit('sum', { x: correct }), total: totals['validation.correct'] })
 }
 

@@ -4,6 +4,7 @@ import type { NetworkSpec } from '../spec.ts'
 import { parametersOf } from '../spec.ts'
 import { layerTypeOf } from '../layers/index.ts'
 import { lossInfo } from '../layers/loss.ts'
+import { opNamed } from '../ops/index.ts'
 import { REDUCTIONS } from '../ops/losses.ts'
 import { outputsOf, inputsOf, type Builder, type Node, type Value } from './builder.ts'
 import { differentiate } from './differentiate.ts'
@@ -94,19 +95,23 @@ export function forwardPass(
   return { output: value, layerOutputs: outputs, nodes }
 }
 
-/** Adds the loss per row [rows] of a forward pass; `logits` is the value it was computed from. */
+/**
+ * Adds the loss per row [rows] of a forward pass; `logits` is the value it was computed from, `scores` the one that
+ * tells right answers.
+ */
 export function lossPerRow(
   builder: Builder,
   spec: NetworkSpec,
   forward: ForwardPass,
   target: Value,
-): { loss: Value; logits: Value; nodes: readonly Node[] } {
-  const { op, needs } = lossInfo(spec.loss.name)
+): { loss: Value; logits: Value; scores: Value; nodes: readonly Node[] } {
+  const { op, needs, hasDecisions = false } = lossInfo(spec.loss.name)
   if (needs === undefined) {
     const operands = lossOperands(op, forward.output, target)
     return {
       loss: builder.emit(op, operands, lossScalars(spec)),
       logits: forward.output,
+      scores: forward.output,
       nodes: forward.nodes,
     }
   }
@@ -114,8 +119,9 @@ export function lossPerRow(
   const last = forward.nodes.findIndex((node) => outputsOf(node)[0] === forward.output)
   const [logits] = inputsOf(forward.nodes[last])
   return {
-    loss: builder.emit(op, { z: logits, t: target }, lossScalars(spec)),
+    loss: builder.emit(op, lossOperands(op, logits, target), lossScalars(spec)),
     logits,
+    scores: hasDecisions ? forward.output : logits,
     nodes: forward.nodes.slice(0, last),
   }
 }
@@ -220,5 +226,5 @@ function lossScalars(spec: NetworkSpec): Record<string, number> {
 
 // The ops call the network's output y where it is compared as it is, and z where it is a logit.
 function lossOperands(op: string, output: Value, target: Value): Record<string, Value> {
-  return op.endsWith('_with_logits') ? { z: output, t: target } : { y: output, t: target }
+  return { [opNamed(op).signature.operands[0].name]: output, t: target }
 }

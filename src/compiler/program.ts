@@ -1,6 +1,7 @@
 /** Program: an immutable flat list of instructions over one arena. It knows ops and offsets, no layers. */
 
 import { bytesOfDtype, type Dtype } from '../ops/arithmetic.ts'
+import type { CustomFunction } from '../ops/op.ts'
 import { opNamed } from '../ops/index.ts'
 import type { ElementType } from '../ops/signature.ts'
 
@@ -58,6 +59,8 @@ export interface Program {
   readonly slots: ReadonlyMap<string, Slot>
   /** Names of the data buffers 1, 2, …, in the order in which `link` wants them. */
   readonly buffers: readonly string[]
+  /** What the ops `custom` and `custom_backward` run, by their scalar `index`; none for the native core. */
+  readonly functions: readonly CustomFunction[]
 }
 
 /** Bytes of one element in a program of a dtype. */

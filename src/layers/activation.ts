@@ -1,8 +1,11 @@
 /** Activation layer: an element-wise function, or softmax over each row. */
 
-import { rejectUnknownKeys } from '../errors.ts'
+import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { checkNumber, checkOneOf, type Limits } from '../check.ts'
 import type { Builder, Value } from '../compiler/builder.ts'
+import { opNamed } from '../ops/index.ts'
+import { applyComposed, normalizeComposed, type ComposedActivation } from './composed.ts'
+import { applyCustom, normalizeCustom, type CustomActivation } from './custom.ts'
 import type { InitializerName } from './initializers.ts'
 import type { LayerType } from './layer.ts'
 
@@ -58,26 +61,52 @@ export const activationTable = {
   silu: { op: 'silu', initializer: 'heUniform', formula: 'x / (1 + e^-x)' },
   mish: { op: 'mish', initializer: 'heUniform', formula: 'x * tanh(log(1 + e^x))' },
   gudermannian: { op: 'gudermannian', initializer: 'glorotUniform', formula: '2 * atan(tanh(x / 2))' },
+  step: { op: 'step', initializer: 'glorotUniform', formula: 'x >= 0 ? 1 : 0' },
   softmax: { op: 'softmax', initializer: 'glorotUniform', formula: 'e^x_j / sum_k e^x_k, over each row' },
 } satisfies Record<string, ActivationInfo>
 
-/** Name of an activation. */
+/** Name of an activation of the library. */
 export type ActivationName = keyof typeof activationTable
 
-/** An activation as users may write it: a name, or a name with its setting. */
-export type Activation = ActivationName | ({ name: ActivationName } & ActivationSettings)
+/** The activations that gradients pass through: all but step. */
+export const differentiableActivations = (Object.keys(activationTable) as ActivationName[]).filter((name) =>
+  hasGradient(name),
+)
+
+/** The initializer of weights before an activation where none is asked for. */
+export function initializerBefore({ activation }: ActivationData): InitializerName {
+  return typeof activation === 'string' ? activationTable[activation].initializer : 'glorotUniform'
+}
+
+/** Whether gradients pass through an activation. */
+export function hasGradient(activation: ActivationName | OwnActivation): boolean {
+  if (typeof activation === 'object') return true
+  const { op }: ActivationInfo = activationTable[activation]
+  return op === undefined || opNamed(op).gradient !== undefined
+}
+
+/** An activation that is not in the table: composed of known ops, or given by two functions. */
+export type OwnActivation = ComposedActivation | CustomActivation
+
+/** An activation as users may write it: a name, a name with its setting, or one of their own. */
+export type Activation = ActivationName | ({ name: ActivationName } & ActivationSettings) | OwnActivation
+
+/** An activation as it stands in a layer's plain data. */
+export interface ActivationData extends ActivationSettings {
+  readonly activation: ActivationName | OwnActivation
+}
 
 /** Activation layer as plain data. */
-export interface ActivationSpec extends ActivationSettings {
+export interface ActivationSpec extends ActivationData {
   readonly type: 'activation'
   readonly name?: string
-  readonly activation: ActivationName
 }
 
 /**
  * A layer that applies an activation, shapes [batch, n] → [batch, n].
  *
- * @param activation a name, or a name with its setting, such as `{ name: 'leaky_relu', slope: 0.1 }`
+ * @param activation a name, a name with its setting, such as `{ name: 'leaky_relu', slope: 0.1 }`, or what `composed` or
+ *   `customActivation` gives
  * @throws SpecError if no activation is called so
  * @example
  * new Network({ inputs: 2, layers: [dense(3), activation('tanh'), dense(1)], loss: 'squaredError' })
@@ -87,11 +116,9 @@ export function activation(activation: Activation): ActivationSpec {
   return { type: 'activation', ...spec }
 }
 
-/** Name and settings of an activation in any of its forms, defaults filled in. */
-export function normalizeActivation(
-  activation: Activation,
-  where: string,
-): { activation: ActivationName } & ActivationSettings {
+/** An activation in any of its forms as plain data, defaults filled in. */
+export function normalizeActivation(activation: Activation, where: string): ActivationData {
+  if (isOwn(activation)) return { activation: normalizeOwn(activation, where) }
   const { name, ...given } =
     typeof activation === 'object' && activation !== null ? activation : { name: activation }
   checkOneOf(where, name, Object.keys(activationTable))
@@ -105,33 +132,70 @@ export function normalizeActivation(
   return { activation: name, ...(Object.fromEntries(filled) as ActivationSettings) }
 }
 
-/** The settings that stand in a layer's plain data. */
-export function settingsOf({ slope, alpha }: ActivationSettings): ActivationSettings {
+function isOwn(activation: Activation): activation is OwnActivation {
+  if (typeof activation !== 'object' || activation === null) return false
+  return 'steps' in activation || 'forward' in activation || 'backward' in activation
+}
+
+function normalizeOwn(activation: OwnActivation, where: string): OwnActivation {
+  const own =
+    'steps' in activation ? normalizeComposed(activation, where) : normalizeCustom(activation, where)
+  if (!Object.hasOwn(activationTable, own.name)) return own
+  throw new SpecError({
+    where: `${where}: name`,
+    expected: 'a name that no activation of the library has',
+    received: `'${own.name}'`,
+  })
+}
+
+/**
+ * Checks the activation in a layer's plain data, which may come from a file.
+ *
+ * @throws SpecError if it is none
+ */
+export function checkActivation(spec: ActivationData, where: string): void {
+  const { activation } = spec
+  normalizeActivation(
+    typeof activation === 'string' ? { name: activation, ...settingsOf(spec) } : activation,
+    where,
+  )
+}
+
+// The settings that stand in a layer's plain data.
+function settingsOf({ slope, alpha }: ActivationSettings): ActivationSettings {
   return { ...(slope === undefined ? {} : { slope }), ...(alpha === undefined ? {} : { alpha }) }
 }
 
-/** An activation as text, such as `leaky_relu(0.01)`. */
-export function describeActivation(spec: { activation: ActivationName } & ActivationSettings): string {
-  const settings = Object.values(settingsOf(spec)).join(', ')
-  return settings === '' ? spec.activation : `${spec.activation}(${settings})`
+/** The name of an activation. */
+export function activationName({ activation }: ActivationData): string {
+  return typeof activation === 'string' ? activation : activation.name
 }
 
-/** Adds the node of an activation; linear adds none. */
-export function applyActivation(
-  builder: Builder,
-  x: Value,
-  spec: { activation: ActivationName } & ActivationSettings,
-): Value {
-  const { op }: ActivationInfo = activationTable[spec.activation]
+/** An activation as text, such as `leaky_relu(0.01)`. */
+export function describeActivation(spec: ActivationData): string {
+  const settings = Object.values(settingsOf(spec)).join(', ')
+  return settings === '' ? activationName(spec) : `${activationName(spec)}(${settings})`
+}
+
+/** Whether an activation is given by functions. */
+export function isCustom({ activation }: ActivationData): boolean {
+  return typeof activation === 'object' && 'forward' in activation
+}
+
+/** Adds the nodes of an activation; linear adds none. */
+export function applyActivation(builder: Builder, x: Value, spec: ActivationData): Value {
+  const { activation } = spec
+  if (typeof activation === 'object') {
+    return 'steps' in activation ? applyComposed(builder, x, activation) : applyCustom(builder, x, activation)
+  }
+  const { op }: ActivationInfo = activationTable[activation]
   return op === undefined ? x : builder.emit(op, { x }, { ...settingsOf(spec) })
 }
 
 /** Row of the layer table. */
 export const activationLayer: LayerType<ActivationSpec> = {
   type: 'activation',
-  validate: (spec, where) => {
-    normalizeActivation({ name: spec.activation, ...settingsOf(spec) }, where)
-  },
+  validate: checkActivation,
   outputs: (_, inputs) => inputs,
   parameters: () => [],
   forward: (spec, x, { builder }) => applyActivation(builder, x, spec),

@@ -3,23 +3,21 @@
 import { rejectUnknownKeys } from '../errors.ts'
 import { checkInteger, checkOneOf } from '../check.ts'
 import {
-  activationTable,
   applyActivation,
+  checkActivation,
+  initializerBefore,
   normalizeActivation,
   type Activation,
-  type ActivationName,
-  type ActivationSettings,
-  settingsOf,
+  type ActivationData,
 } from './activation.ts'
 import { initializers, type InitializerName } from './initializers.ts'
 import type { LayerType } from './layer.ts'
 
 /** Dense layer as plain data. */
-export interface DenseSpec extends ActivationSettings {
+export interface DenseSpec extends ActivationData {
   readonly type: 'dense'
   readonly name?: string
   readonly units: number
-  readonly activation: ActivationName
   readonly bias: boolean
   readonly initializer: InitializerName
 }
@@ -59,7 +57,7 @@ export function dense(
     units,
     ...normalized,
     bias: options.bias ?? true,
-    initializer: options.initializer ?? activationTable[normalized.activation].initializer,
+    initializer: options.initializer ?? initializerBefore(normalized),
   }
   denseLayer.validate(spec, 'dense')
   return spec
@@ -70,7 +68,7 @@ export const denseLayer: LayerType<DenseSpec> = {
   type: 'dense',
   validate(spec, where) {
     checkInteger(`${where}: units`, spec.units, { min: 1, max: 2 ** 24 })
-    normalizeActivation({ name: spec.activation, ...settingsOf(spec) }, `${where}: activation`)
+    checkActivation(spec, `${where}: activation`)
     checkOneOf(`${where}: initializer`, spec.initializer, Object.keys(initializers))
   },
   outputs: ({ units }) => units,

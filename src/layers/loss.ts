@@ -23,6 +23,8 @@ interface LossInfo {
   readonly needs?: ActivationName
   /** Whether the network's output has to be squashed to give a probability. */
   readonly squash?: ActivationName
+  /** Whether outputs and targets are 0 or 1; right answers are then told by the output rather than by a logit. */
+  readonly hasDecisions?: boolean
   /** `margin`: targets are −1 or 1. */
   readonly task: 'regression' | 'margin' | 'binary' | 'classes'
 }
@@ -40,6 +42,14 @@ export const lossTable = {
   absoluteError: { op: 'absolute_error', reduction: 'mean_elements', settings: {}, task: 'regression' },
   huber: { op: 'huber', reduction: 'mean_elements', settings: { delta: 1 }, task: 'regression' },
   hinge: { op: 'hinge', reduction: 'mean_elements', settings: {}, task: 'margin' },
+  perceptron: {
+    op: 'perceptron',
+    reduction: 'sum',
+    settings: {},
+    needs: 'step',
+    hasDecisions: true,
+    task: 'binary',
+  },
   binaryCrossEntropy: {
     ...FROM_LOGITS,
     op: 'binary_cross_entropy_with_logits',

@@ -2,6 +2,7 @@
 
 import type { Encoder } from '../data/encoder.ts'
 import { SpecError } from '../errors.ts'
+import { activationName } from '../layers/activation.ts'
 import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { lossInfo, type LossName } from '../layers/loss.ts'
@@ -77,7 +78,7 @@ export function leadingMetric({ task }: Encoder, asked: MetricName | undefined):
 export function describeNetwork(spec: NetworkSpec): string {
   const hidden = spec.layers.slice(0, -1).map((layer) => {
     if (layer.type === 'dropout') return `dropout ${layer.rate}`
-    return layer.type === 'dense' ? `${layer.units} ${layer.activation}` : layer.activation
+    return layer.type === 'dense' ? `${layer.units} ${activationName(layer)}` : activationName(layer)
   })
   const outputs = outputsOf(spec)
   const count = parametersOf(spec).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)

@@ -6,7 +6,7 @@ import { normalizeOptimizer, type Optimizer, type OptimizerName } from '../compi
 import type { CsvOptions } from '../data/csv.ts'
 import type { Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
-import { activationTable, type ActivationName } from '../layers/activation.ts'
+import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
 import { lossTable, type LossName } from '../layers/loss.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
 import type { TrainingPlan } from './report.ts'
@@ -196,7 +196,7 @@ function checkNames({ ignore, activation, optimizer, loss, metric, task, target 
       received: describeValue(target),
     })
   }
-  checkOneOf('activation', activation, Object.keys(activationTable))
+  checkOneOf('activation', activation, differentiableActivations)
   normalizeOptimizer(optimizer ?? 'adam')
   if (loss !== undefined) checkOneOf('loss', loss, Object.keys(lossTable))
   if (metric !== undefined) checkOneOf('metric', metric, metricNames)

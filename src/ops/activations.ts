@@ -38,6 +38,11 @@ function backwardOfInput(name: string, f: (arithmetic: Arithmetic) => (dy: numbe
   return defineOp(name, 'rows', BACKWARD_OF_INPUT, (arithmetic) => mapRows2(f(arithmetic)))
 }
 
+/** 1 where x ≥ 0, else 0; NaN stays NaN. */
+export function heaviside(x: number): number {
+  return x >= 0 ? 1 : x < 0 ? 0 : x
+}
+
 // Scale, and scale times alpha. Source: Klambauer et al. 2017, Self-Normalizing Neural Networks.
 function seluFactors({ round }: Arithmetic): [number, number] {
   const [scale, alpha] = [1.0507009873554805, 1.6732632423543772]
@@ -252,4 +257,5 @@ export const activations: readonly Op[] = [
       return round(dy * round(round(2 * e) / mulAdd(e, e, 1)))
     }
   }),
+  forward('step', () => heaviside),
 ]

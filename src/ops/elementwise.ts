@@ -59,6 +59,13 @@ export const elementwise: readonly Op[] = [
     ({ round }) =>
       (a, b) =>
         round(a / b),
+    (g, { inputs: { b }, output }, dy) => ({
+      a: () => g.emit('divide', { a: dy, b }),
+      b: () => {
+        const product = g.emit('hadamard', { a: dy, b: output })
+        return g.emit('scale', { x: g.emit('divide', { a: product, b }) }, { alpha: -1 })
+      },
+    }),
   ),
   defineOp(
     'scale',
@@ -70,6 +77,17 @@ export const elementwise: readonly Op[] = [
         mapRows((x) => round(alpha * x))(call)
       },
     (g, { scalars: { alpha } }, dy) => ({ x: () => g.emit('scale', { x: dy }, { alpha }) }),
+  ),
+  defineOp(
+    'shift',
+    'rows',
+    '(rows n | alpha | x[rows n]) -> y~x[rows n]',
+    ({ round }) =>
+      (call) => {
+        const alpha = round(call.scalars[0])
+        mapRows((x) => round(x + alpha))(call)
+      },
+    (_, __, dy) => ({ x: () => dy }),
   ),
   defineOp('axpy', 'count', '(count | alpha | x[count] y[count]) -> y[count]', ({ round, mulAdd }) => {
     return ({ operands: [x, y], dims: [count], scalars }) => {

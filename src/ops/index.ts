@@ -2,6 +2,7 @@
 
 import { activations } from './activations.ts'
 import { control } from './control.ts'
+import { custom } from './custom.ts'
 import { data } from './data.ts'
 import { dropout } from './dropout.ts'
 import { elementwise } from './elementwise.ts'
@@ -12,16 +13,18 @@ import { optimizers } from './optimizers.ts'
 import { reductions } from './reductions.ts'
 import { softmax } from './softmax.ts'
 
-/** Every op of the library, in the families' order. */
+/** Every op that all backends have, in the families' order. */
 export const ops: ReadonlyMap<string, Op> = new Map(
   [matmul, elementwise, activations, reductions, softmax, losses, dropout, optimizers, data, control]
     .flat()
     .map((op) => [op.name, op]),
 )
 
-/** The op of a name that the library itself wrote. */
+const fallbackOps: ReadonlyMap<string, Op> = new Map(custom.map((op) => [op.name, op]))
+
+/** The op of a name that the library itself wrote, of the table or of the fallback alone. */
 export function opNamed(name: string): Op {
-  const op = ops.get(name)
+  const op = ops.get(name) ?? fallbackOps.get(name)
   if (op === undefined) throw new Error(`no op is called ${name}`)
   return op
 }

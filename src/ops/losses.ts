@@ -1,5 +1,6 @@
 /** Losses per row, their gradients with respect to the network's output, and the count of right answers. */
 
+import { heaviside } from './activations.ts'
 import type { Arithmetic, FloatArray } from './arithmetic.ts'
 import { elementaryFunctions } from './math.ts'
 import { defineOp, type Op } from './op.ts'
@@ -140,6 +141,14 @@ export const losses: readonly Op[] = [
       const deficit = mulAdd(-t, y, 1)
       return deficit > 0 ? -t * scale : deficit <= 0 ? 0 : deficit
     }
+  }),
+  // Source: Rosenblatt 1958, The Perceptron: A Probabilistic Model for Information Storage and Organization in the Brain.
+  perRow('perceptron', LOGITS_LOSS, ({ round }) => () => (z, t) => {
+    const d = round(heaviside(z) - t)
+    return round(round(0.5 * d) * d)
+  }),
+  perElement('perceptron_backward', LOGITS_BACKWARD, ({ round }) => {
+    return (scale) => (z, t) => round(heaviside(z) - t) * scale
   }),
   defineOp('binary_cross_entropy_with_logits', 'rows', LOGITS_LOSS, (arithmetic) => {
     const { round, mulAdd } = arithmetic

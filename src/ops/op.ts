@@ -3,6 +3,12 @@
 import type { Arithmetic, FloatArray } from './arithmetic.ts'
 import { parseSignature, type Signature } from './signature.ts'
 
+/** An element-wise function that no table has, with its derivative by x and y. */
+export interface CustomFunction {
+  readonly forward: (x: number) => number
+  readonly backward: (x: number, y: number) => number
+}
+
 /** One call of a kernel, the twin of `struct Call` in native/call.h. */
 export interface Call {
   /** In the order of the signature; `rows` stands here as its capacity. */
@@ -14,6 +20,8 @@ export interface Call {
   readonly words: readonly Uint32Array[]
   /** The same operands where the signature says f64. */
   readonly doubles: readonly Float64Array[]
+  /** Functions of the program; `struct Call` has none. */
+  readonly functions: readonly CustomFunction[]
   /** Rows of this batch. */
   rows: number
   /** Rows of the epoch before this batch. */

@@ -89,7 +89,7 @@ function toTargets(
   isShared = false,
 ): FloatArray | Uint32Array {
   const outputs = outputsOf(spec)
-  const { task } = lossInfo(spec.loss.name)
+  const { task, hasDecisions = false } = lossInfo(spec.loss.name)
   if (isClassIndices(y, outputs)) {
     if (task === 'regression' || task === 'margin' || (task === 'binary' && outputs > 1)) {
       throw new DataError({
@@ -113,12 +113,13 @@ function toTargets(
   )
   checkRows(where, targets.length / outputs, rows)
   const isMargin = task === 'margin'
-  const isOutside = (value: number): boolean => (isMargin ? Math.abs(value) !== 1 : value < 0 || value > 1)
+  const isOutside = (value: number): boolean =>
+    isMargin ? Math.abs(value) !== 1 : hasDecisions ? value !== 0 && value !== 1 : value < 0 || value > 1
   const outside = task === 'regression' ? -1 : targets.findIndex(isOutside)
   if (outside < 0) return targets
   throw new DataError({
     where: `${where}: row ${Math.floor(outside / outputs)}`,
-    expected: `targets ${isMargin ? '−1 or 1' : 'from 0 to 1'} for the loss ${spec.loss.name}`,
+    expected: `targets ${isMargin ? '−1 or 1' : hasDecisions ? '0 or 1' : 'from 0 to 1'} for the loss ${spec.loss.name}`,
     received: String(targets[outside]),
   })
 }

@@ -79,6 +79,9 @@ const LOSSES: Readonly<Record<string, string | undefined>> = {
   categorical_cross_entropy_with_logits: 'categoricalCrossEntropyFromLogits',
 }
 
+// Its rule is gradient descent on the loss of that name.
+const OPTIMIZERS: Readonly<Record<string, string | undefined>> = { perceptron: 'sgd' }
+
 const SETTINGS: Readonly<Record<string, string | undefined>> = {
   lr: 'learningRate',
   eps: 'epsilon',
@@ -145,7 +148,7 @@ export function optimizerOf({ optimizer }: Fixture): Optimizer {
   const settings = settingsOf(json)
   const hasMomentum = name === 'sgd' && 'momentum' in settings
   return {
-    name: hasMomentum ? (nesterov ? 'nesterov' : 'momentum') : name,
+    name: hasMomentum ? (nesterov ? 'nesterov' : 'momentum') : (OPTIMIZERS[name] ?? name),
     ...settings,
     ...('weightDecay' in settings ? { decayBiases: decayed === 'all' } : {}),
   } as Optimizer

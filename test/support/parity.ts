@@ -162,5 +162,13 @@ function programOf(op: Op, dims: readonly number[], dtype: Dtype): Program {
   const rowsDim = signature.dims.indexOf('rows')
   const rows = rowsDim < 0 ? 1 : dims[rowsDim]
   slots.set('status', { offset: 0, length: 1, type: 'u32' })
-  return { dtype, arenaBytes: next, rows, entries: new Map([['run', [instruction]]]), slots, buffers: [] }
+  return {
+    dtype,
+    arenaBytes: next,
+    rows,
+    entries: new Map([['run', [instruction]]]),
+    slots,
+    buffers: [],
+    functions: [],
+  }
 }
