@@ -32,6 +32,8 @@ export {
 export { Network, type Evaluation, type Parameter } from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
+export { batchNorm, type BatchNormOptions } from './layers/batch-norm.ts'
+export { layerNorm, type LayerNormOptions } from './layers/layer-norm.ts'
 export { activation, type Activation, type ActivationName } from './layers/activation.ts'
 export type { InitializerName } from './layers/initializers.ts'
 export type { LayerSpec } from './layers/index.ts'

@@ -1,8 +1,10 @@
-/** Gradients of every activation and loss against central differences, in float64. */
+/** Gradients of every activation, loss and normalisation against central differences, in float64. */
 
 import { describe, expect, test } from 'vitest'
 import { activationTable, type ActivationName } from '../src/layers/activation.ts'
+import { batchNorm } from '../src/layers/batch-norm.ts'
 import { dense } from '../src/layers/dense.ts'
+import { layerNorm } from '../src/layers/layer-norm.ts'
 import { lossTable, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
@@ -14,9 +16,9 @@ const OUTPUTS = 4
 const STEP = 1e-5
 
 // Targets that suit a loss: classes, signs, probabilities or numbers.
-function targetsFor(task: string): number[] {
+function targetsFor(task: string, rows = ROWS): number[] {
   const random = randomStream(3, 'targets')
-  return Array.from({ length: ROWS * OUTPUTS }, (_, i) => {
+  return Array.from({ length: rows * OUTPUTS }, (_, i) => {
     if (task === 'classes') return Number(random.below(OUTPUTS, Math.floor(i / OUTPUTS)) === i % OUTPUTS)
     if (task === 'margin') return 2 * random.below(2, i) - 1
     return task === 'binary' ? random.uniform(i) : random.normal(i)
@@ -27,8 +29,13 @@ function targetsFor(task: string): number[] {
 function error(options: ConstructorParameters<typeof Network<'float64'>>[0], targets: number[]): number {
   const net = new Network<'float64'>(options)
   const random = randomStream(5, 'x')
-  const x = new Float64Array(ROWS * INPUTS).map((_, i) => random.normal(i))
+  const x = new Float64Array((targets.length / OUTPUTS) * INPUTS).map((_, i) => random.normal(i))
   const t = Float64Array.from(targets)
+  // Away from where all gammas are 1 and all biases 0.
+  for (const [name, { data }] of Object.entries(net.parameters)) {
+    const move = randomStream(6, name)
+    net.setParameters({ [name]: data.map((value, i) => value + 0.3 * move.normal(i)) })
+  }
   const { parameters, input } = net.gradients(x, t)
   const objective = (): number => net.gradients(x, t).objective
   const differences = (length: number, nudge: (i: number, by: number) => void): number[] =>
@@ -66,6 +73,24 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
     const network = { inputs: INPUTS, layers, loss: 'squaredError', l2: 0.1, l1: 0.05, seed: 2 } as const
     expect(error({ ...network, dtype: 'float64', ...options }, targetsFor('regression'))).toBeLessThan(1e-7)
   })
+
+  // The dense layers in front have no bias: batch norm takes it out again, and its gradient is rounding noise. Two rows are
+  // normalised to about ±1, whatever they are, unless epsilon is large.
+  test.each([2, 7].flatMap((rows) => [batchNorm, layerNorm].map((layer) => ({ rows, layer }))))(
+    '$layer.name of $rows rows',
+    ({ rows, layer }) => {
+      const layers = [
+        dense(5, 'linear', { bias: false }),
+        layer({ epsilon: 0.1 }),
+        dense(7, 'tanh', { bias: false }),
+        layer({ epsilon: 0.2 }),
+        dense(OUTPUTS),
+      ]
+      const network = { inputs: INPUTS, layers, loss: 'squaredError', l2: 0.1, seed: 2 } as const
+      const targets = targetsFor('regression', rows)
+      expect(error({ ...network, dtype: 'float64', ...options }, targets)).toBeLessThan(1e-7)
+    },
+  )
 
   test.each(Object.keys(lossTable) as LossName[])('loss %s', (loss) => {
     const { needs, task }: { needs?: ActivationName; task: string } = lossTable[loss]

@@ -12,6 +12,7 @@ import {
   forwardPass,
   lossPerRow,
   update,
+  type ForwardPass,
   type Persistent,
 } from './graph.ts'
 import type { OptimizerSpec } from './optimizers.ts'
@@ -99,8 +100,9 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
 /**
  * Compiles one step on a batch that is written into the slots `x` and `t`, for tools that look at every number.
  *
- * Entries: `gradient` (forward pass in training mode, loss, gradients of parameters and input), `update`. Slots beside
- * the parameters: `loss` (sum over the rows), `gradient of NAME`, `gradient of x`, `output of LAYER`, `LAYER.mask`.
+ * Entries: `gradient` (forward pass in training mode, loss, gradients of parameters and input), `update`, `forward` (in
+ * prediction mode). Slots beside the parameters: `loss` (sum over the rows), `gradient of NAME`, `gradient of x`,
+ * `output of LAYER`, `LAYER.mask`.
  */
 export function compileStep(spec: NetworkSpec, rows: number, optimizer: OptimizerSpec): Program {
   const builder = new Builder(rows, spec.dtype)
@@ -110,13 +112,13 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
   const t = builder.value('t', ['rows', outputs[outputs.length - 1]], { region: 'batch', isPinned: true })
   builder.beginEntry('gradient')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: true, areMasksGiven: true })
-  forward.layerOutputs.forEach((value, i) => {
-    const kept = builder.value(`output of ${spec.layers[i].name}`, value.shape, {
-      region: 'batch',
-      isPinned: true,
-    })
-    builder.emit('scale', { x: value }, { alpha: 1 }, { y: kept })
-  })
+  const outputSlots = forward.layerOutputs.map(({ shape }, i) =>
+    builder.value(`output of ${spec.layers[i].name}`, shape, { region: 'batch', isPinned: true }),
+  )
+  const keepOutputs = ({ layerOutputs }: ForwardPass): void => {
+    layerOutputs.forEach((x, i) => builder.emit('scale', { x }, { alpha: 1 }, { y: outputSlots[i] }))
+  }
+  keepOutputs(forward)
   const perRow = lossPerRow(builder, spec, forward, t)
   builder.emit(
     'sum',
@@ -141,7 +143,10 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
     builder.emit('absolute_sum', { x: w }, {}, { s: absolute })
   }
   builder.beginEntry('update')
-  update(builder, spec, persistent, gradients, optimizer)
+  update(builder, spec, persistent, gradients, forward, optimizer)
+
+  builder.beginEntry('forward')
+  keepOutputs(forwardPass(builder, spec, persistent, x, { isTraining: false }))
   return allocate(builder)
 }
 
@@ -207,7 +212,7 @@ function trainingStep(
   builder.emit('accumulate', { s: sum, total })
   const gradients = keepGradients(builder, persistent, found)
   addPenaltyGradient(builder, spec, persistent, gradients)
-  update(builder, spec, persistent, gradients, optimizer)
+  update(builder, spec, persistent, gradients, forward, optimizer)
   builder.emit('advance', { step: persistent.step })
 }
 
@@ -233,11 +238,12 @@ function endOfEpoch(
   watched: Value,
   { patience, minDelta = 0 }: TrainingPlan,
 ): void {
-  const { flags, status } = persistent
-  const w = builder.wholeRegion('parameters')
-  builder.emit('find_nonfinite', { x: w, flag: flagOf(builder, spec, persistent, 'weights') })
+  const { weights, state: layerState, learned: w, flags, status } = persistent
+  for (const [name, x] of [['weights', weights] as const, ...layerState]) {
+    builder.emit('find_nonfinite', { x, flag: flagOf(builder, spec, persistent, name) })
+  }
   builder.emit('halt_if', { flags, status })
-  // Kept for every run: the last weights known to be good, or the best.
+  // Kept for every run: the last weights and state known to be good, or the best.
   const best = builder.value('best', w.shape, { region: 'scratch' })
   if (patience === undefined) {
     builder.emit('copy', { x: w }, {}, { y: best })

@@ -134,5 +134,6 @@ export const activationLayer: LayerType<ActivationSpec> = {
   },
   outputs: (_, inputs) => inputs,
   parameters: () => [],
+  describe: describeActivation,
   forward: (spec, x, { builder }) => applyActivation(builder, x, spec),
 }

@@ -5,6 +5,7 @@ import { checkInteger, checkOneOf } from '../check.ts'
 import {
   activationTable,
   applyActivation,
+  describeActivation,
   normalizeActivation,
   type Activation,
   type ActivationName,
@@ -78,6 +79,7 @@ export const denseLayer: LayerType<DenseSpec> = {
     { name: 'weight', shape: [inputs, units], initializer, isPenalised: true },
     ...(bias ? [{ name: 'bias', shape: [units], initializer: 'zeros' as const, isPenalised: false }] : []),
   ],
+  describe: describeActivation,
   forward(spec, x, { builder, name, parameter }) {
     const product = builder.emit('matmul_nn', { x, w: parameter('weight') }, {}, {}, name)
     const net = spec.bias

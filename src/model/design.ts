@@ -77,7 +77,8 @@ export function leadingMetric({ task }: Encoder, asked: MetricName | undefined):
 export function describeNetwork(spec: NetworkSpec): string {
   const hidden = spec.layers.slice(0, -1).map((layer) => {
     if (layer.type === 'dropout') return `dropout ${layer.rate}`
-    return layer.type === 'dense' ? `${layer.units} ${layer.activation}` : layer.activation
+    if (layer.type === 'dense') return `${layer.units} ${layer.activation}`
+    return layer.type === 'activation' ? layer.activation : layer.type
   })
   const outputs = outputsOf(spec)
   const count = parametersOf(spec).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
