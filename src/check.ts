@@ -83,7 +83,8 @@ export function hasMemory(array: Float32Array | Float64Array | Uint32Array): boo
   }
 }
 
-function isWithin(value: number, { min, max, above, below }: Limits): boolean {
+/** Whether a number is within limits; NaN is within none. */
+export function isWithin(value: number, { min, max, above, below }: Limits): boolean {
   return (
     value >= (min ?? -Infinity) &&
     value <= (max ?? Infinity) &&
@@ -92,7 +93,13 @@ function isWithin(value: number, { min, max, above, below }: Limits): boolean {
   )
 }
 
-function describeLimits({ min, max, above, below }: Limits): string {
+/**
+ * Limits in words, to follow what they limit.
+ *
+ * @example
+ * describeLimits({ min: 0, below: 1 }) // ' at least 0 and below 1'
+ */
+export function describeLimits({ min, max, above, below }: Limits): string {
   const limits = [
     min === undefined ? '' : `at least ${min}`,
     above === undefined ? '' : `above ${above}`,

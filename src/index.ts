@@ -32,6 +32,8 @@ export {
 export { Network, type Evaluation, type Parameter } from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
+export { batchNorm, type BatchNormOptions } from './layers/batch-norm.ts'
+export { layerNorm, type LayerNormOptions } from './layers/layer-norm.ts'
 export {
   activation,
   type Activation,

@@ -177,7 +177,8 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
         training,
       }).map(([name, value]) => [name, JSON.stringify(value)]),
     )
-    await writeModelFile(path, { spec: this.network.spec, parameters: this.network.parameters, metadata })
+    const { spec, parameters, state } = this.network
+    await writeModelFile(path, { spec, parameters, state, metadata })
   }
 
   /** The model as text: what it predicts from what, how well, and its layers. */
@@ -238,6 +239,7 @@ export async function loadModel<
   checkTogether(file, encoder, report, path)
   const network = new Network({ ...file.spec, ...options })
   network.setParameters(file.parameters)
+  network.setState(file.state)
   return new Model({ encoder, network, report })
 }
 

@@ -5,12 +5,12 @@ import { chooseBackend, type BackendOptions } from './backends/choose.ts'
 import { compileForward, compileStep } from './compiler/compile.ts'
 import { normalizeOptimizer, optimizerInfo, type Optimizer } from './compiler/optimizers.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
-import { describeValue } from './check.ts'
+import { describeLimits, describeValue, isWithin, type Limits } from './check.ts'
 import { SpecError } from './errors.ts'
-import { describeActivation } from './layers/activation.ts'
+import { layerTypeOf } from './layers/index.ts'
 import { lossInfo } from './layers/loss.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
-import { initialParameters, parameterPlaces } from './parameters.ts'
+import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
 import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from './ops/arithmetic.ts'
 import { elementsIn } from './shape.ts'
 import {
@@ -20,6 +20,7 @@ import {
   normalizeSpec,
   outputsOf,
   parametersOf,
+  stateOf,
   type NetworkOptions,
   type NetworkSpec,
 } from './spec.ts'
@@ -32,9 +33,9 @@ import { prepareFit } from './training/prepare.ts'
 import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
 import { StepTrainer, type StepOptions, type StepResult, type Gradients } from './training/step.ts'
 
-/** A trainable array with its shape. */
+/** An array of a layer, a trainable one or one of its state, with its shape. */
 export interface Parameter<D extends Dtype = Dtype> {
-  /** `[in, units]` for weights, `[units]` for biases. */
+  /** `[in, units]` for weights, `[units]` for biases, `[n]` for the arrays of normalisations. */
   readonly shape: readonly number[]
   /** Row-major copy of the values. */
   readonly data: FloatArrayOf<D>
@@ -67,7 +68,7 @@ export class Network<D extends Dtype = 'float32'> {
   /** The network as plain data, all defaults filled in. */
   readonly spec: NetworkSpec
   readonly #backend: Backend
-  /** All parameters as the region that programs start with: each padded to 64 bytes. */
+  /** All parameters, then all state, as the region that programs start with: each padded to groups of 16. */
   #parameters: FloatArrayOf<D>
   #isFitting = false
   #forward = new Map<number, { program: Program; executable: Executable; isFresh: boolean }>()
@@ -94,12 +95,15 @@ export class Network<D extends Dtype = 'float32'> {
 
   /** Copies of all parameters by name, such as `dense1.weight`. */
   get parameters(): Record<string, Parameter<D>> {
-    return Object.fromEntries(
-      parameterPlaces(this.spec).map(({ name, shape, start, length }) => [
-        name,
-        { shape, data: this.#parameters.slice(start, start + length) as FloatArrayOf<D> },
-      ]),
-    )
+    return this.#arraysAt(parameterPlaces(this.spec))
+  }
+
+  /**
+   * Copies of the arrays that training moves without gradients and prediction reads, by name: `batchNorm1.runningMean` and
+   * `batchNorm1.runningVariance`. Empty for networks without batch norm.
+   */
+  get state(): Record<string, Parameter<D>> {
+    return this.#arraysAt(statePlaces(this.spec))
   }
 
   /**
@@ -108,33 +112,17 @@ export class Network<D extends Dtype = 'float32'> {
    * @throws SpecError if a name is unknown or a length differs
    */
   setParameters(parameters: Record<string, ArrayLike<number> | Parameter>): void {
-    this.#assertIdle('setParameters')
-    const places = new Map(parameterPlaces(this.spec).map((place) => [place.name, place]))
-    const { round } = arithmeticOf(this.spec.dtype, true)
-    const writes = Object.entries(parameters).map(([name, given]) => {
-      const place = places.get(name)
-      const values = valuesOf(given)
-      if (place === undefined || values?.length !== place.length) {
-        throw new SpecError({
-          where: `setParameters: ${name}`,
-          expected:
-            place === undefined ? `one of ${[...places.keys()].join(', ')}` : `${place.length} numbers`,
-          received: place === undefined ? `'${name}'` : String(values?.length ?? describeValue(given)),
-        })
-      }
-      for (let i = 0; i < values.length; i++) {
-        if (Number.isFinite(round(values[i]))) continue
-        throw new SpecError({
-          where: `setParameters: ${name}[${i}]`,
-          expected: `a finite ${this.spec.dtype} number`,
-          received: describeValue(values[i]),
-        })
-      }
-      return { values, start: place.start }
-    })
-    // Only now, so that a wrong one among them changes nothing.
-    for (const { values, start } of writes) this.#parameters.set(values, start)
-    this.#invalidate()
+    this.#setArrays('setParameters', parameterPlaces(this.spec), parameters)
+  }
+
+  /**
+   * Sets arrays of state by name; those not named keep their values.
+   *
+   * @throws SpecError if a name is unknown, a length differs, or a variance is negative
+   */
+  setState(state: Record<string, ArrayLike<number> | Parameter>): void {
+    const limits = new Map(stateOf(this.spec).map((array) => [array.name, array.limits]))
+    this.#setArrays('setState', statePlaces(this.spec), state, limits)
   }
 
   /**
@@ -219,20 +207,25 @@ export class Network<D extends Dtype = 'float32'> {
   /**
    * Outputs of all layers for a batch.
    *
-   * @param options.training whether dropout acts, with the masks given as for {@link trainStep}; default false
+   * @param options.training whether dropout acts, with the masks given as for {@link trainStep}, and batch norm takes the
+   *   statistics of x; default false
    * @returns name of the layer → [rows · features]
+   * @throws DataError if batch norm is to take the statistics of one row
    */
   forward(
     x: Rows,
     options: { training?: boolean; dropoutMasks?: StepOptions['dropoutMasks'] } = {},
   ): Record<string, FloatArrayOf<D>> {
     this.#assertIdle('forward')
-    const masks = options.training === true ? options.dropoutMasks : 'none'
-    return this.#stepTrainer().forward(toInputs(this.spec, x), masks) as Record<string, FloatArrayOf<D>>
+    const training = options.training === true ? { dropoutMasks: options.dropoutMasks } : undefined
+    return this.#stepTrainer().forward(toInputs(this.spec, x), training) as Record<string, FloatArrayOf<D>>
   }
 
   /**
-   * Gradients of the objective (loss and penalty) with respect to all parameters and to x, in training mode.
+   * Gradients of the objective (loss and penalty) with respect to all parameters and to x, in training mode. Batch norm
+   * takes the statistics of the batch and keeps its state; for one of several rows it reads the state.
+   *
+   * @throws DataError if x is one row and the network has batch norm
    */
   gradients(x: Rows, y: Targets, options: StepOptions = {}): Gradients<D> {
     this.#assertIdle('gradients')
@@ -245,11 +238,12 @@ export class Network<D extends Dtype = 'float32'> {
   }
 
   /**
-   * One update on the given rows, with an optimizer whose state lasts from call to call.
+   * One update on the given rows, with an optimizer whose state lasts from call to call. Moves the state of batch norm.
    *
    * @param options.rows row numbers of this step's batch, default all
    * @param options.dropoutMasks by layer name, 1 = kept, [all rows · features]; default drawn
    * @returns objective, loss and penalty before the update
+   * @throws DataError if x is one row and the network has batch norm
    */
   trainStep(x: Rows, y: Targets, options: StepOptions & { optimizer?: Optimizer } = {}): StepResult {
     this.#assertIdle('trainStep')
@@ -263,14 +257,15 @@ export class Network<D extends Dtype = 'float32'> {
   }
 
   /**
-   * Writes spec and parameters to a model file; an existing file is replaced whole or not at all.
+   * Writes spec, parameters and state to a model file; an existing file is replaced whole or not at all.
    *
    * @throws SpecError while the network is fitting, or if it has a custom activation; DataError if the file cannot be
    *   written
    */
   async save(path: string): Promise<void> {
     this.#assertIdle('save')
-    await writeModelFile(path, { spec: this.spec, parameters: this.parameters, metadata: new Map() })
+    const { spec, parameters, state } = this
+    await writeModelFile(path, { spec, parameters, state, metadata: new Map() })
   }
 
   /**
@@ -279,9 +274,10 @@ export class Network<D extends Dtype = 'float32'> {
    * @throws DataError if the file is no model file, truncated or damaged; BackendError if the backend cannot serve
    */
   static async load(path: string, options: BackendOptions = {}): Promise<Network<Dtype>> {
-    const { spec, parameters } = await readModelFile(path)
+    const { spec, parameters, state } = await readModelFile(path)
     const network = new Network<Dtype>({ ...spec, ...options })
     network.setParameters(parameters)
+    network.setState(state)
     return network
   }
 
@@ -293,8 +289,12 @@ export class Network<D extends Dtype = 'float32'> {
       const count = parameters
         .filter((p) => p.layer === layer.name)
         .reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
-      const detail = layer.type === 'dropout' ? `rate ${layer.rate}` : describeActivation(layer)
-      return [layer.name, detail, `[batch, ${sizes[i]}]`, count.toLocaleString('en')]
+      return [
+        layer.name,
+        layerTypeOf(layer).describe(layer),
+        `[batch, ${sizes[i]}]`,
+        count.toLocaleString('en'),
+      ]
     })
     const table = [
       ['layer', 'activation', 'output', 'parameters'],
@@ -313,6 +313,49 @@ export class Network<D extends Dtype = 'float32'> {
       `${total.toLocaleString('en')} parameters in ${depth} layers; loss ${loss.name}${l2 > 0 ? `, l2 ${l2}` : ''}${l1 > 0 ? `, l1 ${l1}` : ''}; seed ${seed}; ` +
         `${this.#backend.name} backend (${this.#backend.isa})`,
     ].join('\n')
+  }
+
+  #arraysAt(places: readonly ArrayPlace[]): Record<string, Parameter<D>> {
+    return Object.fromEntries(
+      places.map(({ name, shape, start, length }) => [
+        name,
+        { shape, data: this.#parameters.slice(start, start + length) as FloatArrayOf<D> },
+      ]),
+    )
+  }
+
+  #setArrays(
+    action: string,
+    places: readonly ArrayPlace[],
+    arrays: Record<string, ArrayLike<number> | Parameter>,
+    limits: ReadonlyMap<string, Limits> = new Map(),
+  ): void {
+    this.#assertIdle(action)
+    const { round } = arithmeticOf(this.spec.dtype, true)
+    const writes = Object.entries(arrays).map(([name, given]) => {
+      const place = places.find((candidate) => candidate.name === name)
+      const values = valuesOf(given)
+      if (place === undefined || values?.length !== place.length) {
+        const names = places.length === 0 ? 'no names' : `one of ${places.map(({ name }) => name).join(', ')}`
+        throw new SpecError({
+          where: `${action}: ${name}`,
+          expected: place === undefined ? names : `${place.length} numbers`,
+          received: place === undefined ? `'${name}'` : String(values?.length ?? describeValue(given)),
+        })
+      }
+      for (let i = 0; i < values.length; i++) {
+        if (Number.isFinite(round(values[i])) && isWithin(values[i], limits.get(name) ?? {})) continue
+        throw new SpecError({
+          where: `${action}: ${name}[${i}]`,
+          expected: `a finite ${this.spec.dtype} number${describeLimits(limits.get(name) ?? {})}`,
+          received: describeValue(values[i]),
+        })
+      }
+      return { values, start: place.start }
+    })
+    // Only now, so that a wrong one among them changes nothing.
+    for (const { values, start } of writes) this.#parameters.set(values, start)
+    this.#invalidate()
   }
 
   #assertIdle(action: string): void {

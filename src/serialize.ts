@@ -4,7 +4,7 @@ import { createHash, randomBytes, type Hash } from 'node:crypto'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { endianness } from 'node:os'
 import { dirname } from 'node:path'
-import { describeValue } from './check.ts'
+import { describeLimits, describeValue, isWithin, type Limits } from './check.ts'
 import { bytesOfDtype, dtypeOf, floatArray, type Dtype, type FloatArray } from './ops/arithmetic.ts'
 import { DataError, SpecError } from './errors.ts'
 import { parseUntrusted } from './json.ts'
@@ -20,6 +20,7 @@ import {
   customActivationOf,
   normalizeSpec,
   parametersOf,
+  stateOf,
   type NetworkOptions,
   type NetworkSpec,
 } from './spec.ts'
@@ -32,13 +33,15 @@ const LAST_UNCHECKED_VERSION = 1
 
 /** Name that tells a model file of this library from other safetensors files. */
 const FORMAT = 'hadamard'
+/** What the names of tensors of state begin with. */
+const STATE_PREFIX = 'state.'
 /** Tensors that a reader may leave out. */
 const OPTIONAL_PREFIX = 'optimizer.'
 const TENSOR_DTYPES = { float32: 'F32', float64: 'F64' } as const
 /** The most names and values in a spec: thousands of layers. */
 const MAX_SPEC_PARTS = 100_000
 
-/** A parameter with its shape, row by row. */
+/** A parameter or an array of state with its shape, row by row. */
 export interface StoredParameter {
   readonly shape: readonly number[]
   readonly data: FloatArray
@@ -49,6 +52,8 @@ export interface ModelFile {
   readonly spec: NetworkSpec
   /** By name, such as `dense1.weight`; exactly those of the spec. */
   readonly parameters: Readonly<Record<string, StoredParameter>>
+  /** By name, such as `batchNorm1.runningMean`; exactly those of the spec. */
+  readonly state: Readonly<Record<string, StoredParameter>>
   /** Further strings: `encoder`, `split`, `metrics`, …; each is JSON. */
   readonly metadata: ReadonlyMap<string, string>
 }
@@ -58,7 +63,8 @@ export interface ModelFile {
  *
  * @throws DataError naming the path where it cannot be written; SpecError if the spec is more than data
  */
-export async function writeModelFile(path: string, { spec, parameters, metadata }: ModelFile): Promise<void> {
+export async function writeModelFile(path: string, model: ModelFile): Promise<void> {
+  const { spec, parameters, state, metadata } = model
   const custom = customActivationOf(spec)
   if (custom !== undefined) {
     throw new SpecError({
@@ -68,9 +74,11 @@ export async function writeModelFile(path: string, { spec, parameters, metadata 
       cure: 'Compose it of known ops by composed(), or keep network.parameters and build the network in code',
     })
   }
+  const states = Object.entries(state).map(([name, array]) => [STATE_PREFIX + name, array] as const)
+  const arrays = [...Object.entries(parameters), ...states]
   const tensors = new Map<string, TensorPlace>()
   let next = 0
-  for (const [name, { shape, data }] of Object.entries(parameters)) {
+  for (const [name, { shape, data }] of arrays) {
     const end = next + data.byteLength
     tensors.set(name, { dtype: TENSOR_DTYPES[spec.dtype], shape, begin: next, end })
     next = end
@@ -83,7 +91,7 @@ export async function writeModelFile(path: string, { spec, parameters, metadata 
     ['seed', String(spec.seed)],
     ...metadata,
   ])
-  const parts = Object.values(parameters).map(({ data }) => littleEndian(data))
+  const parts = arrays.map(([, { data }]) => littleEndian(data))
   const checksum = startChecksum({ metadata: all, tensors })
   for (const part of parts) checksum.update(part)
   all.set('checksum', checksum.digest('hex'))
@@ -92,7 +100,7 @@ export async function writeModelFile(path: string, { spec, parameters, metadata 
 
 /**
  * Reads a model file. Nothing in it is trusted: sizes are checked before memory is taken, the spec is checked as a user's
- * would be, and the tensors must be exactly the parameters that the spec has.
+ * would be, and the tensors must be exactly the parameters and the state that the spec has.
  *
  * @throws DataError naming the file, what was expected and what came
  */
@@ -124,39 +132,62 @@ async function readFrom(handle: FileHandle, path: string): Promise<ModelFile> {
   checkFormat(header.metadata, path)
   const spec = readSpec(header.metadata.get('spec'), path)
   checkTensors(header, spec, path)
-  const parameters = await readParameters(handle, start, header, spec, path)
-  return { spec, parameters, metadata: header.metadata }
+  const tensors = await readTensors(handle, start, header, spec, path)
+  // In the order of the layers, whatever that of the file.
+  const pick = (arrays: readonly { name: string }[], prefix = ''): Record<string, StoredParameter> =>
+    Object.fromEntries(arrays.map(({ name }) => [name, tensors[prefix + name]]))
+  return {
+    spec,
+    parameters: pick(parametersOf(spec)),
+    state: pick(stateOf(spec), STATE_PREFIX),
+    metadata: header.metadata,
+  }
+}
+
+/** A tensor that the file of a network must have. */
+interface ExpectedTensor {
+  readonly shape: readonly number[]
+  /** What its elements may be. */
+  readonly limits: Limits
+}
+
+function expectedTensors(spec: NetworkSpec): Map<string, ExpectedTensor> {
+  return new Map([
+    ...parametersOf(spec).map(({ name, shape }) => [name, { shape, limits: {} }] as const),
+    ...stateOf(spec).map(({ name, shape, limits }) => [STATE_PREFIX + name, { shape, limits }] as const),
+  ])
 }
 
 // Reads all tensors in the order of the file, keeps those of the spec, and compares the checksum in the end.
-async function readParameters(
+async function readTensors(
   handle: FileHandle,
   start: number,
   header: Header,
   spec: NetworkSpec,
   path: string,
 ): Promise<Record<string, StoredParameter>> {
-  const shapes = new Map(parametersOf(spec).map(({ name, shape }) => [name, shape]))
-  const found = new Map<string, StoredParameter>()
+  const expected = expectedTensors(spec)
+  const found: Record<string, StoredParameter> = {}
   const checksum = startChecksum(header)
   for (const [name, { begin, end }] of [...header.tensors].sort(([, a], [, b]) => a.begin - b.begin)) {
     const bytes = await readBytes(handle, start + begin, end - begin, path)
     checksum.update(bytes)
-    const shape = shapes.get(name)
-    if (shape === undefined) continue
+    const tensor = expected.get(name)
+    if (tensor === undefined) continue
+    const { shape, limits } = tensor
     const data = fromLittleEndian(bytes, spec.dtype)
-    const at = data.findIndex((value) => value - value !== 0)
+    const at = data.findIndex((value) => value - value !== 0 || !isWithin(value, limits))
     if (at >= 0) {
-      const where = `${path}: tensor ${name}, element ${at}`
-      throw new DataError({ where, expected: 'a finite number', received: String(data[at]) })
+      throw new DataError({
+        where: `${path}: tensor ${name}, element ${at}`,
+        expected: `a finite number${describeLimits(limits)}`,
+        received: String(data[at]),
+      })
     }
-    found.set(name, { shape, data })
+    found[name] = { shape, data }
   }
   verifyChecksum(header.metadata, checksum.digest('hex'), path)
-  // In the order of the layers, whatever that of the file.
-  return Object.fromEntries(
-    [...shapes].map(([name, shape]) => [name, found.get(name) ?? { shape, data: floatArray(spec.dtype, 0) }]),
-  )
+  return found
 }
 
 /**
@@ -225,9 +256,9 @@ function readSpec(text: string | undefined, path: string): NetworkSpec {
 }
 
 function checkTensors({ tensors }: Header, spec: NetworkSpec, path: string): void {
-  const expected = new Map(parametersOf(spec).map(({ name, shape }) => [name, shape]))
+  const expected = expectedTensors(spec)
   const dtype = TENSOR_DTYPES[spec.dtype]
-  for (const [name, shape] of expected) {
+  for (const [name, { shape }] of expected) {
     const place = tensors.get(name)
     const isSame = place?.dtype === dtype && place.shape.join() === shape.join()
     if (isSame) continue

@@ -2,7 +2,7 @@
 
 import { checkInteger, checkNumber, checkOneOf, describeValue } from './check.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
-import type { ParameterSpec } from './layers/layer.ts'
+import type { ParameterSpec, StateSpec } from './layers/layer.ts'
 import { activationName, hasGradient, isCustom } from './layers/activation.ts'
 import { layerNames, layerTypeOf, type LayerSpec } from './layers/index.ts'
 import { lossInfo, lossTable, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
@@ -39,6 +39,11 @@ export interface NetworkSpec {
 
 /** A parameter with the name that it has in the network, `dense1.weight`. */
 export interface NamedParameter extends ParameterSpec {
+  readonly layer: string
+}
+
+/** An array of state with the name that it has in the network, `batchNorm1.runningMean`. */
+export interface NamedState extends StateSpec {
   readonly layer: string
 }
 
@@ -89,17 +94,27 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
 
 /** Parameters of a network in the order of its layers. */
 export function parametersOf(spec: NetworkSpec): NamedParameter[] {
-  let features = spec.inputs
-  return spec.layers.flatMap((layer) => {
-    const type = layerTypeOf(layer)
-    const parameters = type.parameters(layer, features)
-    features = type.outputs(layer, features)
-    return parameters.map((parameter) => ({
-      ...parameter,
-      name: `${layer.name}.${parameter.name}`,
+  return arraysOf(spec, (layer, features) => layerTypeOf(layer).parameters(layer, features))
+}
+
+/** State of a network in the order of its layers: running statistics, under names such as `batchNorm1.runningMean`. */
+export function stateOf(spec: NetworkSpec): NamedState[] {
+  return arraysOf(spec, (layer, features) => layerTypeOf(layer).state?.(layer, features) ?? [])
+}
+
+// Arrays of all layers, named after them; `arrays` is given the features in front of each.
+function arraysOf<A extends { readonly name: string }>(
+  spec: NetworkSpec,
+  arrays: (layer: LayerSpec, features: number) => readonly A[],
+): (A & { readonly layer: string })[] {
+  const outputs = layerOutputs(spec)
+  return spec.layers.flatMap((layer, i) =>
+    arrays(layer, i === 0 ? spec.inputs : outputs[i - 1]).map((array) => ({
+      ...array,
+      name: `${layer.name}.${array.name}`,
       layer: layer.name,
-    }))
-  })
+    })),
+  )
 }
 
 /** Whether rows are right or wrong: one class each, or one probability. Several independent ones are neither. */
@@ -155,7 +170,7 @@ function nameLayers(layers: readonly LayerSpec[]): (LayerSpec & { name: string }
 function checkOutput(spec: NetworkSpec): void {
   const { needs, task, squash } = lossInfo(spec.loss.name)
   const last = spec.layers[spec.layers.length - 1]
-  const activation = last.type === 'dropout' ? 'linear' : activationName(last)
+  const activation = 'activation' in last ? activationName(last) : 'linear'
   const where = `loss ${spec.loss.name}`
   const fromLogits = `${spec.loss.name}FromLogits`
   if (last.type === 'dropout') {
@@ -195,7 +210,7 @@ function checkOutput(spec: NetworkSpec): void {
 // Only the loss that is made for a step can train a network that has one, and only as its end.
 function checkDifferentiable({ layers, loss }: NetworkSpec): void {
   layers.forEach((layer, i) => {
-    if (layer.type === 'dropout' || hasGradient(layer.activation)) return
+    if (!('activation' in layer) || hasGradient(layer.activation)) return
     const isLast = i === layers.length - 1
     if (isLast && lossInfo(loss.name).needs === layer.activation) return
     throw new SpecError({

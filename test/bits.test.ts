@@ -1,8 +1,11 @@
 /** Whole trainings: the same weights, bit for bit, for every instruction set, thread count and the exact fallback. */
 
 import { beforeAll, describe, expect, test } from 'vitest'
+import { batchNorm } from '../src/layers/batch-norm.ts'
 import { dense } from '../src/layers/dense.ts'
 import { dropout } from '../src/layers/dropout.ts'
+import { layerNorm } from '../src/layers/layer-norm.ts'
+import { activation } from '../src/layers/activation.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
 import { DTYPES, type Dtype } from '../src/ops/arithmetic.ts'
@@ -82,6 +85,17 @@ const CASES: Case[] = [
     network: { inputs: 20, layers: [dense(90, 'tanh'), dense(3)], loss: 'squaredError', l2: 0.01, seed: 11 },
     fit: { optimizer: 'lbfgs', validation: 0.2 },
   },
+  {
+    // 101 = 50 + 50 + 1: the last batch is one row.
+    name: 'batch norm + layer norm + RMSprop',
+    network: {
+      inputs: 20,
+      layers: [dense(90), batchNorm(), activation('relu'), dense(70, 'tanh'), layerNorm(), dense(3)],
+      loss: 'squaredError',
+      seed: 10,
+    },
+    fit: { optimizer: 'rmsprop', batchSize: 50, validation: new Uint32Array(102).map((_, i) => 2 * i) },
+  },
 ]
 
 async function train(
@@ -98,7 +112,8 @@ async function train(
       : Uint8Array.from({ length: ROWS }, (_, i) => random.below(classes, 2e6 + i))
   const net = new Network({ ...network, dtype, ...options })
   const history = await net.fit(x, y, { ...fit, epochs: 3, threads })
-  const weights = Float64Array.from(Object.values(net.parameters).flatMap(({ data }) => [...data]))
+  const learned = Object.values({ ...net.parameters, ...net.state })
+  const weights = Float64Array.from(learned.flatMap(({ data }) => [...data]))
   return { weights, epochs: history.epochs, threads: history.threads }
 }
 
@@ -123,9 +138,8 @@ describe.each(CASES.flatMap((net) => DTYPES.map((dtype) => ({ name: net.name, ne
     })
 
     test('training moves the weights', () => {
-      const initial = Object.values(new Network({ ...net.network, dtype }).parameters).flatMap(({ data }) => [
-        ...data,
-      ])
+      const { parameters, state } = new Network({ ...net.network, dtype })
+      const initial = Object.values({ ...parameters, ...state }).flatMap(({ data }) => [...data])
       expect(expected.weights).not.toEqual(Float64Array.from(initial))
     })
   },

@@ -1,4 +1,4 @@
-/** Gradients of every activation and loss against central differences, in float64. */
+/** Gradients of every activation, loss and normalisation against central differences, in float64. */
 
 import { describe, expect, test } from 'vitest'
 import { activation, differentiableActivations, type ActivationName } from '../src/layers/activation.ts'
@@ -10,7 +10,9 @@ import {
   type ComposedValue,
 } from '../src/layers/composed.ts'
 import { customActivation } from '../src/layers/custom.ts'
+import { batchNorm } from '../src/layers/batch-norm.ts'
 import { dense } from '../src/layers/dense.ts'
+import { layerNorm } from '../src/layers/layer-norm.ts'
 import { lossTable, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
@@ -22,9 +24,9 @@ const OUTPUTS = 4
 const STEP = 1e-5
 
 // Targets that suit a loss: classes, signs, probabilities or numbers.
-function targetsFor(task: string): number[] {
+function targetsFor(task: string, rows = ROWS): number[] {
   const random = randomStream(3, 'targets')
-  return Array.from({ length: ROWS * OUTPUTS }, (_, i) => {
+  return Array.from({ length: rows * OUTPUTS }, (_, i) => {
     if (task === 'classes') return Number(random.below(OUTPUTS, Math.floor(i / OUTPUTS)) === i % OUTPUTS)
     if (task === 'margin') return 2 * random.below(2, i) - 1
     return task === 'binary' ? random.uniform(i) : random.normal(i)
@@ -47,8 +49,13 @@ function error(
 ): number {
   const net = new Network<'float64'>(options)
   const random = randomStream(5, 'x')
-  const x = new Float64Array(ROWS * INPUTS).map((_, i) => random.normal(i))
+  const x = new Float64Array((targets.length / OUTPUTS) * INPUTS).map((_, i) => random.normal(i))
   const t = Float64Array.from(targets)
+  // Away from where all gammas are 1 and all biases 0.
+  for (const [name, { data }] of Object.entries(net.parameters)) {
+    const move = randomStream(6, name)
+    net.setParameters({ [name]: data.map((value, i) => value + 0.3 * move.normal(i)) })
+  }
   const { parameters, input } = net.gradients(x, t)
   const objective = (): number => objectiveOf(net, x, t)
   const differences = (length: number, nudge: (i: number, by: number) => void): number[] =>
@@ -101,6 +108,24 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
     const network = { inputs: INPUTS, layers, loss: 'squaredError', seed: 2, dtype: 'float64' } as const
     expect(error({ ...network, ...options }, targetsFor('regression'))).toBeLessThan(1e-7)
   })
+
+  // The dense layers in front have no bias: batch norm takes it out again, and its gradient is rounding noise. Two rows are
+  // normalised to about ±1, whatever they are, unless epsilon is large.
+  test.each([2, 7].flatMap((rows) => [batchNorm, layerNorm].map((layer) => ({ rows, layer }))))(
+    '$layer.name of $rows rows',
+    ({ rows, layer }) => {
+      const layers = [
+        dense(5, 'linear', { bias: false }),
+        layer({ epsilon: 0.1 }),
+        dense(7, 'tanh', { bias: false }),
+        layer({ epsilon: 0.2 }),
+        dense(OUTPUTS),
+      ]
+      const network = { inputs: INPUTS, layers, loss: 'squaredError', l2: 0.1, seed: 2 } as const
+      const targets = targetsFor('regression', rows)
+      expect(error({ ...network, dtype: 'float64', ...options }, targets)).toBeLessThan(1e-7)
+    },
+  )
 
   test.each(differentiableLosses)('loss %s', (loss) => {
     const { needs, task }: { needs?: ActivationName; task: string } = lossTable[loss]

@@ -13,6 +13,7 @@ import {
   forwardPass,
   lossPerRow,
   update,
+  type ForwardPass,
   type Persistent,
 } from './graph.ts'
 import type { OptimizerSpec } from './optimizers.ts'
@@ -67,14 +68,14 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
   if (accumulate === 1) {
     builder.beginEntry('step')
     lookUpRate(builder, persistent, plan)
-    const gradients = batchGradients(builder, spec, persistent, gather(order), totals.loss)
-    applyGradients(builder, spec, persistent, gradients, plan.optimizer)
+    const { gradients, forward } = batchGradients(builder, spec, persistent, gather(order), totals.loss)
+    applyGradients(builder, spec, persistent, { gradients, updates: forward.updates }, plan.optimizer)
   } else {
     const { gradients, rows } = partialGradients(builder, spec, persistent, gather, order, totals.loss)
     builder.beginEntry('step')
     lookUpRate(builder, persistent, plan)
     sumGradients(builder, spec, { rows, total: plan.batchSize * accumulate, batch: plan.batchSize })
-    applyGradients(builder, spec, persistent, gradients, plan.optimizer)
+    applyGradients(builder, spec, persistent, { gradients, updates: [] }, plan.optimizer)
   }
   if (validationRows > 0) validation(builder, spec, persistent, gather, plan, totals)
 
@@ -129,8 +130,9 @@ export function compileObjective(
 /**
  * Compiles one step on a batch that is written into the slots `x` and `t`, for tools that look at every number.
  *
- * Entries: `gradient` (forward pass in training mode, loss, gradients of parameters and input), `update`. Slots beside
- * the parameters: `loss` (sum over the rows), `gradient of NAME`, `gradient of x`, `output of LAYER`, `LAYER.mask`.
+ * Entries: `gradient` (forward pass in training mode, loss, gradients of parameters and input), `update`, `forward` (in
+ * prediction mode). Slots beside the parameters: `loss` (sum over the rows), `gradient of NAME`, `gradient of x`,
+ * `output of LAYER`, `LAYER.mask`.
  */
 export function compileStep(spec: NetworkSpec, rows: number, optimizer: OptimizerSpec): Program {
   const builder = new Builder(rows, spec.dtype)
@@ -140,13 +142,13 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
   const t = builder.value('t', ['rows', outputs[outputs.length - 1]], { region: 'batch', isPinned: true })
   builder.beginEntry('gradient')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: true, areMasksGiven: true })
-  forward.layerOutputs.forEach((value, i) => {
-    const kept = builder.value(`output of ${spec.layers[i].name}`, value.shape, {
-      region: 'batch',
-      isPinned: true,
-    })
-    builder.emit('scale', { x: value }, { alpha: 1 }, { y: kept })
-  })
+  const outputSlots = forward.layerOutputs.map(({ shape }, i) =>
+    builder.value(`output of ${spec.layers[i].name}`, shape, { region: 'batch', isPinned: true }),
+  )
+  const keepOutputs = ({ layerOutputs }: ForwardPass): void => {
+    layerOutputs.forEach((x, i) => builder.emit('scale', { x }, { alpha: 1 }, { y: outputSlots[i] }))
+  }
+  keepOutputs(forward)
   const perRow = lossPerRow(builder, spec, forward, t)
   builder.emit(
     'sum',
@@ -171,7 +173,10 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
     builder.emit('absolute_sum', { x: w }, {}, { s: absolute })
   }
   builder.beginEntry('update')
-  update(builder, spec, persistent, gradients, optimizer)
+  update(builder, spec, persistent, gradients, forward, optimizer)
+
+  builder.beginEntry('forward')
+  keepOutputs(forwardPass(builder, spec, persistent, x, { isTraining: false }))
   return allocate(builder)
 }
 
@@ -272,7 +277,7 @@ function batchGradients(
   { input, target }: { input: Value; target: Value },
   total: Value,
   region: 'gradients' | 'parts' = 'gradients',
-): ReadonlyMap<string, Value> {
+): { gradients: ReadonlyMap<string, Value>; forward: ForwardPass } {
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: true })
   const perRow = lossPerRow(builder, spec, forward, target)
   const found = backwardPass(builder, spec, perRow, target, [...persistent.parameters.values()])
@@ -281,18 +286,18 @@ function batchGradients(
   builder.emit('accumulate', { s: sum, total })
   const gradients = keepGradients(builder, persistent, found, region)
   builder.emit('advance', { step: persistent.step })
-  return gradients
+  return { gradients, forward }
 }
 
 function applyGradients(
   builder: Builder,
   spec: NetworkSpec,
   persistent: Persistent,
-  gradients: ReadonlyMap<string, Value>,
+  { gradients, updates }: { gradients: ReadonlyMap<string, Value>; updates: ForwardPass['updates'] },
   optimizer: OptimizerSpec,
 ): void {
   addPenaltyGradient(builder, spec, persistent, gradients)
-  update(builder, spec, persistent, gradients, optimizer)
+  update(builder, spec, persistent, gradients, { updates }, optimizer)
 }
 
 // The entry `batch`: adds the gradients of the sum of a batch's losses to the gradients, and its rows to `rows`.
@@ -313,7 +318,8 @@ function partialGradients(
     ]),
   )
   builder.beginEntry('batch')
-  batchGradients(builder, summed, persistent, gather(order), total, 'parts')
+  const { forward } = batchGradients(builder, summed, persistent, gather(order), total, 'parts')
+  for (const emit of forward.updates) emit()
   builder.emit('count_rows', {}, {}, { total: rows })
   const [x, y] = [builder.wholeRegion('parts'), builder.wholeRegion('gradients')]
   builder.emit('axpy', { x, y }, { alpha: 1 })
@@ -362,11 +368,12 @@ function endOfEpoch(
   watched: Value,
   { patience, minDelta = 0 }: TrainingPlan,
 ): void {
-  const { flags, status } = persistent
-  const w = builder.wholeRegion('parameters')
-  builder.emit('find_nonfinite', { x: w, flag: flagOf(builder, spec, persistent, 'weights') })
+  const { weights, state: layerState, learned: w, flags, status } = persistent
+  for (const [name, x] of [['weights', weights] as const, ...layerState]) {
+    builder.emit('find_nonfinite', { x, flag: flagOf(builder, spec, persistent, name) })
+  }
   builder.emit('halt_if', { flags, status })
-  // Kept for every run: the last weights known to be good, or the best.
+  // Kept for every run: the last weights and state known to be good, or the best.
   const best = builder.value('best', w.shape, { region: 'scratch' })
   if (patience === undefined) {
     builder.emit('copy', { x: w }, {}, { y: best })

@@ -1,7 +1,7 @@
 /** From a network's spec to nodes: parameters, forward pass, loss, gradients and checks. */
 
 import type { NetworkSpec } from '../spec.ts'
-import { parametersOf } from '../spec.ts'
+import { parametersOf, stateOf } from '../spec.ts'
 import { layerTypeOf } from '../layers/index.ts'
 import { lossInfo } from '../layers/loss.ts'
 import { opNamed } from '../ops/index.ts'
@@ -11,9 +11,14 @@ import { differentiate } from './differentiate.ts'
 import { optimizerInfo, type OptimizerSpec } from './optimizers.ts'
 import { ALIGNMENT } from './program.ts'
 
-/** The values that live as long as the program: parameters, counters, flags. */
+/** The values that live as long as the program: parameters, state, counters, flags. */
 export interface Persistent {
   readonly parameters: ReadonlyMap<string, Value>
+  /** All parameters as one vector. */
+  readonly weights: Value
+  readonly state: ReadonlyMap<string, Value>
+  /** All parameters and state as one vector: what a run leaves behind. */
+  readonly learned: Value
   readonly flags: Value
   readonly status: Value
   readonly rate: Value
@@ -26,17 +31,25 @@ export interface ForwardPass {
   readonly output: Value
   readonly layerOutputs: readonly Value[]
   readonly nodes: readonly Node[]
+  /** What layers put off until the weights are updated. */
+  readonly updates: readonly (() => void)[]
 }
 
-/** Declares parameters, settings and one flag per thing that is checked. */
+/** Declares parameters, state, settings and one flag per thing that is checked. */
 export function declarePersistent(builder: Builder, spec: NetworkSpec): Persistent {
-  const parameters = new Map(
-    parametersOf(spec).map(({ name, shape }) => [name, builder.value(name, shape, { region: 'parameters' })]),
-  )
+  const declare = (arrays: readonly { name: string; shape: readonly number[] }[]): Map<string, Value> =>
+    new Map(arrays.map(({ name, shape }) => [name, builder.value(name, shape, { region: 'parameters' })]))
+  // As parameters.ts lays them out: the weights are the first part of the region.
+  const parameters = declare(parametersOf(spec))
+  const weights = builder.wholeRegion('parameters')
+  const state = declare(stateOf(spec))
   const words = (flagNames(spec).length * ALIGNMENT) / 4
   const setting = { region: 'settings', type: 'u32' } as const
   return {
     parameters,
+    weights,
+    state,
+    learned: builder.wholeRegion('parameters'),
     status: builder.value('status', [1], setting),
     flags: builder.value('flags', [words], setting),
     step: builder.value('step', [1], setting),
@@ -44,9 +57,14 @@ export function declarePersistent(builder: Builder, spec: NetworkSpec): Persiste
   }
 }
 
-/** What the flags stand for, in their order: the loss, the gradient of each parameter, the weights. */
+/** What the flags stand for, in their order: the loss, the gradient of each parameter, the weights, each array of state. */
 export function flagNames(spec: NetworkSpec): string[] {
-  return ['loss', ...parametersOf(spec).map(({ name }) => `gradient of ${name}`), 'weights']
+  return [
+    'loss',
+    ...parametersOf(spec).map(({ name }) => `gradient of ${name}`),
+    'weights',
+    ...stateOf(spec).map(({ name }) => name),
+  ]
 }
 
 /** The flag that a status word of a halted run tells of. */
@@ -63,17 +81,18 @@ export function flagOf(builder: Builder, spec: NetworkSpec, { flags }: Persisten
 export function forwardPass(
   builder: Builder,
   spec: NetworkSpec,
-  { parameters, step }: Persistent,
+  { parameters, state: states, step }: Persistent,
   x: Value,
   { isTraining, areMasksGiven = false }: { isTraining: boolean; areMasksGiven?: boolean },
 ): ForwardPass {
   const first = builder.steps.length
   const outputs: Value[] = []
+  const updates: (() => void)[] = []
   let value = x
   for (const layer of spec.layers) {
-    const parameter = (name: string): Value => {
-      const found = parameters.get(`${layer.name}.${name}`)
-      if (found === undefined) throw new Error(`layer ${layer.name} has no parameter ${name}`)
+    const arrayOf = (arrays: ReadonlyMap<string, Value>) => (name: string) => {
+      const found = arrays.get(`${layer.name}.${name}`)
+      if (found === undefined) throw new Error(`layer ${layer.name} has no ${name}`)
       return found
     }
     const mask = (rate: number, units: number): Value => {
@@ -86,13 +105,15 @@ export function forwardPass(
       builder,
       name: layer.name,
       isTraining,
-      parameter,
+      parameter: arrayOf(parameters),
+      state: arrayOf(states),
+      atUpdate: (emit) => updates.push(emit),
       mask,
     })
     outputs.push(value)
   }
   const nodes = builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
-  return { output: value, layerOutputs: outputs, nodes }
+  return { output: value, layerOutputs: outputs, nodes, updates }
 }
 
 /**
@@ -143,15 +164,16 @@ export function backwardPass(
   return differentiate(builder, nodes, logits, seed, wanted)
 }
 
-/** Adds what follows the gradients: penalty, checks, and the update of all parameters. */
+/** Adds what follows the gradients: checks, the update of all parameters, and what layers do with it. */
 export function update(
   builder: Builder,
   spec: NetworkSpec,
   persistent: Persistent,
   gradients: ReadonlyMap<string, Value>,
+  { updates }: Pick<ForwardPass, 'updates'>,
   optimizer: OptimizerSpec,
 ): void {
-  const { flags, status, rate } = persistent
+  const { weights: w, flags, status, rate } = persistent
   for (const { name } of parametersOf(spec)) {
     const gradient = gradients.get(name)
     if (gradient === undefined) throw new Error(`${name} has no gradient`)
@@ -159,7 +181,7 @@ export function update(
     builder.emit('find_nonfinite', { x: gradient, flag })
   }
   builder.emit('halt_if', { flags, status })
-  const w = builder.wholeRegion('parameters')
+  for (const emit of updates) emit()
   const dw = builder.wholeRegion('gradients')
   const { weightDecay, decayBiases, settings } = optimizer
   const info = optimizerInfo(optimizer.name)

@@ -198,5 +198,6 @@ export const activationLayer: LayerType<ActivationSpec> = {
   validate: checkActivation,
   outputs: (_, inputs) => inputs,
   parameters: () => [],
+  describe: describeActivation,
   forward: (spec, x, { builder }) => applyActivation(builder, x, spec),
 }

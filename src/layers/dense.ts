@@ -6,6 +6,7 @@ import {
   applyActivation,
   checkActivation,
   initializerBefore,
+  describeActivation,
   normalizeActivation,
   type Activation,
   type ActivationData,
@@ -76,6 +77,7 @@ export const denseLayer: LayerType<DenseSpec> = {
     { name: 'weight', shape: [inputs, units], initializer, isPenalised: true },
     ...(bias ? [{ name: 'bias', shape: [units], initializer: 'zeros' as const, isPenalised: false }] : []),
   ],
+  describe: describeActivation,
   forward(spec, x, { builder, name, parameter }) {
     const product = builder.emit('matmul_nn', { x, w: parameter('weight') }, {}, {}, name)
     const net = spec.bias

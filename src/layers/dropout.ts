@@ -38,6 +38,7 @@ export const dropoutLayer: LayerType<DropoutSpec> = {
   validate: ({ rate }, where) => checkNumber(`${where}: rate`, rate, { min: 0, below: 1 }),
   outputs: (_, inputs) => inputs,
   parameters: () => [],
+  describe: ({ rate }) => `rate ${rate}`,
   forward({ rate }, x, { builder, isTraining, mask }) {
     if (!isTraining || rate === 0) return x
     return builder.emit('hadamard', { a: x, b: mask(rate, Number(x.shape[1])) })

@@ -1,17 +1,21 @@
 /** The layer table. */
 
 import { activationLayer, type ActivationSpec } from './activation.ts'
+import { batchNormLayer, type BatchNormSpec } from './batch-norm.ts'
 import { denseLayer, type DenseSpec } from './dense.ts'
 import { dropoutLayer, type DropoutSpec } from './dropout.ts'
+import { layerNormLayer, type LayerNormSpec } from './layer-norm.ts'
 import type { LayerType } from './layer.ts'
 
 /** Any layer as plain data. */
-export type LayerSpec = DenseSpec | DropoutSpec | ActivationSpec
+export type LayerSpec = DenseSpec | DropoutSpec | ActivationSpec | BatchNormSpec | LayerNormSpec
 
 const layerTypes: ReadonlyMap<string, LayerType<never>> = new Map<string, LayerType<never>>([
   ['dense', denseLayer],
   ['dropout', dropoutLayer],
   ['activation', activationLayer],
+  ['batchNorm', batchNormLayer],
+  ['layerNorm', layerNormLayer],
 ])
 
 /** Names of the layer types. */

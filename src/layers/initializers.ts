@@ -24,6 +24,7 @@ const normal = (deviation: (fanIn: number, fanOut: number) => number): Initializ
  */
 export const initializers = {
   zeros: { draw: () => 0 },
+  ones: { draw: () => 1 },
   glorotUniform: uniform((fanIn, fanOut) => Math.sqrt(6 / (fanIn + fanOut))),
   glorotNormal: normal((fanIn, fanOut) => Math.sqrt(2 / (fanIn + fanOut))),
   heUniform: uniform((fanIn) => Math.sqrt(6 / fanIn)),

@@ -1,5 +1,6 @@
 /** What a layer is: plain data with a type, and a row in the layer table that knows its parameters and forward pass. */
 
+import type { Limits } from '../check.ts'
 import type { Builder, Value } from '../compiler/builder.ts'
 import type { InitializerName } from './initializers.ts'
 
@@ -13,15 +14,30 @@ export interface ParameterSpec {
   readonly isPenalised: boolean
 }
 
+/** An array of a layer that training moves without gradients, and prediction reads. */
+export interface StateSpec {
+  /** `runningMean`; prefixed with the layer's name everywhere outside of the layer. */
+  readonly name: string
+  readonly shape: readonly number[]
+  /** What all its elements start from. */
+  readonly initial: number
+  /** What its elements may be. */
+  readonly limits: Limits
+}
+
 /** What the forward pass of a layer can ask for. */
 export interface LayerContext {
   readonly builder: Builder
   /** The layer's name, unique in the network. */
   readonly name: string
-  /** Whether dropout acts. */
+  /** Whether dropout acts, and batch norm looks at the batch. */
   readonly isTraining: boolean
   /** The value of one of the layer's parameters. */
   readonly parameter: (name: string) => Value
+  /** The value of one of the layer's arrays of state. */
+  readonly state: (name: string) => Value
+  /** Puts nodes off until the weights are updated: behind the checks of the gradients, once per step. */
+  readonly atUpdate: (emit: () => void) => void
   /** The mask of a dropout layer for this batch. */
   readonly mask: (rate: number, units: number) => Value
 }
@@ -34,6 +50,12 @@ export interface LayerType<S> {
   /** Features per row behind the layer. */
   outputs(spec: S, inputs: number): number
   parameters(spec: S, inputs: number): readonly ParameterSpec[]
+  /** Left out where the layer has none. */
+  state?(spec: S, inputs: number): readonly StateSpec[]
+  /** Whether a training batch of one row says nothing to the layer. */
+  readonly needsBatches?: boolean
+  /** The layer's settings in a few words, for summaries. */
+  describe(spec: S): string
   /** Adds the layer's nodes and gives its output [rows, outputs]. */
   forward(spec: S, x: Value, context: LayerContext): Value
 }

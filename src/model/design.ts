@@ -78,7 +78,8 @@ export function leadingMetric({ task }: Encoder, asked: MetricName | undefined):
 export function describeNetwork(spec: NetworkSpec): string {
   const hidden = spec.layers.slice(0, -1).map((layer) => {
     if (layer.type === 'dropout') return `dropout ${layer.rate}`
-    return layer.type === 'dense' ? `${layer.units} ${activationName(layer)}` : activationName(layer)
+    if (layer.type === 'dense') return `${layer.units} ${activationName(layer)}`
+    return layer.type === 'activation' ? activationName(layer) : layer.type
   })
   const outputs = outputsOf(spec)
   const count = parametersOf(spec).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)

@@ -130,4 +130,19 @@ export const elementwise: readonly Op[] = [
       }
     },
   ),
+  defineOp(
+    'multiply_columns',
+    'rows',
+    '(rows n | | x[rows n] w[n]) -> y~x[rows n]',
+    () =>
+      ({ operands: [x, w, y], dims: [, n], rows }) => {
+        for (let row = 0; row < rows; row++) {
+          for (let j = 0; j < n; j++) y[row * n + j] = x[row * n + j] * w[j]
+        }
+      },
+    (g, { inputs: { x, w } }, dy) => ({
+      x: () => g.emit('multiply_columns', { x: dy, w }),
+      w: () => g.emit('dot_columns', { a: dy, b: x }),
+    }),
+  ),
 ]

@@ -9,13 +9,26 @@ import { elementwise } from './elementwise.ts'
 import { losses } from './losses.ts'
 import { matmul } from './matmul.ts'
 import type { Op } from './op.ts'
+import { normalization } from './normalization.ts'
 import { optimizers } from './optimizers.ts'
 import { reductions } from './reductions.ts'
 import { softmax } from './softmax.ts'
 
 /** Every op that all backends have, in the families' order. */
 export const ops: ReadonlyMap<string, Op> = new Map(
-  [matmul, elementwise, activations, reductions, softmax, losses, dropout, optimizers, data, control]
+  [
+    matmul,
+    elementwise,
+    activations,
+    reductions,
+    softmax,
+    normalization,
+    losses,
+    dropout,
+    optimizers,
+    data,
+    control,
+  ]
     .flat()
     .map((op) => [op.name, op]),
 )

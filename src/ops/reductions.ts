@@ -85,6 +85,15 @@ export const reductions: readonly Op[] = [
       }
     }
   }),
+  defineOp('dot_columns', 'n', '(n rows | | a[rows n] b[rows n]) -> s[n]', ({ mulAdd }) => {
+    return ({ operands: [a, b, s], dims: [n], rows }) => {
+      for (let j = 0; j < n; j++) {
+        let chain = 0
+        for (let row = 0; row < rows; row++) chain = mulAdd(a[row * n + j], b[row * n + j], chain)
+        s[j] = chain
+      }
+    }
+  }),
   defineOp('sum_rows', 'rows', '(rows n | | x[rows n]) -> s[rows]', (arithmetic) => {
     const lanes = laneReductions(arithmetic)
     return ({ operands: [x, s], dims: [, n], rows }) => {

@@ -35,6 +35,7 @@ const SCALARS: Readonly<Record<string, number | undefined>> = {
   rho: 0.9,
   rate: 0.25,
   mu: 0.9,
+  momentum: 0.1,
   beta1: 0.9,
   beta2: 0.999,
   epsilon: 1e-8,

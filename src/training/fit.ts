@@ -4,9 +4,10 @@ import type { Backend, Executable } from '../backends/backend.ts'
 import { compileTraining, TRAINING_METRICS, type TrainingPlan } from '../compiler/compile.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
-import { DivergenceError } from '../errors.ts'
+import { DataError, DivergenceError, SpecError } from '../errors.ts'
 import { optimizerInfo, type OptimizerSpec } from '../compiler/optimizers.ts'
-import { floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
+import { layerTypeOf } from '../layers/index.ts'
+import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
 import { streamKey } from '../random.ts'
@@ -27,7 +28,7 @@ export interface FitJob {
   /** Row numbers, on shared memory. */
   readonly trainRows: Uint32Array
   readonly validationRows: Uint32Array
-  /** The region of parameters to start from. */
+  /** The region of parameters and state to start from. */
   readonly parameters: FloatArray
 }
 
@@ -43,12 +44,13 @@ const EPOCHS_PER_RUN = 4096
 export const METRIC_STRIDE = 8
 
 /**
- * Links the program of a job; throws synchronously where that fails.
+ * Checks a job against its network's layers and links its program; throws synchronously where that fails.
  *
  * @returns the run, to be started at once; `keep` receives the weights to keep, whatever the end
  */
 export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => void): PreparedFit {
   const { spec, settings, trainRows, validationRows } = job
+  checkBatches(spec, trainRows.length, settings.batchSize)
   const isWatched = settings.earlyStopping !== undefined
   const watchedRows = validationRows.length > 0 ? validationRows.length : trainRows.length
   const { batchSize, accumulate } = batchesOf(settings, trainRows.length)
@@ -113,23 +115,39 @@ function plateauOf({ schedule, optimizer }: FitSettings, minDeltaScale: number):
   return { factor, patience, minDelta: minDelta * minDeltaScale, minimum }
 }
 
+/**
+ * Refuses training where every batch has one row only, if a layer takes statistics over the rows of a batch.
+ *
+ * @throws DataError if there is one row only, SpecError if the batches are of one row
+ */
+export function checkBatches({ layers }: NetworkSpec, rows: number, batchSize = rows): void {
+  const layer = layers.find((candidate) => layerTypeOf(candidate).needsBatches === true)
+  if (layer === undefined || Math.min(rows, batchSize) > 1) return
+  const complaint = {
+    expected: `at least 2 rows ${rows > 1 ? 'per batch' : 'to train on'}, for the batch statistics of ${layer.name}`,
+    received: '1',
+    cure: 'layerNorm() in its place looks at each row alone',
+  }
+  if (rows > 1) throw new SpecError({ where: 'fit: batchSize', ...complaint })
+  throw new DataError({ where: 'x', ...complaint })
+}
+
 /** The slots of an optimizer's state that do not start at 0. */
 export function initialOptimizerState(
   { name, settings }: OptimizerSpec,
-  dtype: Dtype,
-  length: number,
+  program: Program,
 ): { name: string; values: FloatArray }[] {
   const states = Object.entries(optimizerInfo(name).initialState?.(settings) ?? {})
   return [
     { name: 'adam.powers', values: Float64Array.of(1, 1) },
-    ...states.map(([state, value]) => ({
-      name: `optimizer.${state}`,
-      values: floatArray(dtype, length).fill(value),
-    })),
+    ...states.map(([state, value]) => {
+      const slot = `optimizer.${state}`
+      return { name: slot, values: floatArray(program.dtype, slotNamed(program, slot).length).fill(value) }
+    }),
   ]
 }
 
-/** Writes what a training program starts from: parameters, optimizer state, counters and keys. */
+/** Writes what a training program starts from: parameters and state, optimizer state, counters and keys. */
 export function initializeArena(
   program: Program,
   executable: Executable,
@@ -145,7 +163,7 @@ export function initializeArena(
   write('parameters', parameters)
   write('best', parameters)
   write('learningRate', Float64Array.of(settings.optimizer.learningRate))
-  for (const { name, values } of initialOptimizerState(settings.optimizer, spec.dtype, parameters.length)) {
+  for (const { name, values } of initialOptimizerState(settings.optimizer, program)) {
     write(name, values)
   }
   write('best.state', Float64Array.of(Infinity, 0, 0, 0))
@@ -281,7 +299,7 @@ export function divergenceOf(
   const cause =
     what === 'loss'
       ? 'The weights have grown too large for the data'
-      : `The gradients have grown beyond what ${job.spec.dtype} holds`
+      : `The numbers have grown beyond what ${job.spec.dtype} holds`
   return new DivergenceError({
     where: `fit: epoch ${epoch}, step ${step}`,
     expected: `a finite ${what === 'weights' ? 'set of weights' : what}`,

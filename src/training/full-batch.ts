@@ -6,6 +6,7 @@ import { slotNamed, type Program } from '../compiler/program.ts'
 import { SpecError } from '../errors.ts'
 import { floatArray } from '../ops/arithmetic.ts'
 import { parameterPlaces } from '../parameters.ts'
+import { layerTypeOf } from '../layers/index.ts'
 import { hasAccuracy, parametersOf, type NetworkSpec } from '../spec.ts'
 import {
   divergenceOf,
@@ -72,13 +73,15 @@ export function prepareFullBatchFit(
 
 // A line search compares values at several points, so the function must not change between them.
 function checkDeterministic({ layers }: NetworkSpec): void {
-  const layer = layers.find(({ type }) => type === 'dropout')
+  const layer = layers.find((candidate) => {
+    return candidate.type === 'dropout' || layerTypeOf(candidate).needsBatches === true
+  })
   if (layer === undefined) return
   throw new SpecError({
     where: 'fit: optimizer lbfgs',
-    expected: 'layers that compute the same at every evaluation',
+    expected: 'layers that compute the same at every evaluation, whatever else is in the batch',
     received: `${layer.type} (${layer.name})`,
-    cure: "Leave dropout out, with l2 in its place, or use optimizer 'adam'",
+    cure: "Leave it out (l2 regularises, layerNorm() normalises without batches), or use optimizer 'adam'",
   })
 }
 

@@ -7,8 +7,8 @@ import { DivergenceError, SpecError } from '../errors.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { dtypeOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
-import { layerOutputs, parametersOf, type NetworkSpec } from '../spec.ts'
-import { initialOptimizerState, lossScale } from './fit.ts'
+import { layerOutputs, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
+import { checkBatches, initialOptimizerState, lossScale } from './fit.ts'
 
 /** Settings of a single step. */
 export interface StepOptions {
@@ -16,11 +16,6 @@ export interface StepOptions {
   rows?: ArrayLike<number>
   /** Masks of dropout layers by name, 1 = kept, [all rows · features]; default drawn from the seed, anew at each step. */
   dropoutMasks?: Record<string, ArrayLike<number>>
-}
-
-// `none` switches dropout off.
-type BatchOptions = Omit<StepOptions, 'dropoutMasks'> & {
-  dropoutMasks?: StepOptions['dropoutMasks'] | 'none'
 }
 
 /** What a step reports, before its update. */
@@ -66,7 +61,7 @@ export class StepTrainer {
     this.#parameterCount = parameters.length
     this.#linked = this.#link(1)
     this.#write('parameters', parameters)
-    for (const { name, values } of initialOptimizerState(optimizer, spec.dtype, parameters.length)) {
+    for (const { name, values } of initialOptimizerState(optimizer, this.#linked.program)) {
       this.#write(name, values)
     }
   }
@@ -76,18 +71,22 @@ export class StepTrainer {
     return JSON.stringify(optimizer) === JSON.stringify(this.#optimizer)
   }
 
-  /** The region of parameters. */
+  /** The region of parameters and state. */
   parameters(): FloatArray {
     return this.#read('parameters', this.#parameterCount)
   }
 
-  /** Outputs of all layers; `none` switches dropout off. */
-  forward(x: FloatArray, masks: StepOptions['dropoutMasks'] | 'none'): Record<string, FloatArray> {
+  /** Outputs of all layers, in prediction mode or, given its options, in training mode. */
+  forward(x: FloatArray, training?: Pick<StepOptions, 'dropoutMasks'>): Record<string, FloatArray> {
     const rows = x.length / this.#spec.inputs
-    const outputs = layerOutputs(this.#spec)
-    const targets = floatArray(this.#spec.dtype, rows * outputs[outputs.length - 1])
-    this.#load(x, targets, { dropoutMasks: masks })
-    this.#linked.executable.runSync('gradient', rows)
+    if (training === undefined) {
+      this.#reserve(rows)
+      this.#write('x', x)
+    } else {
+      const targets = floatArray(this.#spec.dtype, rows * outputsOf(this.#spec))
+      this.#load(x, targets, training)
+    }
+    this.#linked.executable.runSync(training === undefined ? 'forward' : 'gradient', rows)
     return this.#layerOutputs(rows)
   }
 
@@ -148,9 +147,10 @@ export class StepTrainer {
   }
 
   // Writes the batch; a larger batch than ever before needs a program of that size.
-  #load(x: FloatArray, targets: FloatArray, { rows, dropoutMasks }: BatchOptions): number {
+  #load(x: FloatArray, targets: FloatArray, { rows, dropoutMasks }: StepOptions): number {
     const { inputs } = this.#spec
     const total = x.length / inputs
+    checkBatches(this.#spec, total)
     // By index: a typed array that has lost its memory has a length, 0, but nothing to iterate over.
     const batch = Array.from({ length: rows?.length ?? total }, (_, i) => (rows === undefined ? i : rows[i]))
     const outside = batch.find((row) => !Number.isInteger(row) || row < 0 || row >= total)
@@ -168,14 +168,13 @@ export class StepTrainer {
     return batch.length
   }
 
-  #writeMasks(batch: readonly number[], total: number, masks: BatchOptions['dropoutMasks']): void {
+  #writeMasks(batch: readonly number[], total: number, masks: StepOptions['dropoutMasks']): void {
     const sizes = layerOutputs(this.#spec)
     this.#spec.layers.forEach((layer, i) => {
       if (layer.type !== 'dropout' || layer.rate === 0) return
       const units = sizes[i]
       const values = floatArray(this.#spec.dtype, batch.length * units)
-      if (masks === 'none') values.fill(1)
-      else this.#fillMask(values, layer.name, layer.rate, { batch, total, units, given: masks?.[layer.name] })
+      this.#fillMask(values, layer.name, layer.rate, { batch, total, units, given: masks?.[layer.name] })
       this.#write(`${layer.name}.mask`, values)
     })
   }

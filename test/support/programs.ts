@@ -9,9 +9,11 @@ import {
   type OptimizerName,
 } from '../../src/compiler/optimizers.ts'
 import { differentiableActivations, type ActivationName } from '../../src/layers/activation.ts'
+import { batchNorm } from '../../src/layers/batch-norm.ts'
 import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
 import type { LayerSpec } from '../../src/layers/index.ts'
+import { layerNorm } from '../../src/layers/layer-norm.ts'
 import { lossTable, type LossName } from '../../src/layers/loss.ts'
 import { floatArray, type Dtype } from '../../src/ops/arithmetic.ts'
 import { initialParameters } from '../../src/parameters.ts'
@@ -36,7 +38,7 @@ const stepwiseOptimizers = (Object.keys(optimizerTable) as OptimizerName[]).filt
   (name) => optimizerInfo(name).isFullBatch !== true,
 )
 
-/** A random network of 1 to 4 dense layers with a random batch size, most often ragged at the end. */
+/** A random network of 1 to 4 dense layers, some with dropout or a normalisation behind, most often with a ragged batch. */
 export function randomCase(seed: number, dtype: Dtype): TrainingCase {
   const random = randomStream(seed, 'case')
   let draws = 0
@@ -44,10 +46,11 @@ export function randomCase(seed: number, dtype: Dtype): TrainingCase {
   const pick = <T>(values: readonly T[]): T => values[below(values.length)]
   const lossName = pick(Object.keys(lossTable) as LossName[])
   const { needs, task }: { needs?: ActivationName; task: string } = lossTable[lossName]
+  const behind = [[], [dropout(0.1 * (1 + below(6)))], [batchNorm({ momentum: 0.3 })], [layerNorm()]]
   const hidden = Array.from({ length: below(4) }, (): LayerSpec[] => {
     const name = pick(differentiableActivations)
     const layer = dense(1 + below(70), name, { bias: below(4) > 0 })
-    return below(4) === 0 ? [layer, dropout(0.1 * (1 + below(6)))] : [layer]
+    return [layer, ...pick(behind)]
   })
   const outputs = task === 'classes' ? 2 + below(9) : 1 + below(3)
   const spec = normalizeSpec({
