@@ -1,4 +1,7 @@
-/** The backends that this run tests: every native instruction set of the machine, and the fallback's exact mode. */
+/**
+ * The backends that this run tests: every native instruction set of the machine, and the fallback's exact mode. With
+ * HADAMARD_BACKEND set it is only the one that is named.
+ */
 
 import type { BackendOptions } from '../../src/backends/choose.ts'
 import { loadBinding } from '../../src/backends/native.ts'
@@ -12,8 +15,10 @@ export const isas: readonly string[] = isNativeUnderTest ? loadBinding().info().
 /** Instruction sets that the binary holds, whether or not this machine has them. */
 export const compiledIsas: readonly string[] = isNativeUnderTest ? loadBinding().info().compiled : []
 
+const fallbackUnderTest = { label: 'fallback', options: { backend: 'fallback', exact: true } } as const
+
 /** Options for each backend with a label for titles. */
 export const backendsUnderTest: readonly { label: string; options: BackendOptions }[] = [
   ...isas.map((isa) => ({ label: `native ${isa}`, options: { backend: 'native' as const, isa } })),
-  { label: 'fallback', options: { backend: 'fallback', exact: true } },
+  ...(process.env.HADAMARD_BACKEND === 'native' ? [] : [fallbackUnderTest]),
 ]
