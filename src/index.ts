@@ -68,5 +68,31 @@ export type {
   ValidationMetrics,
 } from './training/run.ts'
 export type { Gradients, StepOptions, StepResult } from './training/step.ts'
+export {
+  accuracy,
+  averagePrecision,
+  balancedAccuracy,
+  brierScore,
+  confusionMatrix,
+  f1,
+  logLoss,
+  meanAbsoluteError,
+  meanSquaredError,
+  precision,
+  r2,
+  recall,
+  rocAuc,
+  rootMeanSquaredError,
+  type Average,
+  type ClassScoreOptions,
+  type ConfusionMatrix,
+  type ConfusionOptions,
+  type Label,
+  type MetricOptions,
+  type NumberRows,
+  type PositiveOptions,
+  type ProbabilityOptions,
+  type RegressionOptions,
+} from './metrics/index.ts'
 export { abilities } from './abilities.ts'
 export { BackendError, DataError, DivergenceError, SpecError } from './errors.ts'

@@ -9,6 +9,7 @@ import { describeLimits, describeValue, isWithin, type Limits } from './check.ts
 import { SpecError } from './errors.ts'
 import { layerTypeOf } from './layers/index.ts'
 import { lossInfo } from './layers/loss.ts'
+import { regressionMetrics, type RegressionMetrics } from './metrics/regression.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
 import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from './ops/arithmetic.ts'
@@ -27,7 +28,6 @@ import {
 import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toTrainingData } from './training/data.ts'
 import { lossScale } from './training/fit.ts'
-import { regressionMetrics, type RegressionMetrics } from './training/metrics.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
 import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
@@ -201,7 +201,7 @@ export class Network<D extends Dtype = 'float32'> {
     const loss = totals.loss * lossScale(this.spec, rows)
     if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
     if (lossInfo(this.spec.loss.name).task !== 'regression') return { rows, loss }
-    return { rows, loss, ...regressionMetrics(this.predict(flat), targets, this.outputs) }
+    return { rows, loss, ...regressionMetrics(targets, this.predict(flat), this.outputs) }
   }
 
   /**
