@@ -50,7 +50,7 @@ export {
   type ComposedValue,
 } from './layers/composed.ts'
 export { customActivation, type CustomActivation } from './layers/custom.ts'
-export type { InitializerName } from './layers/initializers.ts'
+export type { Initializer, InitializerName, InitializerSettings } from './layers/initializers.ts'
 export type { LayerSpec } from './layers/index.ts'
 export type { Loss, LossName } from './layers/loss.ts'
 export type { NetworkOptions, NetworkSpec } from './spec.ts'
