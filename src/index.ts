@@ -29,7 +29,13 @@ export {
   type NumericColumn,
   type Table,
 } from './data/table.ts'
-export { Network, type Evaluation, type Parameter } from './network.ts'
+export {
+  Network,
+  type Evaluation,
+  type Parameter,
+  type SampledPrediction,
+  type SampleOptions,
+} from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
 export { batchNorm, type BatchNormOptions } from './layers/batch-norm.ts'

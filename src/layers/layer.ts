@@ -30,8 +30,10 @@ export interface LayerContext {
   readonly builder: Builder
   /** The layer's name, unique in the network. */
   readonly name: string
-  /** Whether dropout acts, and batch norm looks at the batch. */
+  /** Whether batch norm looks at the batch. */
   readonly isTraining: boolean
+  /** Whether dropout acts: in training, and in predictions that are sampled. */
+  readonly isDropping: boolean
   /** The value of one of the layer's parameters. */
   readonly parameter: (name: string) => Value
   /** The value of one of the layer's arrays of state. */
