@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { DataError, SpecError } from '../src/errors.ts'
+import { batchNorm } from '../src/layers/batch-norm.ts'
 import { dense } from '../src/layers/dense.ts'
 import { dropout } from '../src/layers/dropout.ts'
 import { DTYPES } from '../src/ops/arithmetic.ts'
@@ -74,6 +75,13 @@ test('outputs are probabilities where the loss takes logits, and follow the weig
   expect(mean.every((value) => value > 0 && value < 1)).toBe(true)
   network.setParameters({ 'dense2.weight': new Float32Array(16), 'dense2.bias': [0] })
   expect(new Set(network.predict(x, { samples: 20 }).mean)).toEqual(new Set([0.5]))
+})
+
+test('batch norm keeps to its running statistics: a row is predicted alike alone and among others', () => {
+  const layers = [batchNorm(), dropout(0.5), dense(1)]
+  const network = new Network({ inputs: INPUTS, layers, loss: 'squaredError', seed: 2 })
+  const { mean } = network.predict(x, { samples: 3 })
+  expect(network.predict(x.subarray(0, INPUTS), { samples: 3 }).mean[0]).toBe(mean[0])
 })
 
 test('what cannot be is an error that says so', () => {
