@@ -1,6 +1,6 @@
 /** Checks of single settings at the public edge; each throws a SpecError in the one form of all messages. */
 
-import { nearestName, SpecError } from './errors.ts'
+import { nearestName, rejectUnknownKeys, SpecError } from './errors.ts'
 
 /** Limits of a number; `min` and `max` are included, `above` and `below` are not. */
 export interface Limits {
@@ -56,6 +56,34 @@ export function checkName(where: string, value: unknown): asserts value is strin
     expected: 'a name of 1 to 64 letters, digits, _ and -',
     received: describeValue(value),
   })
+}
+
+/** A numeric setting of a row of a table. Without a default it must be given. */
+export interface Setting {
+  readonly default?: number
+  readonly limits: Limits
+}
+
+/**
+ * Fills in the settings that a table's row has, and checks them.
+ *
+ * @param owner what has the settings, `activation elu`
+ * @param where prefix of a setting's own name
+ * @throws SpecError if one is unknown, missing or out of its limits
+ */
+export function fillSettings<S extends object>(
+  owner: string,
+  where: string,
+  given: S,
+  settings: Partial<Record<keyof S & string, Setting>>,
+): S {
+  rejectUnknownKeys(owner, given, Object.keys(settings))
+  const filled = Object.entries<Setting | undefined>(settings).map(([key, setting]) => {
+    const value: unknown = Reflect.get(given, key) ?? setting?.default
+    checkNumber(`${where}.${key}`, value, setting?.limits)
+    return [key, value]
+  })
+  return Object.fromEntries(filled) as S
 }
 
 /** A value as a message shows it: short, never a dump of an object, and never an error of its own. */

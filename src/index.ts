@@ -29,7 +29,13 @@ export {
   type NumericColumn,
   type Table,
 } from './data/table.ts'
-export { Network, type Evaluation, type Parameter } from './network.ts'
+export {
+  Network,
+  type Evaluation,
+  type Parameter,
+  type SampledPrediction,
+  type SampleOptions,
+} from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
 export { batchNorm, type BatchNormOptions } from './layers/batch-norm.ts'
@@ -50,7 +56,7 @@ export {
   type ComposedValue,
 } from './layers/composed.ts'
 export { customActivation, type CustomActivation } from './layers/custom.ts'
-export type { InitializerName } from './layers/initializers.ts'
+export type { Initializer, InitializerName, InitializerSettings } from './layers/initializers.ts'
 export type { LayerSpec } from './layers/index.ts'
 export type { Loss, LossName } from './layers/loss.ts'
 export type { NetworkOptions, NetworkSpec } from './spec.ts'
@@ -68,5 +74,31 @@ export type {
   ValidationMetrics,
 } from './training/run.ts'
 export type { Gradients, StepOptions, StepResult } from './training/step.ts'
+export {
+  accuracy,
+  averagePrecision,
+  balancedAccuracy,
+  brierScore,
+  confusionMatrix,
+  f1,
+  logLoss,
+  meanAbsoluteError,
+  meanSquaredError,
+  precision,
+  r2,
+  recall,
+  rocAuc,
+  rootMeanSquaredError,
+  type Average,
+  type ClassScoreOptions,
+  type ConfusionMatrix,
+  type ConfusionOptions,
+  type Label,
+  type MetricOptions,
+  type NumberRows,
+  type PositiveOptions,
+  type ProbabilityOptions,
+  type RegressionOptions,
+} from './metrics/index.ts'
 export { abilities } from './abilities.ts'
 export { BackendError, DataError, DivergenceError, SpecError } from './errors.ts'

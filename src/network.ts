@@ -2,15 +2,17 @@
 
 import type { Backend, Executable } from './backends/backend.ts'
 import { chooseBackend, type BackendOptions } from './backends/choose.ts'
-import { compileForward, compileStep } from './compiler/compile.ts'
+import { compileForward, compileSampling, compileStep } from './compiler/compile.ts'
 import { normalizeOptimizer, optimizerInfo, type Optimizer } from './compiler/optimizers.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
-import { describeLimits, describeValue, isWithin, type Limits } from './check.ts'
-import { SpecError } from './errors.ts'
+import { checkInteger, describeLimits, describeValue, isWithin, type Limits } from './check.ts'
+import { rejectUnknownKeys, SpecError } from './errors.ts'
 import { layerTypeOf } from './layers/index.ts'
 import { lossInfo } from './layers/loss.ts'
+import { regressionMetrics, type RegressionMetrics } from './metrics/regression.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
+import { streamKey } from './random.ts'
 import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from './ops/arithmetic.ts'
 import { elementsIn } from './shape.ts'
 import {
@@ -27,7 +29,6 @@ import {
 import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toTrainingData } from './training/data.ts'
 import { lossScale } from './training/fit.ts'
-import { regressionMetrics, type RegressionMetrics } from './training/metrics.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
 import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
@@ -48,6 +49,29 @@ export interface Evaluation extends Partial<RegressionMetrics> {
   loss: number
   /** Share of right answers, for classification. */
   accuracy?: number
+}
+
+/** Settings of predictions with dropout. */
+export interface SampleOptions {
+  /** Predictions per row, each with masks of its own: an integer from 1 to 2³² − 1. */
+  samples: number
+  /** Seed of the masks, an integer from 0 to 2⁵³ − 1, default the network's. */
+  seed?: number
+}
+
+/** Predictions of a network with dropout: what they are on average, and how far they scatter. */
+export interface SampledPrediction<D extends Dtype = Dtype> {
+  /** Mean over the samples [rows · outputs]. */
+  mean: FloatArrayOf<D>
+  /** Standard deviation over the samples [rows · outputs], the squares divided by their number. */
+  deviation: FloatArrayOf<D>
+}
+
+/** A program linked for prediction; fresh while it has the network's weights. */
+interface LinkedForward {
+  readonly program: Program
+  readonly executable: Executable
+  isFresh: boolean
 }
 
 /** Rows of one prediction pass; the last may have fewer. */
@@ -71,7 +95,7 @@ export class Network<D extends Dtype = 'float32'> {
   /** All parameters, then all state, as the region that programs start with: each padded to groups of 16. */
   #parameters: FloatArrayOf<D>
   #isFitting = false
-  #forward = new Map<number, { program: Program; executable: Executable; isFresh: boolean }>()
+  #forward = new Map<string, LinkedForward>()
   #trainer: StepTrainer | undefined
 
   constructor(options: NetworkOptions<D> & BackendOptions) {
@@ -165,13 +189,26 @@ export class Network<D extends Dtype = 'float32'> {
    * @returns [rows · outputs], row by row
    * @throws SpecError while the network is fitting; DataError if x does not fit
    */
-  predict(x: Rows): FloatArrayOf<D> {
+  predict(x: Rows): FloatArrayOf<D>
+  /**
+   * Predictions with dropout acting (Monte Carlo dropout): their mean, and their deviation as a measure of how uncertain
+   * the network is. The same seed gives the same masks, and more samples begin with those of fewer.
+   *
+   * @param x [rows, inputs]
+   * @returns mean and deviation, each [rows · outputs]
+   * @throws SpecError if the network has no dropout, an option does not fit, or while the network is fitting; DataError
+   *   if x does not fit
+   * @source Gal, Ghahramani 2016, Dropout as a Bayesian Approximation, section 4
+   * @example
+   * const net = new Network({ inputs: 2, layers: [dense(64, 'relu'), dropout(0.1), dense(1)], loss: 'squaredError' })
+   * const { mean, deviation } = net.predict([[0.5, 1]], { samples: 100 })
+   */
+  predict(x: Rows, options: SampleOptions): SampledPrediction<D>
+  predict(x: Rows, options?: SampleOptions): FloatArrayOf<D> | SampledPrediction<D> {
     this.#assertIdle('predict')
     const flat = toInputs(this.spec, x)
-    const out = floatArray(
-      this.spec.dtype,
-      (flat.length / this.spec.inputs) * this.outputs,
-    ) as FloatArrayOf<D>
+    if (options !== undefined) return this.#sample(flat, options)
+    const out = this.#newOutputs(flat)
     this.#forEachBlock(flat, (run, first, rows) => {
       run('forward')
       run.read('output', out.subarray(first * this.outputs, (first + rows) * this.outputs))
@@ -201,7 +238,7 @@ export class Network<D extends Dtype = 'float32'> {
     const loss = totals.loss * lossScale(this.spec, rows)
     if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
     if (lossInfo(this.spec.loss.name).task !== 'regression') return { rows, loss }
-    return { rows, loss, ...regressionMetrics(this.predict(flat), targets, this.outputs) }
+    return { rows, loss, ...regressionMetrics(targets, this.predict(flat), this.outputs) }
   }
 
   /**
@@ -395,12 +432,61 @@ export class Network<D extends Dtype = 'float32'> {
     return this.#trainer
   }
 
+  #newOutputs(flat: FloatArray): FloatArrayOf<D> {
+    const rows = flat.length / this.spec.inputs
+    return floatArray(this.spec.dtype, rows * this.outputs) as FloatArrayOf<D>
+  }
+
+  #sample(flat: FloatArray, options: SampleOptions): SampledPrediction<D> {
+    rejectUnknownKeys('predict', options, ['samples', 'seed'])
+    const { samples, seed = this.spec.seed } = options
+    checkInteger('predict: samples', samples, { min: 1, max: 2 ** 32 - 1 })
+    checkInteger('predict: seed', seed, { min: 0 })
+    const dropouts = this.spec.layers.filter((layer) => layer.type === 'dropout' && layer.rate > 0)
+    if (dropouts.length === 0) {
+      throw new SpecError({
+        where: 'predict: samples',
+        expected: 'a network with dropout, whose predictions then differ',
+        received: 'one without',
+        cure: 'Add dropout(rate) between its layers before training, or call predict(x) without options',
+      })
+    }
+    const [mean, deviation] = [this.#newOutputs(flat), this.#newOutputs(flat)]
+    const sampling = { name: 'sampling', compile: compileSampling }
+    this.#forEachBlock(
+      flat,
+      (run, first, rows) => {
+        // A stream for each block of rows: what a row gets depends neither on the samples nor on the rows behind it.
+        const block = first / BLOCK_ROWS
+        for (const { name } of dropouts) run.write(`${name}.key`, streamKey(seed, `${name}.samples${block}`))
+        const [start, end] = [first * this.outputs, (first + rows) * this.outputs]
+        const moments = new Moments(end - start)
+        const output = floatArray(this.spec.dtype, end - start)
+        for (let step = 0; step < samples; step++) {
+          run.write('step', Uint32Array.of(step))
+          run('forward')
+          moments.add(run.read('output', output))
+        }
+        mean.set(moments.mean, start)
+        deviation.set(moments.deviation(), start)
+      },
+      sampling,
+    )
+    return { mean, deviation }
+  }
+
   // Runs a forward program over all rows in blocks; `run.read` and `run.write` reach its slots.
-  #forEachBlock(flat: FloatArray, body: (run: BlockRun, first: number, rows: number) => void): void {
+  #forEachBlock(
+    flat: FloatArray,
+    body: (run: BlockRun, first: number, rows: number) => void,
+    { name, compile } = { name: 'forward', compile: compileForward },
+  ): void {
     const { inputs } = this.spec
     const total = flat.length / inputs
     const capacity = total === 1 ? 1 : BLOCK_ROWS
-    const cached = this.#forward.get(capacity) ?? this.#linkForward(capacity)
+    const key = `${name} ${capacity}`
+    const cached = this.#forward.get(key) ?? this.#linkForward(compile(this.spec, capacity))
+    this.#forward.set(key, cached)
     const { program, executable } = cached
     if (!cached.isFresh) executable.write(slotNamed(program, 'parameters'), this.#parameters)
     cached.isFresh = true
@@ -408,18 +494,16 @@ export class Network<D extends Dtype = 'float32'> {
       const rows = Math.min(capacity, total - first)
       const run: BlockRun = Object.assign((entry: string) => executable.runSync(entry, rows), {
         read: (name: string, out: FloatArray) => executable.read(slotNamed(program, name), out),
-        write: (name: string, values: FloatArray) => executable.write(slotNamed(program, name), values),
+        write: (name: string, values: FloatArray | Uint32Array) =>
+          executable.write(slotNamed(program, name), values),
       })
       run.write('x', flat.subarray(first * inputs, (first + rows) * inputs))
       body(run, first, rows)
     }
   }
 
-  #linkForward(capacity: number): { program: Program; executable: Executable; isFresh: boolean } {
-    const program = compileForward(this.spec, capacity)
-    const linked = { program, executable: this.#backend.link(program, [], { threads: 1 }), isFresh: false }
-    this.#forward.set(capacity, linked)
-    return linked
+  #linkForward(program: Program): LinkedForward {
+    return { program, executable: this.#backend.link(program, [], { threads: 1 }), isFresh: false }
   }
 }
 
@@ -432,7 +516,36 @@ function reasonForFallback(spec: NetworkSpec): string | undefined {
 interface BlockRun {
   (entry: string): void
   read(name: string, out: FloatArray): FloatArray
-  write(name: string, values: FloatArray): void
+  write(name: string, values: FloatArray | Uint32Array): void
+}
+
+/**
+ * Mean and deviation of arrays that come one after the other, in double.
+ *
+ * @source Welford 1962, Note on a Method for Calculating Corrected Sums of Squares and Products
+ */
+class Moments {
+  readonly mean: Float64Array
+  readonly #squares: Float64Array
+  #count = 0
+
+  constructor(length: number) {
+    this.mean = new Float64Array(length)
+    this.#squares = new Float64Array(length)
+  }
+
+  add(values: FloatArray): void {
+    this.#count++
+    for (let i = 0; i < values.length; i++) {
+      const difference = values[i] - this.mean[i]
+      this.mean[i] += difference / this.#count
+      this.#squares[i] += difference * (values[i] - this.mean[i])
+    }
+  }
+
+  deviation(): Float64Array {
+    return this.#squares.map((squares) => Math.sqrt(squares / this.#count))
+  }
 }
 
 function valuesOf(given: ArrayLike<number> | Parameter | null | undefined): ArrayLike<number> | undefined {

@@ -1,14 +1,8 @@
 /** Random numbers: published vectors, uniformity, and independence of streams. */
 
 import { describe, expect, test } from 'vitest'
-import { initialize, type InitializerName } from '../src/layers/initializers.ts'
 import { randomStream, streamKey, threefry } from '../src/random.ts'
-
-/** χ² statistic of counts against equal expectations. */
-function chiSquare(counts: ArrayLike<number>, total: number): number {
-  const expected = total / counts.length
-  return Array.from(counts).reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0)
-}
+import { chiSquare, criticalChiSquare } from './support/distributions.ts'
 
 // Known answers of Threefry-2x32-20 from the authors' distribution (Random123, kat_vectors).
 test.each([
@@ -40,15 +34,14 @@ describe('a stream', () => {
     const random = randomStream(1, 'a')
     const counts = new Uint32Array(7)
     for (let i = 0; i < draws; i++) counts[random.below(7, i)]++
-    // 6 degrees of freedom: above 22.5 in one of a thousand.
-    expect(chiSquare(counts, draws)).toBeLessThan(22.5)
+    expect(chiSquare(counts)).toBeLessThan(criticalChiSquare(6))
   })
 
   test('draws uniform doubles over [0, 1)', () => {
     const random = randomStream(2, 'a')
     const counts = new Uint32Array(100)
     for (let i = 0; i < draws; i++) counts[Math.floor(100 * random.uniform(i))]++
-    expect(chiSquare(counts, draws)).toBeLessThan(148.2)
+    expect(chiSquare(counts)).toBeLessThan(criticalChiSquare(99))
   })
 
   test('draws normal doubles with the moments of a normal', () => {
@@ -75,26 +68,4 @@ describe('a stream', () => {
   test.each([-1, 0.5, NaN, 2 ** 53])('refuses the seed %s', (seed) => {
     expect(() => randomStream(seed, 'a')).toThrow(/seed: expected an integer from 0 to 2\^53 - 1/)
   })
-})
-
-// Variances as the papers give them: Glorot 2/(in + out), He 2/in, LeCun 1/in.
-test.each<[InitializerName, number]>([
-  ['glorotUniform', 2 / 500],
-  ['glorotNormal', 2 / 500],
-  ['heUniform', 2 / 300],
-  ['heNormal', 2 / 300],
-  ['lecunUniform', 1 / 300],
-  ['lecunNormal', 1 / 300],
-  ['zeros', 0],
-])('%s has mean 0 and variance %d for 300 inputs and 200 outputs', (name, variance) => {
-  const values = new Float64Array(300 * 200)
-  initialize(values, name, 1, 'dense1.weight', [300, 200])
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  const measured = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
-  expect(Math.abs(mean)).toBeLessThan(0.002)
-  expect(Math.abs(measured - variance)).toBeLessThan(0.03 * variance + 1e-12)
-  if (name.endsWith('Uniform')) {
-    const largest = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
-    expect(largest).toBeLessThanOrEqual(Math.sqrt(3 * variance))
-  }
 })

@@ -192,12 +192,7 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
   const outputs = layerOutputs(spec)
   const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
   const t = builder.value('t', ['rows', outputs[outputs.length - 1]], { region: 'batch', isPinned: true })
-  const { squash } = lossInfo(spec.loss.name)
-
-  builder.beginEntry('forward')
-  const { output } = forwardPass(builder, spec, persistent, x, { isTraining: false })
-  const kept = builder.value('output', output.shape, { region: 'batch', isPinned: true })
-  builder.emit(squash ?? 'scale', { x: output }, squash === undefined ? { alpha: 1 } : {}, { y: kept })
+  predictionEntry(builder, spec, persistent, x, false)
 
   builder.beginEntry('evaluate')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: false })
@@ -218,6 +213,34 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
     )
   }
   return allocate(builder)
+}
+
+/**
+ * Compiles predictions with dropout for up to `rows` rows at once.
+ *
+ * Entry: `forward` (slot `x` in, `output` out, logits squashed to probabilities). The masks follow from the slot `step`
+ * and the slots `LAYER.key`.
+ */
+export function compileSampling(spec: NetworkSpec, rows: number): Program {
+  const builder = new Builder(rows, spec.dtype)
+  const persistent = declarePersistent(builder, spec)
+  const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
+  predictionEntry(builder, spec, persistent, x, true)
+  return allocate(builder)
+}
+
+function predictionEntry(
+  builder: Builder,
+  spec: NetworkSpec,
+  persistent: Persistent,
+  x: Value,
+  isDropping: boolean,
+): void {
+  builder.beginEntry('forward')
+  const { squash } = lossInfo(spec.loss.name)
+  const { output } = forwardPass(builder, spec, persistent, x, { isTraining: false, isDropping })
+  const kept = builder.value('output', output.shape, { region: 'batch', isPinned: true })
+  builder.emit(squash ?? 'scale', { x: output }, squash === undefined ? { alpha: 1 } : {}, { y: kept })
 }
 
 // The batch is one place for all entries: an epoch uses one after the other.

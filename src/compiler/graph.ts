@@ -83,7 +83,11 @@ export function forwardPass(
   spec: NetworkSpec,
   { parameters, state: states, step }: Persistent,
   x: Value,
-  { isTraining, areMasksGiven = false }: { isTraining: boolean; areMasksGiven?: boolean },
+  {
+    isTraining,
+    isDropping = isTraining,
+    areMasksGiven = false,
+  }: { isTraining: boolean; isDropping?: boolean; areMasksGiven?: boolean },
 ): ForwardPass {
   const first = builder.steps.length
   const outputs: Value[] = []
@@ -105,6 +109,7 @@ export function forwardPass(
       builder,
       name: layer.name,
       isTraining,
+      isDropping,
       parameter: arrayOf(parameters),
       state: arrayOf(states),
       atUpdate: (emit) => updates.push(emit),

@@ -1,7 +1,7 @@
 /** Activation layer: an element-wise function, or softmax over each row. */
 
-import { rejectUnknownKeys, SpecError } from '../errors.ts'
-import { checkNumber, checkOneOf, type Limits } from '../check.ts'
+import { SpecError } from '../errors.ts'
+import { checkOneOf, fillSettings, type Setting } from '../check.ts'
 import type { Builder, Value } from '../compiler/builder.ts'
 import { opNamed } from '../ops/index.ts'
 import { applyComposed, normalizeComposed, type ComposedActivation } from './composed.ts'
@@ -21,7 +21,7 @@ interface ActivationInfo {
   /** The op, or undefined where nothing is computed. */
   readonly op?: string
   /** Scalars of the op, with their defaults and limits. */
-  readonly settings?: Partial<Record<keyof ActivationSettings, { default: number; limits: Limits }>>
+  readonly settings?: Partial<Record<keyof ActivationSettings, Setting>>
   /** Initializer that keeps the variance of what goes through it. */
   readonly initializer: InitializerName
   /** Formula for docs and messages. */
@@ -123,13 +123,7 @@ export function normalizeActivation(activation: Activation, where: string): Acti
     typeof activation === 'object' && activation !== null ? activation : { name: activation }
   checkOneOf(where, name, Object.keys(activationTable))
   const { settings = {} }: ActivationInfo = activationTable[name]
-  rejectUnknownKeys(`${where} ${name}`, given, Object.keys(settings))
-  const filled = Object.entries(settings).map(([key, { default: value, limits }]) => {
-    const setting: unknown = given[key as keyof ActivationSettings] ?? value
-    checkNumber(`${where}.${key}`, setting, limits)
-    return [key, setting]
-  })
-  return { activation: name, ...(Object.fromEntries(filled) as ActivationSettings) }
+  return { activation: name, ...fillSettings(`${where} ${name}`, where, given, settings) }
 }
 
 function isOwn(activation: Activation): activation is OwnActivation {

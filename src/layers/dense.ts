@@ -1,7 +1,7 @@
 /** Fully connected layer. */
 
-import { rejectUnknownKeys } from '../errors.ts'
-import { checkInteger, checkOneOf } from '../check.ts'
+import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import { checkInteger } from '../check.ts'
 import {
   applyActivation,
   checkActivation,
@@ -11,7 +11,7 @@ import {
   type Activation,
   type ActivationData,
 } from './activation.ts'
-import { initializers, type InitializerName } from './initializers.ts'
+import { biasInitializers, normalizeInitializer, type Initializer } from './initializers.ts'
 import type { LayerType } from './layer.ts'
 
 /** Dense layer as plain data. */
@@ -20,15 +20,23 @@ export interface DenseSpec extends ActivationData {
   readonly name?: string
   readonly units: number
   readonly bias: boolean
-  readonly initializer: InitializerName
+  readonly initializer: Initializer
+  /** Stands here where biases do not start at 0. */
+  readonly biasInitializer?: Initializer
 }
 
 /** Settings of {@link dense}. */
 export interface DenseOptions {
   /** Whether a bias is added, default true. */
   bias?: boolean
-  /** Initializer of the weight; default heUniform before relu and leaky_relu, else glorotUniform. Biases start at 0. */
-  initializer?: InitializerName
+  /**
+   * Initializer of the weight, such as `'heNormal'` or `{ name: 'normal', deviation: 0.02 }`; default the one that keeps
+   * the variance of what goes through the activation: heUniform before relu and its kin, lecunNormal before selu, else
+   * glorotUniform.
+   */
+  initializer?: Initializer
+  /** Initializer of the bias: zeros (default), ones, constant, uniform or normal. */
+  biasInitializer?: Initializer
   /** Name of the layer, unique in the network; default dense1, dense2, … */
   name?: string
 }
@@ -50,7 +58,7 @@ export function dense(
   activation: Activation = 'linear',
   options: DenseOptions = {},
 ): DenseSpec {
-  rejectUnknownKeys('dense', options, ['bias', 'initializer', 'name'])
+  rejectUnknownKeys('dense', options, ['bias', 'initializer', 'biasInitializer', 'name'])
   const normalized = normalizeActivation(activation, 'dense: activation')
   const spec: DenseSpec = {
     type: 'dense',
@@ -58,7 +66,19 @@ export function dense(
     units,
     ...normalized,
     bias: options.bias ?? true,
-    initializer: options.initializer ?? initializerBefore(normalized),
+    initializer: normalizeInitializer(
+      options.initializer ?? initializerBefore(normalized),
+      'dense: initializer',
+    ),
+    ...(options.biasInitializer === undefined
+      ? {}
+      : {
+          biasInitializer: normalizeInitializer(
+            options.biasInitializer,
+            'dense: biasInitializer',
+            biasInitializers,
+          ),
+        }),
   }
   denseLayer.validate(spec, 'dense')
   return spec
@@ -70,12 +90,20 @@ export const denseLayer: LayerType<DenseSpec> = {
   validate(spec, where) {
     checkInteger(`${where}: units`, spec.units, { min: 1, max: 2 ** 24 })
     checkActivation(spec, `${where}: activation`)
-    checkOneOf(`${where}: initializer`, spec.initializer, Object.keys(initializers))
+    normalizeInitializer(spec.initializer, `${where}: initializer`)
+    if (spec.biasInitializer === undefined) return
+    normalizeInitializer(spec.biasInitializer, `${where}: biasInitializer`, biasInitializers)
+    if (spec.bias) return
+    throw new SpecError({
+      where: `${where}: biasInitializer`,
+      expected: 'a layer with a bias',
+      received: 'bias: false',
+    })
   },
   outputs: ({ units }) => units,
-  parameters: ({ units, bias, initializer }, inputs) => [
+  parameters: ({ units, bias, initializer, biasInitializer = 'zeros' }, inputs) => [
     { name: 'weight', shape: [inputs, units], initializer, isPenalised: true },
-    ...(bias ? [{ name: 'bias', shape: [units], initializer: 'zeros' as const, isPenalised: false }] : []),
+    ...(bias ? [{ name: 'bias', shape: [units], initializer: biasInitializer, isPenalised: false }] : []),
   ],
   describe: describeActivation,
   forward(spec, x, { builder, name, parameter }) {

@@ -39,8 +39,8 @@ export const dropoutLayer: LayerType<DropoutSpec> = {
   outputs: (_, inputs) => inputs,
   parameters: () => [],
   describe: ({ rate }) => `rate ${rate}`,
-  forward({ rate }, x, { builder, isTraining, mask }) {
-    if (!isTraining || rate === 0) return x
+  forward({ rate }, x, { builder, isDropping, mask }) {
+    if (!isDropping || rate === 0) return x
     return builder.emit('hadamard', { a: x, b: mask(rate, Number(x.shape[1])) })
   },
 }

@@ -2,14 +2,14 @@
 
 import type { Limits } from '../check.ts'
 import type { Builder, Value } from '../compiler/builder.ts'
-import type { InitializerName } from './initializers.ts'
+import type { Initializer } from './initializers.ts'
 
 /** A trainable array of a layer. */
 export interface ParameterSpec {
   /** `weight` or `bias`; prefixed with the layer's name everywhere outside of the layer. */
   readonly name: string
   readonly shape: readonly number[]
-  readonly initializer: InitializerName
+  readonly initializer: Initializer
   /** Whether penalties such as l2 apply: weight matrices yes, biases no. */
   readonly isPenalised: boolean
 }
@@ -30,8 +30,10 @@ export interface LayerContext {
   readonly builder: Builder
   /** The layer's name, unique in the network. */
   readonly name: string
-  /** Whether dropout acts, and batch norm looks at the batch. */
+  /** Whether batch norm looks at the batch. */
   readonly isTraining: boolean
+  /** Whether dropout acts: in training, and in predictions that are sampled. */
+  readonly isDropping: boolean
   /** The value of one of the layer's parameters. */
   readonly parameter: (name: string) => Value
   /** The value of one of the layer's arrays of state. */

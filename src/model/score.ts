@@ -1,6 +1,6 @@
 /** Scores of a network on rows of a table, beside those of the naive baseline. */
 
-import { regressionMetrics } from '../training/metrics.ts'
+import { regressionMetrics } from '../metrics/regression.ts'
 import type { Encoder } from '../data/encoder.ts'
 import type { EncodedTarget } from '../data/target.ts'
 import { nameList, type Table } from '../data/table.ts'
@@ -53,13 +53,17 @@ function scoreNumbers(
   return {
     rows: target.rows.length,
     loss: network.evaluate(x, target.values).loss,
-    ...regressionMetrics(predictions, target.raw, 1),
-    baseline: regressionMetrics(
-      target.raw.map(() => mean),
+    ...numberScores(target.raw, predictions),
+    baseline: numberScores(
       target.raw,
-      1,
+      target.raw.map(() => mean),
     ),
   }
+}
+
+function numberScores(targets: ArrayLike<number>, predictions: ArrayLike<number>): BaselineScores {
+  const { rmse, r2 } = regressionMetrics(targets, predictions, 1)
+  return { rmse, r2 }
 }
 
 function scoreClasses(

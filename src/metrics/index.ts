@@ -1,0 +1,24 @@
+/** Metrics of predictions against targets. */
+
+export type { Label, MetricOptions, NumberRows, PositiveOptions } from './arguments.ts'
+export {
+  accuracy,
+  balancedAccuracy,
+  confusionMatrix,
+  f1,
+  precision,
+  recall,
+  type Average,
+  type ClassScoreOptions,
+  type ConfusionMatrix,
+  type ConfusionOptions,
+} from './classification.ts'
+export { averagePrecision, rocAuc } from './ranking.ts'
+export { brierScore, logLoss, type ProbabilityOptions } from './probability.ts'
+export {
+  meanAbsoluteError,
+  meanSquaredError,
+  r2,
+  rootMeanSquaredError,
+  type RegressionOptions,
+} from './regression.ts'

@@ -1,0 +1,180 @@
+/** Metrics of predicted probabilities: log loss and Brier score. */
+
+import { describeValue } from '../check.ts'
+import { DataError } from '../errors.ts'
+import {
+  checkLabels,
+  checkLength,
+  distinctLabels,
+  positiveLabel,
+  readWeights,
+  toMatrix,
+  type Label,
+  type Matrix,
+  type NumberRows,
+  type PositiveOptions,
+} from './arguments.ts'
+
+/** Settings of {@link logLoss} and {@link brierScore}. */
+export interface ProbabilityOptions extends PositiveOptions {
+  /**
+   * Label of each column of probabilities. Default: the labels of the targets, ascending, where there is one for each
+   * column, otherwise class indices from 0.
+   */
+  labels?: ArrayLike<Label>
+}
+
+/** How far the probabilities of a row may be from adding up to 1: enough for printed digits. */
+const SUM_TOLERANCE = 1e-3
+
+/**
+ * Log loss (cross-entropy): mean over the rows of −ln of the probability given to the row's class; 0 at best, without
+ * upper limit. Probabilities are held within [ε, 1 − ε] first, ε being 2⁻²³ where they are float32 and 2⁻⁵² otherwise,
+ * so that a certain mistake costs about 15.9 or 36.
+ *
+ * @param targets labels [rows]
+ * @param probabilities of the positive class [rows], or of each class [rows · classes], flat or as an array of rows
+ * @throws DataError if lengths differ, a probability is outside of [0, 1], a row's do not add up to 1, or a target has no
+ *   column; SpecError if an option is unknown
+ * @source Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.90 and 4.108
+ * @example
+ * logLoss(['spam', 'ham', 'ham', 'spam'], [[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.35, 0.65]]) // 0.21616…
+ */
+export function logLoss(
+  targets: ArrayLike<Label>,
+  probabilities: NumberRows,
+  options: ProbabilityOptions = {},
+): number {
+  const epsilon = isFloat32(probabilities) ? 2 ** -23 : 2 ** -52
+  return meanOverRows('logLoss', targets, probabilities, options, (row, index) => {
+    return -Math.log(Math.min(Math.max(row(index), epsilon), 1 - epsilon))
+  })
+}
+
+/**
+ * Brier score: mean squared difference between probability and outcome; 0 at best. Of two classes it is that of the
+ * positive one, at most 1; of more it is the sum over the classes, at most 2.
+ *
+ * @param targets labels [rows]
+ * @param probabilities of the positive class [rows], or of each class [rows · classes], flat or as an array of rows
+ * @throws DataError if lengths differ, a probability is outside of [0, 1], a row's do not add up to 1, or a target has no
+ *   column; SpecError if an option is unknown
+ * @source Brier 1950, Verification of forecasts expressed in terms of probability
+ * @example
+ * brierScore([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.3]) // 0.0374…
+ */
+export function brierScore(
+  targets: ArrayLike<Label>,
+  probabilities: NumberRows,
+  options: ProbabilityOptions = {},
+): number {
+  return meanOverRows('brierScore', targets, probabilities, options, (row, index, classes) => {
+    let squares = 0
+    for (let j = 0; j < classes; j++) squares += (row(j) - Number(j === index)) ** 2
+    return classes === 2 ? squares / 2 : squares
+  })
+}
+
+/** Loss of one row: the probability of each class, the index of the right one, the number of classes. */
+type RowLoss = (row: (index: number) => number, index: number, classes: number) => number
+
+function meanOverRows(
+  metric: string,
+  targets: ArrayLike<Label>,
+  probabilities: NumberRows,
+  options: ProbabilityOptions,
+  loss: RowLoss,
+): number {
+  checkLabels(metric, { targets })
+  const where = `${metric}: probabilities`
+  checkLength(where, probabilities)
+  const isFlat = typeof probabilities[0] !== 'object'
+  if (!isFlat) checkLength(where, probabilities, targets.length)
+  const columns = isFlat ? Math.max(1, Math.floor(probabilities.length / targets.length)) : 1
+  const matrix = toMatrix(where, probabilities, columns)
+  checkLength(where, { length: matrix.rows }, targets.length)
+  checkProbabilities(where, matrix)
+  const { values, columns: classes } = matrix
+  const indexOf =
+    classes === 1 ? indexOfTwo(metric, targets, options) : indexOfColumn(metric, targets, classes, options)
+  const weights = readWeights(metric, options, targets.length, [classes === 1 ? 'positive' : 'labels'])
+  let sum = 0
+  let total = 0
+  for (let row = 0; row < targets.length; row++) {
+    const probability = (j: number): number => {
+      return classes > 1 ? values[row * classes + j] : j === 1 ? values[row] : 1 - values[row]
+    }
+    sum += weights[row] * loss(probability, indexOf(targets[row], row), Math.max(2, classes))
+    total += weights[row]
+  }
+  return sum / total
+}
+
+// One column is the second class of two.
+function indexOfTwo(
+  metric: string,
+  targets: ArrayLike<Label>,
+  { positive }: ProbabilityOptions,
+): (label: Label) => number {
+  const label = positiveLabel(metric, distinctLabels(targets), positive)
+  return (target) => Number(target === label)
+}
+
+function indexOfColumn(
+  metric: string,
+  targets: ArrayLike<Label>,
+  classes: number,
+  { labels: given }: ProbabilityOptions,
+): (label: Label, row: number) => number {
+  const present = distinctLabels(targets)
+  const labels = given ? Array.from(given) : present
+  const indices = new Map(
+    given !== undefined || labels.length === classes
+      ? labels.map((label, i) => [label, i])
+      : Array.from({ length: classes }, (_, i) => [i as Label, i]),
+  )
+  if (indices.size !== classes) {
+    throw new DataError({
+      where: `${metric}: labels`,
+      expected: `${classes} different labels, one for each column of probabilities`,
+      received: String(indices.size),
+    })
+  }
+  return (target, row) => {
+    const index = indices.get(target)
+    if (index !== undefined) return index
+    throw new DataError({
+      where: `${metric}: targets: row ${row}`,
+      expected: `one of the labels ${[...indices.keys()].map(describeValue).join(', ')}`,
+      received: describeValue(target),
+      cure: given === undefined ? 'Name the columns with labels' : undefined,
+    })
+  }
+}
+
+function checkProbabilities(where: string, { values, rows, columns }: Matrix): void {
+  for (let row = 0; row < rows; row++) {
+    let sum = 0
+    for (let j = 0; j < columns; j++) {
+      const probability = values[row * columns + j]
+      if (probability < 0 || probability > 1) {
+        throw new DataError({
+          where: `${where}: row ${row}`,
+          expected: 'probabilities from 0 to 1',
+          received: String(probability),
+        })
+      }
+      sum += probability
+    }
+    if (columns === 1 || Math.abs(sum - 1) <= SUM_TOLERANCE) continue
+    throw new DataError({
+      where: `${where}: row ${row}`,
+      expected: 'probabilities that add up to 1',
+      received: `a sum of ${sum}`,
+    })
+  }
+}
+
+function isFloat32(probabilities: NumberRows): boolean {
+  return probabilities instanceof Float32Array || probabilities[0] instanceof Float32Array
+}
