@@ -1,5 +1,6 @@
 /** Metrics: scikit-learn's published values, brute-force definitions on random rows, and what happens at the edges. */
 
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { DataError, SpecError } from '../src/errors.ts'
 import { dense } from '../src/layers/dense.ts'
@@ -460,4 +461,27 @@ test.each<[string, () => unknown, typeof DataError | typeof SpecError, RegExp]>(
 ])('where %s, the error says so', (_, call, type, message) => {
   expect(call).toThrow(type)
   expect(call).toThrow(message)
+})
+
+describe('what scikit-learn computes on random rows, many of them weighted', () => {
+  interface Case {
+    metric: keyof typeof metrics
+    arguments: unknown[]
+    options?: object
+    expected: number | number[][]
+  }
+  const { cases } = JSON.parse(
+    readFileSync(new URL('fixtures/scikit-learn.json', import.meta.url), 'utf8'),
+  ) as { cases: Case[] }
+
+  test.each(cases.map((each, i): [string, Case] => [`${i}: ${each.metric}`, each]))('%s', (_, each) => {
+    const metric = metrics[each.metric] as (...given: unknown[]) => number | { counts: number[][] }
+    const received = metric(...each.arguments, each.options ?? {})
+    const numbers = [typeof received === 'number' ? received : received.counts].flat(2)
+    const expected = [each.expected].flat(2)
+    expect(numbers).toHaveLength(expected.length)
+    numbers.forEach((number, i) => {
+      expect(Math.abs(number - expected[i])).toBeLessThan(1e-12)
+    })
+  })
 })
