@@ -8,7 +8,7 @@ import { slotNamed, type Program } from './compiler/program.ts'
 import { checkInteger, describeLimits, describeValue, isWithin, type Limits } from './check.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
 import { layerTypeOf } from './layers/index.ts'
-import { lossInfo } from './layers/loss.ts'
+import { warnOfPairing } from './layers/pairing.ts'
 import { regressionMetrics, type RegressionMetrics } from './metrics/regression.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
@@ -17,8 +17,10 @@ import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayO
 import { elementsIn } from './shape.ts'
 import {
   hasAccuracy,
+  lastActivation,
   layerOutputs,
   customActivationOf,
+  lossOf,
   normalizeSpec,
   outputsOf,
   parametersOf,
@@ -100,6 +102,7 @@ export class Network<D extends Dtype = 'float32'> {
 
   constructor(options: NetworkOptions<D> & BackendOptions) {
     this.spec = normalizeSpec(options)
+    warnOfPairing(this.spec.loss.name, lastActivation(this.spec.layers))
     const { backend, isa, exact, verify } = options
     this.#backend = chooseBackend({ backend, isa, exact, verify }, reasonForFallback(this.spec))
     this.#parameters = initialParameters(this.spec) as FloatArrayOf<D>
@@ -237,7 +240,7 @@ export class Network<D extends Dtype = 'float32'> {
     })
     const loss = totals.loss * lossScale(this.spec, rows)
     if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
-    if (lossInfo(this.spec.loss.name).task !== 'regression') return { rows, loss }
+    if (lossOf(this.spec).task !== 'regression') return { rows, loss }
     return { rows, loss, ...regressionMetrics(targets, this.predict(flat), this.outputs) }
   }
 

@@ -13,7 +13,7 @@ import { customActivation } from '../src/layers/custom.ts'
 import { batchNorm } from '../src/layers/batch-norm.ts'
 import { dense } from '../src/layers/dense.ts'
 import { layerNorm } from '../src/layers/layer-norm.ts'
-import { lossTable, type LossName } from '../src/layers/loss.ts'
+import { lossTable, type Loss, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
 import { backendsUnderTest } from './support/backends.ts'
@@ -131,9 +131,19 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
     const { needs, task }: { needs?: ActivationName; task: string } = lossTable[loss]
     for (const reduction of ['sum', 'mean_samples', 'mean_elements'] as const) {
       const layers = [dense(6, 'tanh'), dense(OUTPUTS, needs ?? 'linear')]
-      const network = { inputs: INPUTS, layers, loss: { name: loss, reduction }, seed: 2 }
+      const network = { inputs: INPUTS, layers, loss: { name: loss, reduction }, l2: 0.1, seed: 2 }
       expect(error({ ...network, dtype: 'float64', ...options }, targetsFor(task))).toBeLessThan(1e-7)
     }
+  })
+
+  test.each<[Loss, ActivationName, string]>([
+    ['logLikelihood', 'softmax', 'classes'],
+    [{ name: 'binaryCrossEntropy', labelSmoothing: 0.2 }, 'logistic', 'binary'],
+    [{ name: 'categoricalCrossEntropy', labelSmoothing: 0.2 }, 'softmax', 'classes'],
+  ])('loss %j behind %s', (loss, activation, task) => {
+    const layers = [dense(6, 'tanh'), dense(OUTPUTS, activation)]
+    const network = { inputs: INPUTS, layers, loss, l2: 0.1, seed: 2 }
+    expect(error({ ...network, dtype: 'float64', ...options }, targetsFor(task))).toBeLessThan(1e-7)
   })
 
   test('loss perceptron, the gradient of its criterion', () => {

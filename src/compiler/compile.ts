@@ -1,8 +1,7 @@
 /** The pipeline from a network's spec to its programs: training, one step at a time, and prediction. */
 
 import { REDUCTIONS } from '../ops/losses.ts'
-import { hasAccuracy, layerOutputs, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
-import { lossInfo } from '../layers/loss.ts'
+import { hasAccuracy, layerOutputs, lossOf, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import { allocate } from './allocate.ts'
 import { Builder, type Value } from './builder.ts'
 import {
@@ -156,7 +155,7 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
     {},
     { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) },
   )
-  const found = backwardPass(builder, spec, perRow, t, [...persistent.parameters.values(), x])
+  const found = backwardPass(builder, spec, perRow, [...persistent.parameters.values(), x])
   const gradients = keepGradients(builder, persistent, found)
   addPenaltyGradient(builder, spec, persistent, gradients)
   const inputGradient = found.get(x)
@@ -237,7 +236,7 @@ function predictionEntry(
   isDropping: boolean,
 ): void {
   builder.beginEntry('forward')
-  const { squash } = lossInfo(spec.loss.name)
+  const { squash } = lossOf(spec)
   const { output } = forwardPass(builder, spec, persistent, x, { isTraining: false, isDropping })
   const kept = builder.value('output', output.shape, { region: 'batch', isPinned: true })
   builder.emit(squash ?? 'scale', { x: output }, squash === undefined ? { alpha: 1 } : {}, { y: kept })
@@ -303,7 +302,7 @@ function batchGradients(
 ): { gradients: ReadonlyMap<string, Value>; forward: ForwardPass } {
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: true })
   const perRow = lossPerRow(builder, spec, forward, target)
-  const found = backwardPass(builder, spec, perRow, target, [...persistent.parameters.values()])
+  const found = backwardPass(builder, spec, perRow, [...persistent.parameters.values()])
   const sum = builder.emit('sum', { x: perRow.loss })
   builder.emit('find_nonfinite', { x: sum, flag: flagOf(builder, spec, persistent, 'loss') })
   builder.emit('accumulate', { s: sum, total })

@@ -1,10 +1,9 @@
 /** The data of a fit or an evaluation: users' x and y checked against a network, and divided into rows. */
 
 import { DataError } from '../errors.ts'
-import { lossInfo } from '../layers/loss.ts'
 import { dtypeOf, floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
-import { outputsOf, type NetworkSpec } from '../spec.ts'
+import { lossOf, outputsOf, type NetworkSpec } from '../spec.ts'
 import {
   allocate,
   isIntegerArray,
@@ -16,6 +15,9 @@ import {
   type Targets,
 } from './arrays.ts'
 import type { Validation } from './options.ts'
+
+/** How far from 1 the shares of a row's classes may sum: soft targets are often written with three digits. */
+const SHARES_TOLERANCE = 1e-3
 
 /** Everything of a fit's data, on shared memory. */
 export interface TrainingData {
@@ -89,7 +91,7 @@ function toTargets(
   isShared = false,
 ): FloatArray | Uint32Array {
   const outputs = outputsOf(spec)
-  const { task, hasDecisions = false } = lossInfo(spec.loss.name)
+  const { task, hasDecisions = false } = lossOf(spec)
   if (isClassIndices(y, outputs)) {
     if (task === 'regression' || task === 'margin' || (task === 'binary' && outputs > 1)) {
       throw new DataError({
@@ -116,12 +118,30 @@ function toTargets(
   const isOutside = (value: number): boolean =>
     isMargin ? Math.abs(value) !== 1 : hasDecisions ? value !== 0 && value !== 1 : value < 0 || value > 1
   const outside = task === 'regression' ? -1 : targets.findIndex(isOutside)
-  if (outside < 0) return targets
+  if (outside < 0) {
+    if (task === 'classes') checkShares(targets, outputs, where, spec.loss.name)
+    return targets
+  }
   throw new DataError({
     where: `${where}: row ${Math.floor(outside / outputs)}`,
     expected: `targets ${isMargin ? '−1 or 1' : hasDecisions ? '0 or 1' : 'from 0 to 1'} for the loss ${spec.loss.name}`,
     received: String(targets[outside]),
   })
+}
+
+// The cross-entropy of classes is that of a distribution; targets of another sum are a mistake more often than meant.
+function checkShares(targets: FloatArray, outputs: number, where: string, loss: string): void {
+  for (let start = 0; start < targets.length; start += outputs) {
+    let sum = 0
+    for (let j = 0; j < outputs; j++) sum += targets[start + j]
+    if (Math.abs(sum - 1) <= SHARES_TOLERANCE) continue
+    throw new DataError({
+      where: `${where}: row ${start / outputs}`,
+      expected: `shares of the classes that sum to 1, for the loss ${loss}`,
+      received: `a sum of ${sum}`,
+      cure: 'For several classes at once use logistic outputs and binaryCrossEntropy, for weights sampleWeights',
+    })
+  }
 }
 
 function isClassIndices(y: Targets, outputs: number): y is IntegerArray | number[] {

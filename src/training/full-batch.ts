@@ -12,7 +12,9 @@ import {
   divergenceOf,
   initializeArena,
   lossScale,
+  loweredScale,
   METRIC_STRIDE,
+  objectiveSign,
   watchForStop,
   type FitJob,
   type PreparedFit,
@@ -108,7 +110,7 @@ class Objective {
     this.#write(point)
     await this.#run('objective')
     const gradients = floatArray(spec.dtype, parameters.length)
-    const value = this.#metric('loss') * lossScale(spec, trainRows.length) + penaltyOf(spec, point)
+    const value = this.#metric('loss') * loweredScale(spec, trainRows.length) + penaltyOf(spec, point)
     const gradient = Float64Array.from(
       this.#executable.read(slotNamed(this.#program, 'gradients'), gradients),
     )
@@ -195,7 +197,8 @@ class FullBatchFit {
           stopped = 'tolerance'
           break
         }
-        const loss = iterate.value - penaltyOf(this.#job.spec, iterate.point)
+        const sign = objectiveSign(this.#job.spec)
+        const loss = sign * (iterate.value - penaltyOf(this.#job.spec, iterate.point))
         const validation = await this.#objective.validate(iterate.point)
         this.epochs++
         const record: EpochRecord = {
@@ -206,7 +209,7 @@ class FullBatchFit {
         }
         records.push(record)
         report([record], this.epochs)
-        stopped = this.#take(iterate.point, validation?.loss ?? loss) ?? stopReason()
+        stopped = this.#take(iterate.point, sign * (validation?.loss ?? loss)) ?? stopReason()
       }
     } catch (error) {
       if (!(error instanceof Cancelled)) throw error

@@ -8,7 +8,7 @@ import { flagOfStatus } from '../compiler/graph.ts'
 import { dtypeOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
 import { layerOutputs, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
-import { checkBatches, initialOptimizerState, lossScale } from './fit.ts'
+import { checkBatches, initialOptimizerState, lossScale, objectiveSign } from './fit.ts'
 
 /** Settings of a single step. */
 export interface StepOptions {
@@ -20,7 +20,7 @@ export interface StepOptions {
 
 /** What a step reports, before its update. */
 export interface StepResult {
-  /** Loss and penalty. */
+  /** Loss and penalty: the loss plus it, or, where training raises the loss, minus it. */
   objective: number
   loss: number
   /** λ₂/2·ΣW² + λ₁·Σ|W|. */
@@ -99,13 +99,13 @@ export class StepTrainer {
       parameters: Object.fromEntries(
         parametersOf(this.#spec).map(({ name, shape }) => [
           name,
-          this.#read(
-            `gradient of ${name}`,
+          this.#readGradient(
+            name,
             shape.reduce((a, b) => a * b, 1),
           ),
         ]),
       ),
-      input: this.#read('gradient of x', rows * this.#spec.inputs),
+      input: this.#readGradient('x', rows * this.#spec.inputs),
       layerOutputs: this.#layerOutputs(rows),
     }
   }
@@ -143,7 +143,7 @@ export class StepTrainer {
       penalty += (l2 / 2) * this.#read(`squared norm of ${name}`, 1)[0]
       penalty += l1 * this.#read(`absolute sum of ${name}`, 1)[0]
     }
-    return { objective: loss + penalty, loss, penalty }
+    return { objective: loss + objectiveSign(this.#spec) * penalty, loss, penalty }
   }
 
   // Writes the batch; a larger batch than ever before needs a program of that size.
@@ -238,6 +238,12 @@ export class StepTrainer {
   #read(name: string, length: number): FloatArray {
     const values = floatArray(this.#spec.dtype, length)
     return this.#linked.executable.read(slotNamed(this.#linked.program, name), values)
+  }
+
+  // Of the objective as users see it, which may be the negative of what the program lowers.
+  #readGradient(name: string, length: number): FloatArray {
+    const gradient = this.#read(`gradient of ${name}`, length)
+    return objectiveSign(this.#spec) === 1 ? gradient : gradient.map((value) => -value)
   }
 
   #write(name: string, values: FloatArray): void {
