@@ -8,6 +8,7 @@ import { activationTable, type ActivationName } from '../src/layers/activation.t
 import { dense } from '../src/layers/dense.ts'
 import type { Loss } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
+import { normalizeSpec, type NetworkOptions } from '../src/spec.ts'
 import { isNativeUnderTest } from './support/backends.ts'
 
 const backends = isNativeUnderTest ? (['native', 'fallback'] as const) : (['fallback'] as const)
@@ -188,8 +189,8 @@ describe.each(backends)('on the %s backend', (backend) => {
     const [likelihood, entropy] = fitted
     expect(likelihood.parameters).toEqual(entropy.parameters)
     expect(likelihood.history.epochs).toEqual(
-      entropy.history.epochs.map(({ epoch, loss, validation }) => ({
-        epoch,
+      entropy.history.epochs.map(({ loss, validation, ...rest }) => ({
+        ...rest,
         loss: -loss,
         validation: { ...validation, loss: -validation.loss },
       })),
@@ -198,6 +199,25 @@ describe.each(backends)('on the %s backend', (backend) => {
     expect(likelihood.history.bestEpoch).toBe(entropy.history.bestEpoch)
     const { epochs, bestEpoch = 0 } = likelihood.history
     expect(epochs[bestEpoch - 1].validation.loss).toBeGreaterThan(epochs[0].validation.loss)
+  })
+
+  test('L-BFGS climbs the log likelihood as it lowers the summed cross-entropy', async () => {
+    const x = new Float64Array(60).map((_, i) => Math.sin(i))
+    const y = new Float64Array(30).map((_, i) => Number(Math.cos(7 * i) > 0.4))
+    const [likelihood, entropy] = await Promise.all(
+      (['logLikelihood', { name: 'binaryCrossEntropy', reduction: 'sum' }] as const).map(async (loss) => {
+        const layers = [dense(3, 'tanh'), dense(1, 'logistic')]
+        const net = new Network({ inputs: 2, layers, loss, l2: 0.1, dtype: 'float64', backend })
+        const options = { epochs: 20, optimizer: 'lbfgs', earlyStopping: { patience: 4 } } as const
+        const { epochs, bestEpoch } = await net.fit(x, y, { ...options, validation: { x, y } })
+        return { epochs, bestEpoch, parameters: net.parameters, end: net.evaluate(x, y).loss }
+      }),
+    )
+    expect(likelihood.parameters).toEqual(entropy.parameters)
+    expect(likelihood.bestEpoch).toBe(entropy.bestEpoch)
+    const losses = entropy.epochs.map(({ loss, validation }) => [-loss, -validation.loss])
+    expect(likelihood.epochs.map(({ loss, validation }) => [loss, validation.loss])).toEqual(losses)
+    expect(likelihood.end).toBeGreaterThan(likelihood.epochs[0].loss)
   })
 
   test('class indices, one-hot rows and shares train alike', async () => {
@@ -274,6 +294,15 @@ describe.each(backends)('on the %s backend', (backend) => {
 })
 
 const TABLE_ROWS = Float64Array.from(TABLE)
+
+test('a spec with such a loss survives JSON, and one without smoothing gets none', () => {
+  const smoothed = activationOnly('softmax', 3, { name: 'categoricalCrossEntropy', labelSmoothing: 0.3 }).spec
+  for (const spec of [smoothed, activationOnly('softmax', 3, 'logLikelihood').spec]) {
+    expect(normalizeSpec(JSON.parse(JSON.stringify(spec)) as NetworkOptions)).toEqual(spec)
+  }
+  const loss = { name: 'categoricalCrossEntropy', reduction: 'sum' } as const
+  expect(normalizeSpec({ ...smoothed, loss }).loss).toEqual({ ...loss, labelSmoothing: 0 })
+})
 
 test('shares of classes that do not sum to 1 are an error with their row', () => {
   const net = activationOnly('softmax', 3)

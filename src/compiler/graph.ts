@@ -130,6 +130,8 @@ export interface RowLosses {
   readonly scores: Value
   /** Targets as the loss takes them: smoothed, where the loss smooths them. */
   readonly target: Value
+  /** Weights of the rows [rows, 1], where they have any. */
+  readonly weight?: Value
   /** The nodes that lead to the logits. */
   readonly nodes: readonly Node[]
 }
@@ -140,6 +142,7 @@ export function lossPerRow(
   spec: NetworkSpec,
   forward: ForwardPass,
   given: Value,
+  weight?: Value,
 ): RowLosses {
   const { op, needs, hasDecisions = false } = lossOf(spec)
   const target = smoothedTarget(builder, spec, given)
@@ -150,6 +153,7 @@ export function lossPerRow(
       logits: forward.output,
       scores: forward.output,
       target,
+      weight,
       nodes: forward.nodes,
     }
   }
@@ -161,15 +165,27 @@ export function lossPerRow(
     logits,
     scores: hasDecisions ? forward.output : logits,
     target,
+    weight,
     nodes: forward.nodes.slice(0, last),
   }
+}
+
+/** Adds the sum of the rows' losses, each times its weight. */
+export function sumOfLosses(
+  builder: Builder,
+  { loss, weight }: RowLosses,
+  outputs: Record<string, Value> = {},
+): Value {
+  return weight === undefined
+    ? builder.emit('sum', { x: loss }, {}, outputs)
+    : builder.emit('weighted_sum', { x: loss, weight }, {}, outputs)
 }
 
 /** Adds the gradients of the loss with respect to the wanted values. */
 export function backwardPass(
   builder: Builder,
   spec: NetworkSpec,
-  { logits, target, nodes }: RowLosses,
+  { logits, target, weight, nodes }: RowLosses,
   wanted: readonly Value[],
 ): Map<Value, Value> {
   const { op } = lossOf(spec)
@@ -178,7 +194,8 @@ export function backwardPass(
     ...lossScalars(spec),
     reduction,
   })
-  return differentiate(builder, nodes, logits, seed, wanted)
+  const weighted = weight === undefined ? seed : builder.emit('weigh_rows', { x: seed, weight })
+  return differentiate(builder, nodes, logits, weighted, wanted)
 }
 
 /** Adds what follows the gradients: checks, the update of all parameters, and what layers do with it. */

@@ -6,6 +6,7 @@ import { randomStream } from '../random.ts'
 import { lossOf, outputsOf, type NetworkSpec } from '../spec.ts'
 import {
   allocate,
+  checkRows,
   isIntegerArray,
   toLabels,
   toRows,
@@ -14,7 +15,8 @@ import {
   type Rows,
   type Targets,
 } from './arrays.ts'
-import type { Validation } from './options.ts'
+import type { FitSettings, Validation } from './options.ts'
+import { applyClassWeights, checkSomeWeight, toSampleWeights } from './weights.ts'
 
 /** How far from 1 the shares of a row's classes may sum: soft targets are often written with three digits. */
 const SHARES_TOLERANCE = 1e-3
@@ -27,6 +29,8 @@ export interface TrainingData {
   readonly y: FloatArray | Uint32Array
   readonly trainRows: Uint32Array
   readonly validationRows: Uint32Array
+  /** [rows]; undefined where every row counts once. */
+  readonly weights?: FloatArray
 }
 
 /**
@@ -62,12 +66,23 @@ export function toTrainingData(
   spec: NetworkSpec,
   x: Rows,
   y: Targets,
-  validation?: Validation,
+  options: Pick<FitSettings, 'validation' | 'sampleWeights' | 'classWeights'>,
 ): TrainingData {
+  const data = toRowSets(spec, x, y, options.validation)
+  const weights = toWeights(spec, data, options)
+  return weights === undefined ? data : { ...data, weights }
+}
+
+function toRowSets(
+  spec: NetworkSpec,
+  x: Rows,
+  y: Targets,
+  validation: Validation | undefined,
+): Omit<TrainingData, 'weights'> {
   const flat = toInputs(spec, x, 'x', true)
   const rows = flat.length / spec.inputs
   const targets = toTargets(spec, y, rows, 'y', true)
-  if (typeof validation === 'object' && !(validation instanceof Uint32Array)) {
+  if (isOtherData(validation)) {
     const moreX = toInputs(spec, validation.x, 'validation.x')
     const more = moreX.length / spec.inputs
     return {
@@ -80,6 +95,36 @@ export function toTrainingData(
   const heldOut =
     typeof validation === 'number' ? drawRows(rows, validation, spec.seed) : (validation ?? new Uint32Array())
   return { x: flat, y: targets, ...divideRows(rows, heldOut) }
+}
+
+// One weight per row of the joined data: that of the row, for training rows times that of its class.
+function toWeights(
+  spec: NetworkSpec,
+  { x, y, trainRows, validationRows }: TrainingData,
+  { validation, sampleWeights, classWeights }: Parameters<typeof toTrainingData>[3],
+): FloatArray | undefined {
+  const other = isOtherData(validation) ? validation : undefined
+  if (sampleWeights === undefined && classWeights === undefined && other?.sampleWeights === undefined) {
+    return undefined
+  }
+  const total = x.length / spec.inputs
+  const rows = other === undefined ? total : trainRows.length
+  const weights = allocate(spec.dtype, total, true).fill(1)
+  if (sampleWeights !== undefined) weights.set(toSampleWeights(sampleWeights, rows, spec.dtype))
+  if (other?.sampleWeights !== undefined) {
+    const where = 'validation.sampleWeights'
+    weights.set(toSampleWeights(other.sampleWeights, total - rows, spec.dtype, where), rows)
+  }
+  if (classWeights !== undefined) applyClassWeights(weights, classWeights, spec, y, trainRows)
+  checkSomeWeight(weights, trainRows, 'weights of the training rows')
+  if (validationRows.length > 0) checkSomeWeight(weights, validationRows, 'weights of the validation rows')
+  return weights
+}
+
+function isOtherData(
+  validation: Validation | undefined,
+): validation is Exclude<Validation, number | Uint32Array> {
+  return typeof validation === 'object' && !(validation instanceof Uint32Array)
 }
 
 // Numbers, or class indices where the loss takes one-hot rows.
@@ -147,11 +192,6 @@ function checkShares(targets: FloatArray, outputs: number, where: string, loss: 
 function isClassIndices(y: Targets, outputs: number): y is IntegerArray | number[] {
   if (isIntegerArray(y)) return true
   return outputs > 1 && Array.isArray(y) && y.length > 0 && y.every((label) => typeof label === 'number')
-}
-
-function checkRows(where: string, received: number, expected: number): void {
-  if (received === expected) return
-  throw new DataError({ where, expected: `${expected} rows, as in x`, received: String(received) })
 }
 
 // The first rows of a seeded permutation.

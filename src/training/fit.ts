@@ -28,6 +28,8 @@ export interface FitJob {
   /** Row numbers, on shared memory. */
   readonly trainRows: Uint32Array
   readonly validationRows: Uint32Array
+  /** [rows], on shared memory; undefined where every row counts once. */
+  readonly weights?: FloatArray
   /** The region of parameters and state to start from. */
   readonly parameters: FloatArray
 }
@@ -66,15 +68,11 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
     validationRows: validationRows.length,
     optimizer: settings.optimizer,
     areTargetsLabels: job.y instanceof Uint32Array,
+    isWeighted: job.weights !== undefined,
     patience: settings.earlyStopping?.patience,
     minDelta: (settings.earlyStopping?.minDelta ?? 0) * minDeltaScale,
   })
-  const data: Record<string, FloatArray | Uint32Array> = { x: job.x, y: job.y, trainRows, validationRows }
-  const executable = job.backend.link(
-    program,
-    program.buffers.map((name) => data[name]),
-    { threads: settings.threads },
-  )
+  const executable = job.backend.link(program, dataOf(job, program), { threads: settings.threads })
   initializeArena(program, executable, job)
   if (rates !== undefined) executable.write(slotNamed(program, 'rates'), rates.rates)
   return (report, onProgress) => {
@@ -94,6 +92,21 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
         },
       )
   }
+}
+
+/** The data buffers of a program, in its order. */
+export function dataOf(
+  { x, y, trainRows, validationRows, weights }: FitJob,
+  { buffers }: Program,
+): (FloatArray | Uint32Array)[] {
+  const data: Record<string, FloatArray | Uint32Array> = {
+    x,
+    y,
+    trainRows,
+    validationRows,
+    ...(weights === undefined ? {} : { weights }),
+  }
+  return buffers.map((name) => data[name])
 }
 
 // Batches are never larger than the training rows, nor are those that are accumulated for one update.

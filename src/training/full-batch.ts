@@ -9,6 +9,7 @@ import { parameterPlaces } from '../parameters.ts'
 import { layerTypeOf } from '../layers/index.ts'
 import { hasAccuracy, parametersOf, type NetworkSpec } from '../spec.ts'
 import {
+  dataOf,
   divergenceOf,
   initializeArena,
   lossScale,
@@ -39,13 +40,9 @@ export function prepareFullBatchFit(
     trainRows: trainRows.length,
     validationRows: validationRows.length,
     areTargetsLabels: y instanceof Uint32Array,
+    isWeighted: job.weights !== undefined,
   })
-  const data: Record<string, FitJob['x'] | FitJob['y']> = { x, y, trainRows, validationRows }
-  const executable = job.backend.link(
-    program,
-    program.buffers.map((name) => data[name]),
-    { threads: settings.threads },
-  )
+  const executable = job.backend.link(program, dataOf(job, program), { threads: settings.threads })
   initializeArena(program, executable, job)
   return async (report, onProgress) => {
     const stop = watchForStop(settings, executable)

@@ -9,14 +9,20 @@ import { dtypeOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } f
 import { randomStream } from '../random.ts'
 import { layerOutputs, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import { checkBatches, initialOptimizerState, lossScale, objectiveSign } from './fit.ts'
+import { checkSomeWeight, toSampleWeights, type SampleWeights } from './weights.ts'
 
 /** Settings of a single step. */
 export interface StepOptions {
   /** Row numbers of this step's batch, default all rows. */
   rows?: ArrayLike<number>
+  /** A weight for every row of x, that its loss and gradients are multiplied by; default 1. */
+  sampleWeights?: SampleWeights
   /** Masks of dropout layers by name, 1 = kept, [all rows · features]; default drawn from the seed, anew at each step. */
   dropoutMasks?: Record<string, ArrayLike<number>>
 }
+
+// That of one step, with rows that have weights or not.
+type Compile = (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec, isWeighted: boolean) => Program
 
 /** What a step reports, before its update. */
 export interface StepResult {
@@ -42,7 +48,7 @@ export class StepTrainer {
   readonly #spec: NetworkSpec
   readonly #backend: Backend
   readonly #optimizer: OptimizerSpec
-  readonly #compile: (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec) => Program
+  readonly #compile: Compile
   readonly #parameterCount: number
   #linked: { program: Program; executable: Executable }
   #steps = 0
@@ -52,14 +58,14 @@ export class StepTrainer {
     backend: Backend,
     parameters: FloatArray,
     optimizer: OptimizerSpec,
-    compile: (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec) => Program,
+    compile: Compile,
   ) {
     this.#spec = spec
     this.#backend = backend
     this.#optimizer = optimizer
     this.#compile = compile
     this.#parameterCount = parameters.length
-    this.#linked = this.#link(1)
+    this.#linked = this.#link(1, false)
     this.#write('parameters', parameters)
     for (const { name, values } of initialOptimizerState(optimizer, this.#linked.program)) {
       this.#write(name, values)
@@ -146,8 +152,8 @@ export class StepTrainer {
     return { objective: loss + objectiveSign(this.#spec) * penalty, loss, penalty }
   }
 
-  // Writes the batch; a larger batch than ever before needs a program of that size.
-  #load(x: FloatArray, targets: FloatArray, { rows, dropoutMasks }: StepOptions): number {
+  // Writes the batch; a larger batch than ever before needs a program of that size, and the first weights one with them.
+  #load(x: FloatArray, targets: FloatArray, { rows, sampleWeights, dropoutMasks }: StepOptions): number {
     const { inputs } = this.#spec
     const total = x.length / inputs
     checkBatches(this.#spec, total)
@@ -161,9 +167,16 @@ export class StepTrainer {
         received: String(outside ?? 'none'),
       })
     }
-    this.#reserve(batch.length)
+    const weights =
+      sampleWeights === undefined ? undefined : toSampleWeights(sampleWeights, total, this.#spec.dtype)
+    if (weights !== undefined) checkSomeWeight(weights, batch, 'sampleWeights')
+    this.#reserve(batch.length, weights !== undefined)
     this.#write('x', pick(x, inputs, batch))
     this.#write('t', pick(targets, targets.length / total, batch))
+    this.#write(
+      'weights',
+      weights === undefined ? floatArray(this.#spec.dtype, batch.length).fill(1) : pick(weights, 1, batch),
+    )
     this.#writeMasks(batch, total, dropoutMasks)
     return batch.length
   }
@@ -217,11 +230,13 @@ export class StepTrainer {
     )
   }
 
-  // Moves everything that lasts (parameters, optimizer state, counters) into a program for more rows.
-  #reserve(rows: number): void {
-    if (rows <= this.#linked.program.rows) return
+  // Moves everything that lasts (parameters, optimizer state, counters) into a program for more rows, or for weights. One
+  // for weights stays: a weight of 1 changes no bit.
+  #reserve(rows: number, isWeighted = false): void {
     const { program, executable } = this.#linked
-    this.#linked = this.#link(rows)
+    const hasWeights = program.slots.has('weights')
+    if (rows <= program.rows && (hasWeights || !isWeighted)) return
+    this.#linked = this.#link(Math.max(rows, program.rows), hasWeights || isWeighted)
     for (const name of ['parameters', 'optimizer', 'adam.powers']) {
       const slot = program.slots.get(name)
       if (slot === undefined || slot.length === 0) continue
@@ -230,8 +245,8 @@ export class StepTrainer {
     }
   }
 
-  #link(rows: number): { program: Program; executable: Executable } {
-    const program = this.#compile(this.#spec, rows, this.#optimizer)
+  #link(rows: number, isWeighted: boolean): { program: Program; executable: Executable } {
+    const program = this.#compile(this.#spec, rows, this.#optimizer, isWeighted)
     return { program, executable: this.#backend.link(program, [], { threads: 1 }) }
   }
 
