@@ -73,6 +73,7 @@ export type {
   ValidatedEpoch,
   ValidationMetrics,
 } from './training/run.ts'
+export type { ClassWeights, SampleWeights } from './training/weights.ts'
 export type { Gradients, StepOptions, StepResult } from './training/step.ts'
 export {
   accuracy,

@@ -9,7 +9,7 @@ import type { BackendOptions } from './backends/choose.ts'
 import { describeValue } from './check.ts'
 import { DataError, SpecError } from './errors.ts'
 import { parseUntrusted } from './json.ts'
-import { lossInfo } from './layers/loss.ts'
+import { lossOf } from './spec.ts'
 import { describeModel } from './model/describe.ts'
 import { fingerprint } from './model/fingerprint.ts'
 import { readReport, type Scores, type TrainReport } from './model/report.ts'
@@ -273,7 +273,7 @@ function readPart<T>({ metadata }: ModelFile, path: string, name: string, read: 
 
 // Each part may be sound and yet not fit the others.
 function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainReport, path: string): void {
-  const { task } = lossInfo(spec.loss.name)
+  const { task } = lossOf(spec)
   const outputs = { regression: 1, margin: 1, binary: 1, classes: encoder.classes.length }[task]
   const last = spec.layers.at(-1)
   const width = last?.type === 'dense' ? last.units : outputs

@@ -8,7 +8,7 @@ import { slotNamed, type Program } from './compiler/program.ts'
 import { checkInteger, describeLimits, describeValue, isWithin, type Limits } from './check.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
 import { layerTypeOf } from './layers/index.ts'
-import { lossInfo } from './layers/loss.ts'
+import { warnOfPairing } from './layers/pairing.ts'
 import { regressionMetrics, type RegressionMetrics } from './metrics/regression.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
@@ -17,8 +17,10 @@ import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayO
 import { elementsIn } from './shape.ts'
 import {
   hasAccuracy,
+  lastActivation,
   layerOutputs,
   customActivationOf,
+  lossOf,
   normalizeSpec,
   outputsOf,
   parametersOf,
@@ -32,6 +34,7 @@ import { lossScale } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
 import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
+import { checkSomeWeight, toSampleWeights, type SampleWeights } from './training/weights.ts'
 import { StepTrainer, type StepOptions, type StepResult, type Gradients } from './training/step.ts'
 
 /** An array of a layer, a trainable one or one of its state, with its shape. */
@@ -77,6 +80,12 @@ interface LinkedForward {
 /** Rows of one prediction pass; the last may have fewer. */
 const BLOCK_ROWS = 256
 
+/** The evaluation of rows that have weights. */
+const WEIGHTED = {
+  name: 'weighted',
+  compile: (spec: NetworkSpec, rows: number): Program => compileForward(spec, rows, true),
+}
+
 /**
  * A feed-forward network.
  *
@@ -100,6 +109,7 @@ export class Network<D extends Dtype = 'float32'> {
 
   constructor(options: NetworkOptions<D> & BackendOptions) {
     this.spec = normalizeSpec(options)
+    warnOfPairing(this.spec.loss.name, lastActivation(this.spec.layers))
     const { backend, isa, exact, verify } = options
     this.#backend = chooseBackend({ backend, isa, exact, verify }, reasonForFallback(this.spec))
     this.#parameters = initialParameters(this.spec) as FloatArrayOf<D>
@@ -167,7 +177,7 @@ export class Network<D extends Dtype = 'float32'> {
   fit(x: Rows, y: Targets, options: FitOptions = {}, onProgress?: (progress: Progress) => void): FitRun {
     this.#assertIdle('fit')
     const settings = normalizeFitOptions(options)
-    const data = toTrainingData(this.spec, x, y, settings.validation)
+    const data = toTrainingData(this.spec, x, y, settings)
     const start = prepareFit(
       { spec: this.spec, backend: this.#backend, settings, parameters: this.#parameters.slice(), ...data },
       (parameters) => {
@@ -219,25 +229,33 @@ export class Network<D extends Dtype = 'float32'> {
   /**
    * Loss and metrics on data.
    *
+   * @param options.sampleWeights a weight for every row, that its loss is multiplied by; metrics count every row once
    * @throws SpecError while the network is fitting; DataError if the data do not fit
    */
-  evaluate(x: Rows, y: Targets): Evaluation {
+  evaluate(x: Rows, y: Targets, options: { sampleWeights?: SampleWeights } = {}): Evaluation {
     this.#assertIdle('evaluate')
+    rejectUnknownKeys('evaluate', options, ['sampleWeights'])
+    const { sampleWeights } = options
     const flat = toInputs(this.spec, x)
     const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
     const rows = flat.length / this.spec.inputs
+    const weights =
+      sampleWeights === undefined ? undefined : toSampleWeights(sampleWeights, rows, this.spec.dtype)
+    if (weights !== undefined) checkSomeWeight(weights, weights.keys(), 'sampleWeights')
     const sum = floatArray(this.spec.dtype, 1)
     const totals = { loss: 0, correct: 0 }
     const hasClasses = hasAccuracy(this.spec)
-    this.#forEachBlock(flat, (run, first, count) => {
+    const evaluateBlock = (run: BlockRun, first: number, count: number): void => {
       run.write('t', targets.subarray(first * this.outputs, (first + count) * this.outputs))
+      if (weights !== undefined) run.write('weights', weights.subarray(first, first + count))
       run('evaluate')
       totals.loss += run.read('loss', sum)[0]
       if (hasClasses) totals.correct += run.read('correct', sum)[0]
-    })
+    }
+    this.#forEachBlock(flat, evaluateBlock, weights === undefined ? undefined : WEIGHTED)
     const loss = totals.loss * lossScale(this.spec, rows)
     if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
-    if (lossInfo(this.spec.loss.name).task !== 'regression') return { rows, loss }
+    if (lossOf(this.spec).task !== 'regression') return { rows, loss }
     return { rows, loss, ...regressionMetrics(targets, this.predict(flat), this.outputs) }
   }
 

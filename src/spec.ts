@@ -6,6 +6,7 @@ import type { ParameterSpec, StateSpec } from './layers/layer.ts'
 import { activationName, hasGradient, isCustom } from './layers/activation.ts'
 import { layerNames, layerTypeOf, type LayerSpec } from './layers/index.ts'
 import { lossInfo, lossTable, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
+import { defaultLoss } from './layers/pairing.ts'
 import { DTYPES, type Dtype } from './ops/arithmetic.ts'
 
 /** What `new Network` takes. */
@@ -14,8 +15,12 @@ export interface NetworkOptions<D extends Dtype = Dtype> {
   inputs: number
   /** Layers from the input to the output; at least one has parameters. */
   layers: readonly LayerSpec[]
-  /** What training minimises. */
-  loss: Loss
+  /**
+   * What training minimises, or, for logLikelihood, maximises. Default by the last activation: linear squaredError,
+   * logistic binaryCrossEntropy, softmax categoricalCrossEntropy; behind any other it has to be named. A regression loss
+   * on a logistic or softmax output is warned of once (code `HADAMARD_LOSS_PAIRING`, for `node --disable-warning`).
+   */
+  loss?: Loss
   /** λ of the penalty λ/2·ΣW² on weight matrices, default 0. */
   l2?: number
   /** λ of the penalty λ·Σ|W| on weight matrices, default 0. */
@@ -71,10 +76,11 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
       received: describeValue(layers),
     })
   }
+  const named = nameLayers(layers)
   const spec: NetworkSpec = {
     inputs,
-    layers: nameLayers(layers),
-    loss: normalizeLoss(options.loss),
+    layers: named,
+    loss: normalizeLoss(options.loss === undefined ? defaultLoss(lastActivation(named)) : options.loss),
     l2,
     l1,
     seed,
@@ -117,9 +123,20 @@ function arraysOf<A extends { readonly name: string }>(
   )
 }
 
+/** The activation that gives a network's output. */
+export function lastActivation(layers: NetworkSpec['layers']): string {
+  const last = layers[layers.length - 1]
+  return 'activation' in last ? activationName(last) : 'linear'
+}
+
+/** What a network's loss is, behind its last activation. */
+export function lossOf({ loss, layers }: NetworkSpec): ReturnType<typeof lossInfo> {
+  return lossInfo(loss.name, lastActivation(layers))
+}
+
 /** Whether rows are right or wrong: one class each, or one probability. Several independent ones are neither. */
 export function hasAccuracy(spec: NetworkSpec): boolean {
-  const { task } = lossInfo(spec.loss.name)
+  const { task } = lossOf(spec)
   return task === 'classes' || (task === 'binary' && outputsOf(spec) === 1)
 }
 
@@ -168,12 +185,11 @@ function nameLayers(layers: readonly LayerSpec[]): (LayerSpec & { name: string }
 
 // The loss may need a certain last activation, and softmax is of no use with one output.
 function checkOutput(spec: NetworkSpec): void {
-  const { needs, task, squash } = lossInfo(spec.loss.name)
-  const last = spec.layers[spec.layers.length - 1]
-  const activation = 'activation' in last ? activationName(last) : 'linear'
+  const { needs, task, squash, otherwise } = lossOf(spec)
+  const activation = lastActivation(spec.layers)
   const where = `loss ${spec.loss.name}`
   const fromLogits = `${spec.loss.name}FromLogits`
-  if (last.type === 'dropout') {
+  if (spec.layers[spec.layers.length - 1].type === 'dropout') {
     throw new SpecError({
       where: 'layers',
       expected: 'a last layer that gives the output',
@@ -183,7 +199,7 @@ function checkOutput(spec: NetworkSpec): void {
   if (needs !== undefined && activation !== needs) {
     throw new SpecError({
       where,
-      expected: `a last layer with the activation ${needs}`,
+      expected: `a last layer with the activation ${otherwise === undefined ? needs : `${needs} or ${otherwise.needs}`}`,
       received: activation,
       cure:
         `Use activation '${needs}'` +

@@ -13,7 +13,7 @@ import { customActivation } from '../src/layers/custom.ts'
 import { batchNorm } from '../src/layers/batch-norm.ts'
 import { dense } from '../src/layers/dense.ts'
 import { layerNorm } from '../src/layers/layer-norm.ts'
-import { lossTable, type LossName } from '../src/layers/loss.ts'
+import { lossTable, type Loss, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
 import { backendsUnderTest } from './support/backends.ts'
@@ -33,9 +33,14 @@ function targetsFor(task: string, rows = ROWS): number[] {
   })
 }
 
-type Objective = (net: Network<'float64'>, x: Float64Array, t: Float64Array) => number
+type Objective = (
+  net: Network<'float64'>,
+  x: Float64Array,
+  t: Float64Array,
+  sampleWeights?: number[],
+) => number
 
-const ownObjective: Objective = (net, x, t) => net.gradients(x, t).objective
+const ownObjective: Objective = (net, x, t, sampleWeights) => net.gradients(x, t, { sampleWeights }).objective
 
 // Σ relu(z) − t·z, whose gradient the perceptron rule follows: a step has none of its own.
 const perceptronCriterion: Objective = (net, x, t) =>
@@ -46,6 +51,7 @@ function error(
   options: ConstructorParameters<typeof Network<'float64'>>[0],
   targets: number[],
   objectiveOf = ownObjective,
+  sampleWeights?: number[],
 ): number {
   const net = new Network<'float64'>(options)
   const random = randomStream(5, 'x')
@@ -56,8 +62,8 @@ function error(
     const move = randomStream(6, name)
     net.setParameters({ [name]: data.map((value, i) => value + 0.3 * move.normal(i)) })
   }
-  const { parameters, input } = net.gradients(x, t)
-  const objective = (): number => objectiveOf(net, x, t)
+  const { parameters, input } = net.gradients(x, t, { sampleWeights })
+  const objective = (): number => objectiveOf(net, x, t, sampleWeights)
   const differences = (length: number, nudge: (i: number, by: number) => void): number[] =>
     Array.from({ length }, (_, i) => {
       nudge(i, STEP)
@@ -131,9 +137,31 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
     const { needs, task }: { needs?: ActivationName; task: string } = lossTable[loss]
     for (const reduction of ['sum', 'mean_samples', 'mean_elements'] as const) {
       const layers = [dense(6, 'tanh'), dense(OUTPUTS, needs ?? 'linear')]
-      const network = { inputs: INPUTS, layers, loss: { name: loss, reduction }, seed: 2 }
+      const network = { inputs: INPUTS, layers, loss: { name: loss, reduction }, l2: 0.1, seed: 2 }
       expect(error({ ...network, dtype: 'float64', ...options }, targetsFor(task))).toBeLessThan(1e-7)
     }
+  })
+
+  test.each(['squaredError', 'logLikelihood', 'categoricalCrossEntropy'] as const)(
+    'weights in %s',
+    (loss) => {
+      const { needs, task }: { needs?: ActivationName; task: string } = lossTable[loss]
+      const layers = [dense(6, 'tanh'), dense(OUTPUTS, needs ?? 'linear')]
+      const network = { inputs: INPUTS, layers, loss, l2: 0.1, seed: 2, dtype: 'float64' } as const
+      expect(
+        error({ ...network, ...options }, targetsFor(task), ownObjective, [0.5, 2, 0, 1, 3]),
+      ).toBeLessThan(1e-7)
+    },
+  )
+
+  test.each<[Loss, ActivationName, string]>([
+    ['logLikelihood', 'softmax', 'classes'],
+    [{ name: 'binaryCrossEntropy', labelSmoothing: 0.2 }, 'logistic', 'binary'],
+    [{ name: 'categoricalCrossEntropy', labelSmoothing: 0.2 }, 'softmax', 'classes'],
+  ])('loss %j behind %s', (loss, activation, task) => {
+    const layers = [dense(6, 'tanh'), dense(OUTPUTS, activation)]
+    const network = { inputs: INPUTS, layers, loss, l2: 0.1, seed: 2 }
+    expect(error({ ...network, dtype: 'float64', ...options }, targetsFor(task))).toBeLessThan(1e-7)
   })
 
   test('loss perceptron, the gradient of its criterion', () => {

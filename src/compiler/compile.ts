@@ -1,8 +1,7 @@
 /** The pipeline from a network's spec to its programs: training, one step at a time, and prediction. */
 
 import { REDUCTIONS } from '../ops/losses.ts'
-import { hasAccuracy, layerOutputs, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
-import { lossInfo } from '../layers/loss.ts'
+import { hasAccuracy, layerOutputs, lossOf, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import { allocate } from './allocate.ts'
 import { Builder, type Value } from './builder.ts'
 import {
@@ -12,6 +11,7 @@ import {
   flagOf,
   forwardPass,
   lossPerRow,
+  sumOfLosses,
   update,
   type ForwardPass,
   type Persistent,
@@ -35,6 +35,8 @@ export interface TrainingPlan {
   readonly plateau?: Readonly<Record<'factor' | 'patience' | 'minDelta' | 'minimum', number>>
   /** Whether targets are class indices rather than numbers. */
   readonly areTargetsLabels: boolean
+  /** Whether rows have weights, in a data buffer `weights`. Default no. */
+  readonly isWeighted?: boolean
   /** Epochs without improvement after which the run ends; 0 never ends it. Undefined: the best is not kept. */
   readonly patience?: number
   /** Improvement of the sum of losses over the watched rows that counts. */
@@ -55,7 +57,8 @@ const MAX_OBJECTIVE_ROWS = 1024
 /**
  * Compiles whole epochs: shuffle, steps over the training rows, a pass over the validation rows, the best weights.
  *
- * Entries: `epoch`, `step`, `validate`. Data buffers: x, y, and the row numbers `trainRows`, `validationRows`.
+ * Entries: `epoch`, `step`, `validate`. Data buffers: x, y, the row numbers `trainRows`, `validationRows`, and `weights`
+ * where rows have them.
  */
 export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program {
   const builder = new Builder(Math.max(plan.batchSize, Math.min(plan.validationRows, MAX_ROWS)), spec.dtype)
@@ -104,7 +107,7 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
  */
 export function compileObjective(
   spec: NetworkSpec,
-  plan: Pick<TrainingPlan, 'totalRows' | 'trainRows' | 'validationRows' | 'areTargetsLabels'>,
+  plan: DataPlan & Pick<TrainingPlan, 'validationRows'>,
 ): Program {
   const { trainRows, validationRows } = plan
   const builder = new Builder(Math.min(Math.max(trainRows, validationRows), MAX_OBJECTIVE_ROWS), spec.dtype)
@@ -128,13 +131,19 @@ export function compileObjective(
 }
 
 /**
- * Compiles one step on a batch that is written into the slots `x` and `t`, for tools that look at every number.
+ * Compiles one step on a batch that is written into the slots `x`, `t` and, where rows have weights, `weights`, for tools
+ * that look at every number.
  *
  * Entries: `gradient` (forward pass in training mode, loss, gradients of parameters and input), `update`, `forward` (in
  * prediction mode). Slots beside the parameters: `loss` (sum over the rows), `gradient of NAME`, `gradient of x`,
  * `output of LAYER`, `LAYER.mask`.
  */
-export function compileStep(spec: NetworkSpec, rows: number, optimizer: OptimizerSpec): Program {
+export function compileStep(
+  spec: NetworkSpec,
+  rows: number,
+  optimizer: OptimizerSpec,
+  isWeighted = false,
+): Program {
   const builder = new Builder(rows, spec.dtype)
   const persistent = declarePersistent(builder, spec)
   const outputs = layerOutputs(spec)
@@ -149,14 +158,9 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
     layerOutputs.forEach((x, i) => builder.emit('scale', { x }, { alpha: 1 }, { y: outputSlots[i] }))
   }
   keepOutputs(forward)
-  const perRow = lossPerRow(builder, spec, forward, t)
-  builder.emit(
-    'sum',
-    { x: perRow.loss },
-    {},
-    { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) },
-  )
-  const found = backwardPass(builder, spec, perRow, t, [...persistent.parameters.values(), x])
+  const perRow = lossPerRow(builder, spec, forward, t, weightSlot(builder, isWeighted))
+  sumOfLosses(builder, perRow, { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) })
+  const found = backwardPass(builder, spec, perRow, [...persistent.parameters.values(), x])
   const gradients = keepGradients(builder, persistent, found)
   addPenaltyGradient(builder, spec, persistent, gradients)
   const inputGradient = found.get(x)
@@ -183,10 +187,10 @@ export function compileStep(spec: NetworkSpec, rows: number, optimizer: Optimize
 /**
  * Compiles prediction for up to `rows` rows at once.
  *
- * Entries: `forward` (slot `x` in, `output` out, logits squashed to probabilities) and `evaluate` (slots `x` and `t` in,
- * the sums over the rows `loss` and, for classification, `correct` out).
+ * Entries: `forward` (slot `x` in, `output` out, logits squashed to probabilities) and `evaluate` (slots `x`, `t` and,
+ * where rows have weights, `weights` in, the sums over the rows `loss` and, for classification, `correct` out).
  */
-export function compileForward(spec: NetworkSpec, rows: number): Program {
+export function compileForward(spec: NetworkSpec, rows: number, isWeighted = false): Program {
   const builder = new Builder(rows, spec.dtype)
   const persistent = declarePersistent(builder, spec)
   const outputs = layerOutputs(spec)
@@ -196,15 +200,10 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
 
   builder.beginEntry('evaluate')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: false })
-  const { loss, scores } = lossPerRow(builder, spec, forward, t)
-  builder.emit(
-    'sum',
-    { x: loss },
-    {},
-    { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) },
-  )
+  const perRow = lossPerRow(builder, spec, forward, t, weightSlot(builder, isWeighted))
+  sumOfLosses(builder, perRow, { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) })
   if (hasAccuracy(spec)) {
-    const correct = builder.emit('count_correct', { y: scores, t })
+    const correct = builder.emit('count_correct', { y: perRow.scores, t })
     builder.emit(
       'sum',
       { x: correct },
@@ -213,6 +212,10 @@ export function compileForward(spec: NetworkSpec, rows: number): Program {
     )
   }
   return allocate(builder)
+}
+
+function weightSlot(builder: Builder, isWeighted: boolean): Value | undefined {
+  return isWeighted ? builder.value('weights', ['rows', 1], { region: 'batch', isPinned: true }) : undefined
 }
 
 /**
@@ -237,7 +240,7 @@ function predictionEntry(
   isDropping: boolean,
 ): void {
   builder.beginEntry('forward')
-  const { squash } = lossInfo(spec.loss.name)
+  const { squash } = lossOf(spec)
   const { output } = forwardPass(builder, spec, persistent, x, { isTraining: false, isDropping })
   const kept = builder.value('output', output.shape, { region: 'batch', isPinned: true })
   builder.emit(squash ?? 'scale', { x: output }, squash === undefined ? { alpha: 1 } : {}, { y: kept })
@@ -249,30 +252,39 @@ function batchValue(builder: Builder, name: string, features: number): Value {
   return existing ?? builder.value(`batch.${name}`, ['rows', features], { region: 'batch' })
 }
 
-type Gather = (rows: Value) => { input: Value; target: Value }
+// What an entry gathers of the data.
+interface Batch {
+  readonly input: Value
+  readonly target: Value
+  /** [rows, 1]. */
+  readonly weight?: Value
+}
+
+type DataPlan = Pick<TrainingPlan, 'areTargetsLabels' | 'isWeighted' | 'totalRows' | 'trainRows'>
+type Gather = (rows: Value) => Batch
 
 // The data buffers, and how a batch is gathered from them by row numbers.
 function declareData(
   builder: Builder,
   spec: NetworkSpec,
-  {
-    areTargetsLabels,
-    totalRows,
-    trainRows,
-  }: Pick<TrainingPlan, 'areTargetsLabels' | 'totalRows' | 'trainRows'>,
+  { areTargetsLabels, isWeighted = false, totalRows, trainRows }: DataPlan,
 ): { base: Value; gather: Gather } {
   const outputs = outputsOf(spec)
   const x = builder.buffer('x', [totalRows, spec.inputs])
   const y = areTargetsLabels
     ? builder.buffer('y', [totalRows], 'u32')
     : builder.buffer('y', [totalRows, outputs])
+  const weights = isWeighted ? builder.buffer('weights', [totalRows, 1]) : undefined
   const base = builder.buffer('trainRows', [trainRows], 'u32')
   const gather: Gather = (order) => {
     const [input, target] = [batchValue(builder, 'x', spec.inputs), batchValue(builder, 't', outputs)]
     builder.emit('gather_rows', { source: x, order }, {}, { y: input })
     if (areTargetsLabels) builder.emit('gather_one_hot', { label: y, order }, {}, { y: target })
     else builder.emit('gather_rows', { source: y, order }, {}, { y: target })
-    return { input, target }
+    if (weights === undefined) return { input, target }
+    const weight = batchValue(builder, 'weight', 1)
+    builder.emit('gather_rows', { source: weights, order }, {}, { y: weight })
+    return { input, target, weight }
   }
   return { base, gather }
 }
@@ -297,14 +309,14 @@ function batchGradients(
   builder: Builder,
   spec: NetworkSpec,
   persistent: Persistent,
-  { input, target }: { input: Value; target: Value },
+  { input, target, weight }: Batch,
   total: Value,
   region: 'gradients' | 'parts' = 'gradients',
 ): { gradients: ReadonlyMap<string, Value>; forward: ForwardPass } {
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: true })
-  const perRow = lossPerRow(builder, spec, forward, target)
-  const found = backwardPass(builder, spec, perRow, target, [...persistent.parameters.values()])
-  const sum = builder.emit('sum', { x: perRow.loss })
+  const perRow = lossPerRow(builder, spec, forward, target, weight)
+  const found = backwardPass(builder, spec, perRow, [...persistent.parameters.values()])
+  const sum = sumOfLosses(builder, perRow)
   builder.emit('find_nonfinite', { x: sum, flag: flagOf(builder, spec, persistent, 'loss') })
   builder.emit('accumulate', { s: sum, total })
   const gradients = keepGradients(builder, persistent, found, region)
@@ -375,12 +387,12 @@ function validation(
 ): void {
   const rows = builder.buffer('validationRows', [validationRows], 'u32')
   builder.beginEntry('validate')
-  const { input, target } = gather(rows)
+  const { input, target, weight } = gather(rows)
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: false })
-  const { loss, scores } = lossPerRow(builder, spec, forward, target)
-  builder.emit('accumulate', { s: builder.emit('sum', { x: loss }), total: totals['validation.loss'] })
+  const perRow = lossPerRow(builder, spec, forward, target, weight)
+  builder.emit('accumulate', { s: sumOfLosses(builder, perRow), total: totals['validation.loss'] })
   if (!hasAccuracy(spec)) return
-  const correct = builder.emit('count_correct', { y: scores, t: target })
+  const correct = builder.emit('count_correct', { y: perRow.scores, t: target })
   builder.emit('accumulate', { s: builder.emit('sum', { x: correct }), total: totals['validation.correct'] })
 }
 

@@ -1,9 +1,8 @@
 /** From a network's spec to nodes: parameters, forward pass, loss, gradients and checks. */
 
 import type { NetworkSpec } from '../spec.ts'
-import { parametersOf, stateOf } from '../spec.ts'
+import { lossOf, outputsOf as outputsOfNetwork, parametersOf, stateOf } from '../spec.ts'
 import { layerTypeOf } from '../layers/index.ts'
-import { lossInfo } from '../layers/loss.ts'
 import { opNamed } from '../ops/index.ts'
 import { REDUCTIONS } from '../ops/losses.ts'
 import { outputsOf, inputsOf, type Builder, type Node, type Value } from './builder.ts'
@@ -121,23 +120,40 @@ export function forwardPass(
   return { output: value, layerOutputs: outputs, nodes, updates }
 }
 
-/**
- * Adds the loss per row [rows] of a forward pass; `logits` is the value it was computed from, `scores` the one that
- * tells right answers.
- */
+/** The loss per row of a forward pass, with what its gradients are computed from. */
+export interface RowLosses {
+  /** [rows]. */
+  readonly loss: Value
+  /** The value that the loss was computed from. */
+  readonly logits: Value
+  /** The value that tells right answers. */
+  readonly scores: Value
+  /** Targets as the loss takes them: smoothed, where the loss smooths them. */
+  readonly target: Value
+  /** Weights of the rows [rows, 1], where they have any. */
+  readonly weight?: Value
+  /** The nodes that lead to the logits. */
+  readonly nodes: readonly Node[]
+}
+
+/** Adds the loss per row of a forward pass. */
 export function lossPerRow(
   builder: Builder,
   spec: NetworkSpec,
   forward: ForwardPass,
-  target: Value,
-): { loss: Value; logits: Value; scores: Value; nodes: readonly Node[] } {
-  const { op, needs, hasDecisions = false } = lossInfo(spec.loss.name)
+  given: Value,
+  weight?: Value,
+): RowLosses {
+  const { op, needs, hasDecisions = false } = lossOf(spec)
+  const target = smoothedTarget(builder, spec, given)
   if (needs === undefined) {
     const operands = lossOperands(op, forward.output, target)
     return {
       loss: builder.emit(op, operands, lossScalars(spec)),
       logits: forward.output,
       scores: forward.output,
+      target,
+      weight,
       nodes: forward.nodes,
     }
   }
@@ -148,25 +164,38 @@ export function lossPerRow(
     loss: builder.emit(op, lossOperands(op, logits, target), lossScalars(spec)),
     logits,
     scores: hasDecisions ? forward.output : logits,
+    target,
+    weight,
     nodes: forward.nodes.slice(0, last),
   }
+}
+
+/** Adds the sum of the rows' losses, each times its weight. */
+export function sumOfLosses(
+  builder: Builder,
+  { loss, weight }: RowLosses,
+  outputs: Record<string, Value> = {},
+): Value {
+  return weight === undefined
+    ? builder.emit('sum', { x: loss }, {}, outputs)
+    : builder.emit('weighted_sum', { x: loss, weight }, {}, outputs)
 }
 
 /** Adds the gradients of the loss with respect to the wanted values. */
 export function backwardPass(
   builder: Builder,
   spec: NetworkSpec,
-  { logits, nodes }: { logits: Value; nodes: readonly Node[] },
-  target: Value,
+  { logits, target, weight, nodes }: RowLosses,
   wanted: readonly Value[],
 ): Map<Value, Value> {
-  const { op } = lossInfo(spec.loss.name)
+  const { op } = lossOf(spec)
   const reduction = REDUCTIONS.indexOf(spec.loss.reduction)
   const seed = builder.emit(`${op}_backward`, lossOperands(op, logits, target), {
     ...lossScalars(spec),
     reduction,
   })
-  return differentiate(builder, nodes, logits, seed, wanted)
+  const weighted = weight === undefined ? seed : builder.emit('weigh_rows', { x: seed, weight })
+  return differentiate(builder, nodes, logits, weighted, wanted)
 }
 
 /** Adds what follows the gradients: checks, the update of all parameters, and what layers do with it. */
@@ -244,6 +273,13 @@ export function addPenaltyGradient(
     if (l2 > 0) builder.emit('axpy', { x, y }, { alpha: l2 })
     if (l1 > 0) builder.emit('add_sign', { x, y }, { alpha: l1 })
   }
+}
+
+function smoothedTarget(builder: Builder, spec: NetworkSpec, t: Value): Value {
+  const { labelSmoothing: smoothing = 0 } = spec.loss
+  if (smoothing === 0) return t
+  const classes = lossOf(spec).task === 'classes' ? outputsOfNetwork(spec) : 2
+  return builder.emit('smooth_labels', { t }, { smoothing, classes })
 }
 
 function lossScalars(spec: NetworkSpec): Record<string, number> {

@@ -101,6 +101,11 @@ export const elementwise: readonly Op[] = [
       for (let i = 0; i < count; i++) y[i] += x[i] > 0 ? alpha : x[i] < 0 ? -alpha : x[i]
     }
   }),
+  defineOp('weigh_rows', 'rows', '(rows n | | x[rows n] weight[rows]) -> y~x[rows n]', () => {
+    return ({ operands: [x, weight, y], dims: [, n], rows }) => {
+      for (let i = 0; i < rows * n; i++) y[i] = weight[Math.floor(i / n)] * x[i]
+    }
+  }),
   defineOp(
     'add_bias',
     'rows',

@@ -2,6 +2,7 @@
 
 import { heaviside } from './activations.ts'
 import type { Arithmetic, FloatArray } from './arithmetic.ts'
+import { mapRows } from './elementwise.ts'
 import { elementaryFunctions } from './math.ts'
 import { defineOp, type Op } from './op.ts'
 import { laneReductions } from './reductions.ts'
@@ -201,6 +202,21 @@ export const losses: readonly Op[] = [
       }
     }
   }),
+  // Each target moves towards the even distribution over the classes.
+  // Source: Szegedy et al. 2016, Rethinking the Inception Architecture, section 7.
+  defineOp(
+    'smooth_labels',
+    'rows',
+    '(rows n | smoothing classes | t[rows n]) -> y~t[rows n]',
+    ({ round, mulAdd }) => {
+      return (call) => {
+        const [smoothing, classes] = call.scalars
+        const kept = round(1 - smoothing)
+        const share = round(smoothing / classes)
+        mapRows((t) => mulAdd(kept, t, share))(call)
+      }
+    },
+  ),
   defineOp('count_correct', 'rows', '(rows n | | y[rows n] t[rows n]) -> correct[rows]', () => {
     return ({ operands: [y, t, correct], dims: [, n], rows }) => {
       for (let row = 0; row < rows; row++) {

@@ -57,6 +57,12 @@ export const reductions: readonly Op[] = [
       s[0] = lanes.sum(x, 0, rows)
     }
   }),
+  defineOp('weighted_sum', 'serial', '(rows | | x[rows] weight[rows]) -> s[1]', (arithmetic) => {
+    const lanes = laneReductions(arithmetic)
+    return ({ operands: [x, weight, s], rows }) => {
+      s[0] = lanes.dot(x, 0, weight, 0, rows)
+    }
+  }),
   defineOp('squared_norm', 'serial', '(count | | x[count]) -> s[1]', (arithmetic) => {
     const lanes = laneReductions(arithmetic)
     return ({ operands: [x, s], dims: [count] }) => {

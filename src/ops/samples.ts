@@ -32,6 +32,8 @@ const SCALARS: Readonly<Record<string, number | undefined>> = {
   factor: 0.5,
   reduction: 2,
   delta: 0.7,
+  smoothing: 0.1,
+  classes: 3,
   rho: 0.9,
   rate: 0.25,
   mu: 0.9,

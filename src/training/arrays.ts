@@ -114,6 +114,16 @@ export function toLabels(data: IntegerArray | readonly number[], classes: number
   return labels
 }
 
+/**
+ * Refuses another number of rows than x has.
+ *
+ * @throws DataError naming both
+ */
+export function checkRows(where: string, received: number, expected: number): void {
+  if (received === expected) return
+  throw new DataError({ where, expected: `${expected} rows, as in x`, received: String(received) })
+}
+
 /** An array on shared memory, which a running fit may read while JavaScript goes on. */
 export function allocate(dtype: Dtype, length: number, isShared: boolean): FloatArray {
   const bytes = length * bytesOfDtype(dtype)

@@ -1,12 +1,12 @@
 /** The data of a fit or an evaluation: users' x and y checked against a network, and divided into rows. */
 
 import { DataError } from '../errors.ts'
-import { lossInfo } from '../layers/loss.ts'
 import { dtypeOf, floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
-import { outputsOf, type NetworkSpec } from '../spec.ts'
+import { lossOf, outputsOf, type NetworkSpec } from '../spec.ts'
 import {
   allocate,
+  checkRows,
   isIntegerArray,
   toLabels,
   toRows,
@@ -15,7 +15,11 @@ import {
   type Rows,
   type Targets,
 } from './arrays.ts'
-import type { Validation } from './options.ts'
+import type { FitSettings, Validation } from './options.ts'
+import { applyClassWeights, checkSomeWeight, toSampleWeights } from './weights.ts'
+
+/** How far from 1 the shares of a row's classes may sum: soft targets are often written with three digits. */
+const SHARES_TOLERANCE = 1e-3
 
 /** Everything of a fit's data, on shared memory. */
 export interface TrainingData {
@@ -25,6 +29,8 @@ export interface TrainingData {
   readonly y: FloatArray | Uint32Array
   readonly trainRows: Uint32Array
   readonly validationRows: Uint32Array
+  /** [rows]; undefined where every row counts once. */
+  readonly weights?: FloatArray
 }
 
 /**
@@ -60,12 +66,23 @@ export function toTrainingData(
   spec: NetworkSpec,
   x: Rows,
   y: Targets,
-  validation?: Validation,
+  options: Pick<FitSettings, 'validation' | 'sampleWeights' | 'classWeights'>,
 ): TrainingData {
+  const data = toRowSets(spec, x, y, options.validation)
+  const weights = toWeights(spec, data, options)
+  return weights === undefined ? data : { ...data, weights }
+}
+
+function toRowSets(
+  spec: NetworkSpec,
+  x: Rows,
+  y: Targets,
+  validation: Validation | undefined,
+): Omit<TrainingData, 'weights'> {
   const flat = toInputs(spec, x, 'x', true)
   const rows = flat.length / spec.inputs
   const targets = toTargets(spec, y, rows, 'y', true)
-  if (typeof validation === 'object' && !(validation instanceof Uint32Array)) {
+  if (isOtherData(validation)) {
     const moreX = toInputs(spec, validation.x, 'validation.x')
     const more = moreX.length / spec.inputs
     return {
@@ -80,6 +97,36 @@ export function toTrainingData(
   return { x: flat, y: targets, ...divideRows(rows, heldOut) }
 }
 
+// One weight per row of the joined data: that of the row, for training rows times that of its class.
+function toWeights(
+  spec: NetworkSpec,
+  { x, y, trainRows, validationRows }: TrainingData,
+  { validation, sampleWeights, classWeights }: Parameters<typeof toTrainingData>[3],
+): FloatArray | undefined {
+  const other = isOtherData(validation) ? validation : undefined
+  if (sampleWeights === undefined && classWeights === undefined && other?.sampleWeights === undefined) {
+    return undefined
+  }
+  const total = x.length / spec.inputs
+  const rows = other === undefined ? total : trainRows.length
+  const weights = allocate(spec.dtype, total, true).fill(1)
+  if (sampleWeights !== undefined) weights.set(toSampleWeights(sampleWeights, rows, spec.dtype))
+  if (other?.sampleWeights !== undefined) {
+    const where = 'validation.sampleWeights'
+    weights.set(toSampleWeights(other.sampleWeights, total - rows, spec.dtype, where), rows)
+  }
+  if (classWeights !== undefined) applyClassWeights(weights, classWeights, spec, y, trainRows)
+  checkSomeWeight(weights, trainRows, 'weights of the training rows')
+  if (validationRows.length > 0) checkSomeWeight(weights, validationRows, 'weights of the validation rows')
+  return weights
+}
+
+function isOtherData(
+  validation: Validation | undefined,
+): validation is Exclude<Validation, number | Uint32Array> {
+  return typeof validation === 'object' && !(validation instanceof Uint32Array)
+}
+
 // Numbers, or class indices where the loss takes one-hot rows.
 function toTargets(
   spec: NetworkSpec,
@@ -89,7 +136,7 @@ function toTargets(
   isShared = false,
 ): FloatArray | Uint32Array {
   const outputs = outputsOf(spec)
-  const { task, hasDecisions = false } = lossInfo(spec.loss.name)
+  const { task, hasDecisions = false } = lossOf(spec)
   if (isClassIndices(y, outputs)) {
     if (task === 'regression' || task === 'margin' || (task === 'binary' && outputs > 1)) {
       throw new DataError({
@@ -116,7 +163,10 @@ function toTargets(
   const isOutside = (value: number): boolean =>
     isMargin ? Math.abs(value) !== 1 : hasDecisions ? value !== 0 && value !== 1 : value < 0 || value > 1
   const outside = task === 'regression' ? -1 : targets.findIndex(isOutside)
-  if (outside < 0) return targets
+  if (outside < 0) {
+    if (task === 'classes') checkShares(targets, outputs, where, spec.loss.name)
+    return targets
+  }
   throw new DataError({
     where: `${where}: row ${Math.floor(outside / outputs)}`,
     expected: `targets ${isMargin ? '−1 or 1' : hasDecisions ? '0 or 1' : 'from 0 to 1'} for the loss ${spec.loss.name}`,
@@ -124,14 +174,24 @@ function toTargets(
   })
 }
 
+// The cross-entropy of classes is that of a distribution; targets of another sum are a mistake more often than meant.
+function checkShares(targets: FloatArray, outputs: number, where: string, loss: string): void {
+  for (let start = 0; start < targets.length; start += outputs) {
+    let sum = 0
+    for (let j = 0; j < outputs; j++) sum += targets[start + j]
+    if (Math.abs(sum - 1) <= SHARES_TOLERANCE) continue
+    throw new DataError({
+      where: `${where}: row ${start / outputs}`,
+      expected: `shares of the classes that sum to 1, for the loss ${loss}`,
+      received: `a sum of ${sum}`,
+      cure: 'For several classes at once use logistic outputs and binaryCrossEntropy, for weights sampleWeights',
+    })
+  }
+}
+
 function isClassIndices(y: Targets, outputs: number): y is IntegerArray | number[] {
   if (isIntegerArray(y)) return true
   return outputs > 1 && Array.isArray(y) && y.length > 0 && y.every((label) => typeof label === 'number')
-}
-
-function checkRows(where: string, received: number, expected: number): void {
-  if (received === expected) return
-  throw new DataError({ where, expected: `${expected} rows, as in x`, received: String(received) })
 }
 
 // The first rows of a seeded permutation.

@@ -11,7 +11,7 @@ import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
 import { streamKey } from '../random.ts'
-import { hasAccuracy, outputsOf, type NetworkSpec } from '../spec.ts'
+import { hasAccuracy, lossOf, outputsOf, type NetworkSpec } from '../spec.ts'
 import type { FitSettings } from './options.ts'
 import type { EpochRecord, History, Progress, StopReason } from './run.ts'
 import { rateTable, type RateTable } from './schedules.ts'
@@ -28,6 +28,8 @@ export interface FitJob {
   /** Row numbers, on shared memory. */
   readonly trainRows: Uint32Array
   readonly validationRows: Uint32Array
+  /** [rows], on shared memory; undefined where every row counts once. */
+  readonly weights?: FloatArray
   /** The region of parameters and state to start from. */
   readonly parameters: FloatArray
 }
@@ -55,7 +57,7 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
   const watchedRows = validationRows.length > 0 ? validationRows.length : trainRows.length
   const { batchSize, accumulate } = batchesOf(settings, trainRows.length)
   const rates = ratesOf(settings, Math.ceil(trainRows.length / batchSize))
-  const minDeltaScale = 1 / lossScale(spec, watchedRows)
+  const minDeltaScale = 1 / loweredScale(spec, watchedRows)
   const program = compileTraining(spec, {
     batchSize,
     accumulate,
@@ -66,15 +68,11 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
     validationRows: validationRows.length,
     optimizer: settings.optimizer,
     areTargetsLabels: job.y instanceof Uint32Array,
+    isWeighted: job.weights !== undefined,
     patience: settings.earlyStopping?.patience,
     minDelta: (settings.earlyStopping?.minDelta ?? 0) * minDeltaScale,
   })
-  const data: Record<string, FloatArray | Uint32Array> = { x: job.x, y: job.y, trainRows, validationRows }
-  const executable = job.backend.link(
-    program,
-    program.buffers.map((name) => data[name]),
-    { threads: settings.threads },
-  )
+  const executable = job.backend.link(program, dataOf(job, program), { threads: settings.threads })
   initializeArena(program, executable, job)
   if (rates !== undefined) executable.write(slotNamed(program, 'rates'), rates.rates)
   return (report, onProgress) => {
@@ -94,6 +92,21 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
         },
       )
   }
+}
+
+/** The data buffers of a program, in its order. */
+export function dataOf(
+  { x, y, trainRows, validationRows, weights }: FitJob,
+  { buffers }: Program,
+): (FloatArray | Uint32Array)[] {
+  const data: Record<string, FloatArray | Uint32Array> = {
+    x,
+    y,
+    trainRows,
+    validationRows,
+    ...(weights === undefined ? {} : { weights }),
+  }
+  return buffers.map((name) => data[name])
 }
 
 // Batches are never larger than the training rows, nor are those that are accumulated for one update.
@@ -285,9 +298,19 @@ function readReports(job: FitJob, executable: Executable, first: number, done: n
   })
 }
 
-/** The factor from a sum of losses over rows to the loss that is reported. */
-export function lossScale(spec: NetworkSpec, rows: number): number {
+/** 1, or −1 where the loss is an objective to be raised: programs lower its negative. */
+export function objectiveSign(spec: NetworkSpec): 1 | -1 {
+  return lossOf(spec).isMaximised === true ? -1 : 1
+}
+
+/** The factor from a program's sum of losses over rows to what is lowered. */
+export function loweredScale(spec: NetworkSpec, rows: number): number {
   return reductionScale(REDUCTIONS.indexOf(spec.loss.reduction), rows, outputsOf(spec))
+}
+
+/** The factor from that sum to the loss that is reported. */
+export function lossScale(spec: NetworkSpec, rows: number): number {
+  return objectiveSign(spec) * loweredScale(spec, rows)
 }
 
 /** The error of a run whose numbers have left the range of its element type. */

@@ -9,10 +9,13 @@ import { parameterPlaces } from '../parameters.ts'
 import { layerTypeOf } from '../layers/index.ts'
 import { hasAccuracy, parametersOf, type NetworkSpec } from '../spec.ts'
 import {
+  dataOf,
   divergenceOf,
   initializeArena,
   lossScale,
+  loweredScale,
   METRIC_STRIDE,
+  objectiveSign,
   watchForStop,
   type FitJob,
   type PreparedFit,
@@ -37,13 +40,9 @@ export function prepareFullBatchFit(
     trainRows: trainRows.length,
     validationRows: validationRows.length,
     areTargetsLabels: y instanceof Uint32Array,
+    isWeighted: job.weights !== undefined,
   })
-  const data: Record<string, FitJob['x'] | FitJob['y']> = { x, y, trainRows, validationRows }
-  const executable = job.backend.link(
-    program,
-    program.buffers.map((name) => data[name]),
-    { threads: settings.threads },
-  )
+  const executable = job.backend.link(program, dataOf(job, program), { threads: settings.threads })
   initializeArena(program, executable, job)
   return async (report, onProgress) => {
     const stop = watchForStop(settings, executable)
@@ -108,7 +107,7 @@ class Objective {
     this.#write(point)
     await this.#run('objective')
     const gradients = floatArray(spec.dtype, parameters.length)
-    const value = this.#metric('loss') * lossScale(spec, trainRows.length) + penaltyOf(spec, point)
+    const value = this.#metric('loss') * loweredScale(spec, trainRows.length) + penaltyOf(spec, point)
     const gradient = Float64Array.from(
       this.#executable.read(slotNamed(this.#program, 'gradients'), gradients),
     )
@@ -195,7 +194,8 @@ class FullBatchFit {
           stopped = 'tolerance'
           break
         }
-        const loss = iterate.value - penaltyOf(this.#job.spec, iterate.point)
+        const sign = objectiveSign(this.#job.spec)
+        const loss = sign * (iterate.value - penaltyOf(this.#job.spec, iterate.point))
         const validation = await this.#objective.validate(iterate.point)
         this.epochs++
         const record: EpochRecord = {
@@ -206,7 +206,7 @@ class FullBatchFit {
         }
         records.push(record)
         report([record], this.epochs)
-        stopped = this.#take(iterate.point, validation?.loss ?? loss) ?? stopReason()
+        stopped = this.#take(iterate.point, sign * (validation?.loss ?? loss)) ?? stopReason()
       }
     } catch (error) {
       if (!(error instanceof Cancelled)) throw error

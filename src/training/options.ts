@@ -10,6 +10,7 @@ import {
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { NO_MEMORY, type Rows, type Targets } from './arrays.ts'
 import { normalizeSchedule, type Schedule, type ScheduleSpec } from './schedules.ts'
+import type { ClassWeights, SampleWeights } from './weights.ts'
 
 /** When to stop before the last epoch. */
 export interface EarlyStopping {
@@ -19,8 +20,8 @@ export interface EarlyStopping {
   minDelta?: number
 }
 
-/** Validation data: a share of the rows (0 to below 1), row numbers of x, or other data. */
-export type Validation = number | Uint32Array | { x: Rows; y: Targets }
+/** Validation data: a share of the rows (0 to below 1), row numbers of x, or other data, whose rows may have weights. */
+export type Validation = number | Uint32Array | { x: Rows; y: Targets; sampleWeights?: SampleWeights }
 
 /** Settings of `fit`. */
 export interface FitOptions {
@@ -36,7 +37,17 @@ export interface FitOptions {
   accumulate?: number
   /** Default none. A share is drawn by a permutation that depends on the network's seed. */
   validation?: Validation
-  /** Ends the run when the watched loss (validation, else training) stops falling, and keeps the best weights. */
+  /**
+   * A weight for every row of x, that its loss and gradients are multiplied by; default 1. Sums are divided by the rows as
+   * without weights. Rows held out of x keep theirs: the validation loss is weighted too.
+   */
+  sampleWeights?: SampleWeights
+  /** Weights of the training rows by their class, times those of {@link sampleWeights}; default none. */
+  classWeights?: ClassWeights
+  /**
+   * Ends the run when the watched loss (validation, else training) stops falling, a log likelihood rising, and keeps the
+   * best weights.
+   */
   earlyStopping?: EarlyStopping | boolean
   /** Ends the run after this many milliseconds. */
   maxTimeMs?: number
@@ -54,6 +65,8 @@ export interface FitSettings {
   readonly schedule: ScheduleSpec
   readonly accumulate: number
   readonly validation?: Validation
+  readonly sampleWeights?: SampleWeights
+  readonly classWeights?: ClassWeights
   readonly earlyStopping?: Required<EarlyStopping>
   readonly maxTimeMs?: number
   readonly signal?: AbortSignal
@@ -67,6 +80,8 @@ const KNOWN = [
   'schedule',
   'accumulate',
   'validation',
+  'sampleWeights',
+  'classWeights',
   'earlyStopping',
   'maxTimeMs',
   'signal',
@@ -102,6 +117,8 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
     schedule: normalizeSchedule(schedule),
     accumulate,
     validation,
+    sampleWeights: options.sampleWeights,
+    classWeights: options.classWeights,
     earlyStopping: normalizeEarlyStopping(options.earlyStopping),
     maxTimeMs,
     signal,
@@ -126,7 +143,7 @@ function checkValidation(validation: unknown): void {
   if (validation === undefined || (validation instanceof Uint32Array && hasMemory(validation))) return
   if (typeof validation === 'number') checkNumber('fit: validation', validation, { min: 0, below: 1 })
   else if (typeof validation === 'object' && !(validation instanceof Uint32Array))
-    rejectUnknownKeys('fit: validation', validation, ['x', 'y'])
+    rejectUnknownKeys('fit: validation', validation, ['x', 'y', 'sampleWeights'])
   else {
     throw new SpecError({
       where: 'fit: validation',

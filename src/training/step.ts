@@ -8,19 +8,25 @@ import { flagOfStatus } from '../compiler/graph.ts'
 import { dtypeOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
 import { layerOutputs, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
-import { checkBatches, initialOptimizerState, lossScale } from './fit.ts'
+import { checkBatches, initialOptimizerState, lossScale, objectiveSign } from './fit.ts'
+import { checkSomeWeight, toSampleWeights, type SampleWeights } from './weights.ts'
 
 /** Settings of a single step. */
 export interface StepOptions {
   /** Row numbers of this step's batch, default all rows. */
   rows?: ArrayLike<number>
+  /** A weight for every row of x, that its loss and gradients are multiplied by; default 1. */
+  sampleWeights?: SampleWeights
   /** Masks of dropout layers by name, 1 = kept, [all rows · features]; default drawn from the seed, anew at each step. */
   dropoutMasks?: Record<string, ArrayLike<number>>
 }
 
+// That of one step, with rows that have weights or not.
+type Compile = (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec, isWeighted: boolean) => Program
+
 /** What a step reports, before its update. */
 export interface StepResult {
-  /** Loss and penalty. */
+  /** Loss and penalty: the loss plus it, or, where training raises the loss, minus it. */
   objective: number
   loss: number
   /** λ₂/2·ΣW² + λ₁·Σ|W|. */
@@ -42,7 +48,7 @@ export class StepTrainer {
   readonly #spec: NetworkSpec
   readonly #backend: Backend
   readonly #optimizer: OptimizerSpec
-  readonly #compile: (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec) => Program
+  readonly #compile: Compile
   readonly #parameterCount: number
   #linked: { program: Program; executable: Executable }
   #steps = 0
@@ -52,14 +58,14 @@ export class StepTrainer {
     backend: Backend,
     parameters: FloatArray,
     optimizer: OptimizerSpec,
-    compile: (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec) => Program,
+    compile: Compile,
   ) {
     this.#spec = spec
     this.#backend = backend
     this.#optimizer = optimizer
     this.#compile = compile
     this.#parameterCount = parameters.length
-    this.#linked = this.#link(1)
+    this.#linked = this.#link(1, false)
     this.#write('parameters', parameters)
     for (const { name, values } of initialOptimizerState(optimizer, this.#linked.program)) {
       this.#write(name, values)
@@ -99,13 +105,13 @@ export class StepTrainer {
       parameters: Object.fromEntries(
         parametersOf(this.#spec).map(({ name, shape }) => [
           name,
-          this.#read(
-            `gradient of ${name}`,
+          this.#readGradient(
+            name,
             shape.reduce((a, b) => a * b, 1),
           ),
         ]),
       ),
-      input: this.#read('gradient of x', rows * this.#spec.inputs),
+      input: this.#readGradient('x', rows * this.#spec.inputs),
       layerOutputs: this.#layerOutputs(rows),
     }
   }
@@ -143,11 +149,11 @@ export class StepTrainer {
       penalty += (l2 / 2) * this.#read(`squared norm of ${name}`, 1)[0]
       penalty += l1 * this.#read(`absolute sum of ${name}`, 1)[0]
     }
-    return { objective: loss + penalty, loss, penalty }
+    return { objective: loss + objectiveSign(this.#spec) * penalty, loss, penalty }
   }
 
-  // Writes the batch; a larger batch than ever before needs a program of that size.
-  #load(x: FloatArray, targets: FloatArray, { rows, dropoutMasks }: StepOptions): number {
+  // Writes the batch; a larger batch than ever before needs a program of that size, and the first weights one with them.
+  #load(x: FloatArray, targets: FloatArray, { rows, sampleWeights, dropoutMasks }: StepOptions): number {
     const { inputs } = this.#spec
     const total = x.length / inputs
     checkBatches(this.#spec, total)
@@ -161,9 +167,16 @@ export class StepTrainer {
         received: String(outside ?? 'none'),
       })
     }
-    this.#reserve(batch.length)
+    const weights =
+      sampleWeights === undefined ? undefined : toSampleWeights(sampleWeights, total, this.#spec.dtype)
+    if (weights !== undefined) checkSomeWeight(weights, batch, 'sampleWeights')
+    this.#reserve(batch.length, weights !== undefined)
     this.#write('x', pick(x, inputs, batch))
     this.#write('t', pick(targets, targets.length / total, batch))
+    this.#write(
+      'weights',
+      weights === undefined ? floatArray(this.#spec.dtype, batch.length).fill(1) : pick(weights, 1, batch),
+    )
     this.#writeMasks(batch, total, dropoutMasks)
     return batch.length
   }
@@ -217,11 +230,13 @@ export class StepTrainer {
     )
   }
 
-  // Moves everything that lasts (parameters, optimizer state, counters) into a program for more rows.
-  #reserve(rows: number): void {
-    if (rows <= this.#linked.program.rows) return
+  // Moves everything that lasts (parameters, optimizer state, counters) into a program for more rows, or for weights. One
+  // for weights stays: a weight of 1 changes no bit.
+  #reserve(rows: number, isWeighted = false): void {
     const { program, executable } = this.#linked
-    this.#linked = this.#link(rows)
+    const hasWeights = program.slots.has('weights')
+    if (rows <= program.rows && (hasWeights || !isWeighted)) return
+    this.#linked = this.#link(Math.max(rows, program.rows), hasWeights || isWeighted)
     for (const name of ['parameters', 'optimizer', 'adam.powers']) {
       const slot = program.slots.get(name)
       if (slot === undefined || slot.length === 0) continue
@@ -230,14 +245,20 @@ export class StepTrainer {
     }
   }
 
-  #link(rows: number): { program: Program; executable: Executable } {
-    const program = this.#compile(this.#spec, rows, this.#optimizer)
+  #link(rows: number, isWeighted: boolean): { program: Program; executable: Executable } {
+    const program = this.#compile(this.#spec, rows, this.#optimizer, isWeighted)
     return { program, executable: this.#backend.link(program, [], { threads: 1 }) }
   }
 
   #read(name: string, length: number): FloatArray {
     const values = floatArray(this.#spec.dtype, length)
     return this.#linked.executable.read(slotNamed(this.#linked.program, name), values)
+  }
+
+  // Of the objective as users see it, which may be the negative of what the program lowers.
+  #readGradient(name: string, length: number): FloatArray {
+    const gradient = this.#read(`gradient of ${name}`, length)
+    return objectiveSign(this.#spec) === 1 ? gradient : gradient.map((value) => -value)
   }
 
   #write(name: string, values: FloatArray): void {

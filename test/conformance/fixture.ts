@@ -73,6 +73,7 @@ const LAYERS: Readonly<Record<string, (layer: LayerJson, name: string) => object
 const LOSSES: Readonly<Record<string, string | undefined>> = {
   squared_error: 'squaredError',
   absolute_error: 'absoluteError',
+  log_likelihood: 'logLikelihood',
   binary_cross_entropy: 'binaryCrossEntropy',
   binary_cross_entropy_with_logits: 'binaryCrossEntropyFromLogits',
   categorical_cross_entropy: 'categoricalCrossEntropy',
@@ -86,6 +87,7 @@ const SETTINGS: Readonly<Record<string, string | undefined>> = {
   lr: 'learningRate',
   eps: 'epsilon',
   weight_decay: 'weightDecay',
+  label_smoothing: 'labelSmoothing',
   initial_accumulator: 'initialAccumulator',
   lr_decay: 'learningRateDecay',
 }

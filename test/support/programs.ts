@@ -31,6 +31,7 @@ export interface TrainingCase {
   readonly rows: number
   readonly batchSize: number
   readonly patience?: number
+  readonly isWeighted?: boolean
 }
 
 // Those that update the weights step by step.
@@ -56,7 +57,7 @@ export function randomCase(seed: number, dtype: Dtype): TrainingCase {
   const spec = normalizeSpec({
     inputs: 1 + below(40),
     layers: [...hidden.flat(), dense(outputs, needs ?? 'linear', { bias: below(4) > 0 })],
-    loss: lossName,
+    loss: smooths(lossName) && below(3) === 0 ? { name: lossName, labelSmoothing: 0.1 } : lossName,
     l2: below(2) === 0 ? 0 : 0.01,
     seed,
     dtype,
@@ -69,13 +70,18 @@ export function randomCase(seed: number, dtype: Dtype): TrainingCase {
     rows: 5 + below(120),
     batchSize: 1 + below(60),
     ...(below(2) === 0 ? {} : { patience: 1 }),
+    isWeighted: below(3) === 0,
   }
+}
+
+function smooths(name: LossName): boolean {
+  return 'labelSmoothing' in lossTable[name].settings
 }
 
 /** Trains two epochs and gives the arena as words, and how many threads shared the work. */
 export async function arenaAfterTraining(
   backend: Backend,
-  { spec, optimizer: name, clips, accumulate, rows, batchSize, patience }: TrainingCase,
+  { spec, optimizer: name, clips, accumulate, rows, batchSize, patience, isWeighted }: TrainingCase,
   threads: number,
 ): Promise<{ arena: Uint32Array; threads: number }> {
   const { dtype, inputs, seed } = spec
@@ -91,6 +97,7 @@ export async function arenaAfterTraining(
     optimizer,
     accumulate,
     areTargetsLabels: false,
+    isWeighted,
     patience,
   })
   const random = randomStream(seed, 'data')
@@ -102,6 +109,10 @@ export async function arenaAfterTraining(
   const data: Record<string, Parameters<Backend['link']>[1][number]> = {
     x: shared(x, dtype),
     y: shared(y, dtype),
+    weights: shared(
+      numbers.map((row) => 2 * random.uniform(row + 2e6)),
+      dtype,
+    ),
     trainRows: toSharedIndices(numbers.slice(0, trainRows)),
     validationRows: toSharedIndices(numbers.slice(trainRows)),
   }
