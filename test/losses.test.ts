@@ -40,6 +40,7 @@ describe('a network without a loss', () => {
     linear: 'squaredError',
     logistic: 'binaryCrossEntropy',
     softmax: 'categoricalCrossEntropy',
+    step: 'perceptron',
   }
 
   test.each(Object.keys(activationTable) as ActivationName[])('behind %s', (activation) => {
@@ -55,8 +56,9 @@ describe('a network without a loss', () => {
 
   test('has one whose gradient at the last sums is ŷ − t', () => {
     const x = Float64Array.of(0.3, -1.1, 0.8, 0.4)
-    const y = Float64Array.of(0.2, 0.5, 0.3, 0, 0, 1)
+    const [shares, decisions] = [Float64Array.of(0.2, 0.5, 0.3, 0, 0, 1), Float64Array.of(0, 1, 0, 0, 0, 1)]
     for (const activation of Object.keys(defaults) as ActivationName[]) {
+      const y = activation === 'step' ? decisions : shares
       const { loss } = build(activation).spec
       const net = new Network({
         inputs: 2,

@@ -157,6 +157,18 @@ describe.each(backends)('on the %s backend', (backend) => {
     }
   })
 
+  test('for hinge the classes are −1 and 1', async () => {
+    const y = [1, 1, 1, 1, -1, -1].map((sign) => [sign])
+    const fit = async (options: FitOptions) => {
+      const layers = [dense(1)]
+      const net = new Network({ inputs: 2, layers, loss: 'hinge', seed: 1, backend })
+      await net.fit(x, y, { epochs: 3, batchSize: 4, ...options })
+      return net.parameters
+    }
+    const expected = await fit({ sampleWeights: y.map(([sign]) => (sign < 0 ? 3 : 1)) })
+    expect(await fit({ classWeights: [3, 1] })).toEqual(expected)
+  })
+
   test('balanced counts the training rows and the classes that they have', async () => {
     const y = Uint8Array.of(0, 0, 0, 2, 2, 2)
     const fit = async (options: FitOptions): Promise<unknown> => {

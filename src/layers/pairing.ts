@@ -6,11 +6,13 @@ import { lossInfo, type LossName } from './loss.ts'
 /** Node's code of the warning, for `node --disable-warning`. */
 const PAIRING_WARNING = 'HADAMARD_LOSS_PAIRING'
 
-// The pairs whose gradient with respect to the last activation's input is ŷ − t (Bishop 2006, section 5.2).
+// The pairs whose gradient with respect to the last activation's input is ŷ − t (Bishop 2006, section 5.2); the rule of
+// the perceptron takes it by definition.
 const PAIRS: Partial<Record<string, LossName>> = {
   linear: 'squaredError',
   logistic: 'binaryCrossEntropy',
   softmax: 'categoricalCrossEntropy',
+  step: 'perceptron',
 }
 const PROBABILITIES: readonly string[] = ['logistic', 'softmax']
 

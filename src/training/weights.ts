@@ -12,7 +12,8 @@ export type SampleWeights = Float32Array | Float64Array | readonly number[]
 /**
  * Weights of classes, finite and at least 0: one for each class in their order, or by class index, 1 for those left out.
  * `balanced` gives every class that occurs the same weight in total, `rows / (classes · rows of the class)`, as
- * scikit-learn does. They need one class per row: class indices, one-hot rows, or 0 and 1 for a single output.
+ * scikit-learn does. They need one class per row: class indices, one-hot rows, or for a single output 0 and 1 (for hinge
+ * −1 and 1, the classes 0 and 1).
  */
 export type ClassWeights = 'balanced' | SampleWeights | Readonly<Record<number, number>>
 
@@ -100,10 +101,12 @@ function classReader(spec: NetworkSpec, y: FloatArray | Uint32Array): (row: numb
   if (y instanceof Uint32Array) return (row) => y[row]
   const outputs = outputsOf(spec)
   const { task } = lossOf(spec)
+  if (task === 'margin' && outputs === 1) return (row) => Number(y[row] > 0)
   if (task !== 'classes' && (task !== 'binary' || outputs > 1)) {
     throw new SpecError({
       where: 'fit: classWeights',
-      expected: 'a loss of one class per row: a categorical one, or a binary one with a single output',
+      expected:
+        'a loss of one class per row: a categorical one, or a binary one or hinge with a single output',
       received: `${spec.loss.name} with ${outputs} ${outputs === 1 ? 'output' : 'outputs'}`,
       cure: 'Use sampleWeights',
     })
