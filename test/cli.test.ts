@@ -96,6 +96,7 @@ describe('train', () => {
     expect(events[1]).toEqual({
       event: 'epoch',
       epoch: 1,
+      learningRate: 0.003,
       loss: expect.any(Number) as number,
       validation: { loss: expect.any(Number) as number },
     })
@@ -104,6 +105,17 @@ describe('train', () => {
       test: { rows: number, loss: number, r2: number, rmse: number, baseline: { r2: number, rmse: number } },
       model: 'm.model',
     })
+  })
+
+  test('lbfgs takes all training rows at once', () => {
+    const { code, out } = hadamard([
+      'train',
+      penguins,
+      ...'--target species --optimizer lbfgs --epochs 20 --model l.model --json'.split(' '),
+    ])
+    const [plan, ...rest] = jsonLines(out)
+    expect([code, plan.batchSize]).toEqual([0, (plan.split as { train: number }).train])
+    expect((rest.at(-1)?.test as { accuracy: number }).accuracy).toBeGreaterThan(0.95)
   })
 
   test('every flag reaches the training', async () => {
@@ -384,6 +396,11 @@ describe('a mistake gets exit code 1 and one line', () => {
     [[...train, '--activation', 'rleu'], /--activation: .*Did you mean 'relu'/],
     [[...train, '--dropout', '1'], /--dropout: expected a number at least 0 and below 1; received 1/],
     [[...train, '--optimizer', 'adm'], /--optimizer: .*Did you mean 'adam'/],
+    [
+      [...train, '--optimizer', 'lbfgs', '--batch-size', '8'],
+      /batchSize with the optimizer lbfgs, which takes all rows/,
+    ],
+    [[...train, '--loss', 'hinge'], /--loss: expected one of squaredError, .*; received 'hinge'/],
     [[...train, '--learning-rate', '0'], /--learning-rate: expected a number above 0; received 0/],
     [[...train, '--learning-rate', 'fast'], /--learning-rate: expected a number; received 'fast'/],
     [

@@ -1,4 +1,4 @@
-/** Every TypeScript snippet of the README runs, types included, against the built package. */
+/** Every TypeScript snippet of the README and of docs/training.md runs, types included, against the built package. */
 
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,12 +13,18 @@ afterAll(() => rmSync(folder, { recursive: true }))
 copyFileSync(join(ROOT, 'examples', 'data', 'penguins.csv'), join(folder, 'penguins.csv'))
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const snippets = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code)
+const snippets = ['README.md', 'docs/training.md'].flatMap((page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8')
+  return Array.from(text.matchAll(/^```ts\n([^]*?)^```$/gm), ([, code], i) => [page, i + 1, code] as const)
+})
 
-test('the README has snippets', () => expect(snippets.length).toBeGreaterThanOrEqual(3))
+test('both pages have snippets', () => {
+  expect(new Set(snippets.map(([page]) => page)).size).toBe(2)
+  expect(snippets.length).toBeGreaterThanOrEqual(6)
+})
 
-test.each(snippets.map((code, i) => [i + 1, code] as const))('snippet %i type-checks and runs', (i, code) => {
-  const file = join(folder, `snippet-${i}.mts`)
+test.each(snippets)('%s: snippet %i type-checks and runs', (page, i, code) => {
+  const file = join(folder, `${page.replace(/\W/g, '-')}-${i}.mts`)
   writeFileSync(file, code)
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
   const strict = [

@@ -7,10 +7,9 @@ import { readCsv } from '../data/csv.ts'
 import { nameList } from '../data/table.ts'
 import { DataError, SpecError } from '../errors.ts'
 import type { Model, Prediction } from '../model.ts'
-import { metricNames, trainDefaults, type TrainOptions } from '../model/options.ts'
+import { metricNames, trainDefaults, trainLosses, type TrainOptions } from '../model/options.ts'
 import { train } from '../model/train.ts'
 import { differentiableActivations } from '../layers/activation.ts'
-import { lossTable } from '../layers/loss.ts'
 import { optimizerTable } from '../compiler/optimizers.ts'
 import { addNames, addTexts, addTypes, numberFlag, parseDelimiter, parseHidden } from './flags.ts'
 import { CommandError, EXIT, writeNote } from './outcome.ts'
@@ -99,7 +98,10 @@ export function addTrain(program: Command): void {
       '--split <file>',
       'JSON file {"train":[…],"test":[…]} with row numbers from 0, instead of --test',
     ),
-    new Option('--loss <name>', `${names(lossTable)} (default: cross-entropy from logits, or squaredError)`),
+    new Option(
+      '--loss <name>',
+      `${Object.values(trainLosses).flat().join(', ')} (default: cross-entropy from logits, or squaredError)`,
+    ),
     new Option('--metric <name>', `score that leads: ${metricNames.join(', ')} (default: accuracy or r2)`),
     number('--l2', 'lambda', `penalty lambda/2·ΣW² on weights (default: ${d.l2})`),
     number('--seed', 'n', `of split, weights and shuffles: same seed, same bits (default: ${d.seed})`),

@@ -7,7 +7,7 @@ import { dense } from '../layers/dense.ts'
 import { dropout } from '../layers/dropout.ts'
 import { lossInfo, type LossName } from '../layers/loss.ts'
 import { outputsOf, parametersOf, type NetworkOptions, type NetworkSpec } from '../spec.ts'
-import type { MetricName, TrainSettings } from './options.ts'
+import { trainLosses, type MetricName, type TrainSettings } from './options.ts'
 import type { TrainReport } from './report.ts'
 
 /**
@@ -34,14 +34,10 @@ export function designNetwork(encoder: Encoder, settings: TrainSettings): Networ
 }
 
 function chooseLoss({ task, classes }: Encoder, asked: LossName | undefined): LossName {
-  const categorical: LossName[] = ['categoricalCrossEntropyFromLogits', 'categoricalCrossEntropy']
-  const binary: LossName[] = ['binaryCrossEntropyFromLogits', 'binaryCrossEntropy']
-  const fitting: LossName[] =
-    task === 'regression'
-      ? ['squaredError', 'absoluteError', 'huber']
-      : classes.length === 2
-        ? [...binary, ...categorical]
-        : categorical
+  const { regression, binary, categorical } = trainLosses
+  const isBinary = classes.length === 2
+  const fitting: readonly LossName[] =
+    task === 'regression' ? regression : isBinary ? [...binary, ...categorical] : categorical
   if (asked === undefined) return fitting[0]
   if (fitting.includes(asked)) return asked
   const what = task === 'regression' ? task : `${task} into ${classes.length} classes`

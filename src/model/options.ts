@@ -7,9 +7,16 @@ import type { CsvOptions } from '../data/csv.ts'
 import type { Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
-import { lossTable, type LossName } from '../layers/loss.ts'
+import type { LossName } from '../layers/loss.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
 import type { TrainingPlan } from './report.ts'
+
+/** Losses that a table's targets can be trained by, the default of each task first. */
+export const trainLosses = {
+  regression: ['squaredError', 'absoluteError', 'huber'],
+  binary: ['binaryCrossEntropyFromLogits', 'binaryCrossEntropy'],
+  categorical: ['categoricalCrossEntropyFromLogits', 'categoricalCrossEntropy'],
+} as const satisfies Record<string, readonly LossName[]>
 
 /** Scores that a report can lead with. */
 export const metricNames = ['accuracy', 'logLoss', 'r2', 'rmse', 'loss'] as const
@@ -198,7 +205,7 @@ function checkNames({ ignore, activation, optimizer, loss, metric, task, target 
   }
   checkOneOf('activation', activation, differentiableActivations)
   normalizeOptimizer(optimizer ?? 'adam')
-  if (loss !== undefined) checkOneOf('loss', loss, Object.keys(lossTable))
+  if (loss !== undefined) checkOneOf('loss', loss, Object.values(trainLosses).flat())
   if (metric !== undefined) checkOneOf('metric', metric, metricNames)
   if (task !== undefined) checkOneOf('task', task, ['classification', 'regression'])
 }

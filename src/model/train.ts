@@ -5,6 +5,7 @@ import { Encoder } from '../data/encoder.ts'
 import { column as columnOf, tableFromRows, type Table } from '../data/table.ts'
 import { inferTask, type Task } from '../data/target.ts'
 import { describeValue } from '../check.ts'
+import { optimizerInfo } from '../compiler/optimizers.ts'
 import { DataError, SpecError } from '../errors.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
 import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
@@ -48,7 +49,7 @@ export async function train<
   const network = new Network({ ...designNetwork(encoder, settings), backend: settings.backend })
   const plan = planOf(table, encoder, parts, network, settings)
   settings.onStart?.(plan)
-  const history = await fit(network, encoder, table, parts, settings, plan.batchSize)
+  const history = await fit(network, encoder, table, parts, settings, plan)
   const scored = scoreParts(
     { encoder, network, classRows: (plan.classes ?? []).map(({ trainRows }) => trainRows) },
     table,
@@ -136,12 +137,21 @@ function planOf(
     },
     network: describeNetwork(network.spec),
     maxEpochs: epochs,
-    batchSize: Math.min(settings.batchSize ?? defaultBatchSize(parts.train.length), parts.train.length),
+    batchSize: batchSizeOf(settings, parts.train.length),
     backend: network.backend.name,
     isa: network.backend.isa,
     missingTexts: [...missing],
     warnings: [...surveyInputs(table, columns), ...parts.warnings],
   }
+}
+
+// An optimizer that takes all rows at once has one batch.
+function batchSizeOf(settings: TrainSettings, rows: number): number {
+  return isFullBatch(settings) ? rows : Math.min(settings.batchSize ?? defaultBatchSize(rows), rows)
+}
+
+function isFullBatch({ optimizer }: TrainSettings): boolean {
+  return optimizerInfo(optimizer).isFullBatch === true
 }
 
 async function fit(
@@ -150,7 +160,7 @@ async function fit(
   table: Table,
   parts: Parts,
   settings: TrainSettings,
-  batchSize: number,
+  plan: TrainingPlan,
 ): Promise<History> {
   const { epochs, patience, threads, normalizedOptimizer, onEpoch, onProgress } = settings
   const { x, y } = encodePart(encoder, table, parts.train)
@@ -158,6 +168,8 @@ async function fit(
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   if (settings.signal?.aborted === true) abort()
+  // Asked for beside such an optimizer, a batch size is an error that fit explains.
+  const batchSize = isFullBatch(settings) ? settings.batchSize : plan.batchSize
   const common = { epochs, batchSize, threads, optimizer: normalizedOptimizer, signal: stop.signal }
   const run = network.fit(
     x,
