@@ -74,6 +74,7 @@ export type {
   ValidationMetrics,
 } from './training/run.ts'
 export type { ClassWeights, SampleWeights } from './training/weights.ts'
+export type { Jacobian, VectorJacobianProduct } from './training/derivatives.ts'
 export type { Gradients, StepOptions, StepResult } from './training/step.ts'
 export {
   accuracy,

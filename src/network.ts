@@ -29,7 +29,8 @@ import {
   type NetworkSpec,
 } from './spec.ts'
 import type { Rows, Targets } from './training/arrays.ts'
-import { toDenseTargets, toInputs, toTrainingData } from './training/data.ts'
+import { toDenseTargets, toInputs, toRowsOfOutputs, toTrainingData } from './training/data.ts'
+import { Derivatives, type Jacobian, type VectorJacobianProduct } from './training/derivatives.ts'
 import { lossScale } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
@@ -106,6 +107,7 @@ export class Network<D extends Dtype = 'float32'> {
   #isFitting = false
   #forward = new Map<string, LinkedForward>()
   #trainer: StepTrainer | undefined
+  #derivatives: Derivatives | undefined
 
   constructor(options: NetworkOptions<D> & BackendOptions) {
     this.spec = normalizeSpec(options)
@@ -293,6 +295,44 @@ export class Network<D extends Dtype = 'float32'> {
   }
 
   /**
+   * Vector-Jacobian product: the gradient of Σ v∘output with respect to all parameters and to x, where output is what
+   * {@link predict} gives (in prediction mode, logits squashed to probabilities). No Jacobian is formed.
+   *
+   * @param x [rows, inputs]
+   * @param v [rows, outputs], the weight of each output; ∂L/∂output for the gradient of a loss L
+   * @throws SpecError if an activation has no derivative, or while the network is fitting; DataError if x or v do not fit
+   * @source Baydin et al. 2018, Automatic Differentiation in Machine Learning: a Survey, section 3.2
+   * @example
+   * const net = new Network({ inputs: 2, layers: [dense(1)], loss: 'squaredError' })
+   * net.setParameters({ 'dense1.weight': [3, 4] })
+   * net.vjp([[1, 2]], [[10]]).input // Float32Array(2) [ 30, 40 ]
+   */
+  vjp(x: Rows, v: Rows): VectorJacobianProduct<D> {
+    this.#assertIdle('vjp')
+    const flat = toInputs(this.spec, x)
+    const weights = toRowsOfOutputs(this.spec, v, flat.length / this.spec.inputs, 'v')
+    return this.#differentiator().vjp(this.#parameters, flat, weights)
+  }
+
+  /**
+   * Derivatives of every output with respect to every input, row by row, where output is what {@link predict} gives. One
+   * backward pass per output: for the gradient of a loss, or of any weighted sum of outputs, {@link vjp} needs one in all.
+   *
+   * @param x [rows, inputs]
+   * @returns shape [rows, outputs, inputs], row-major
+   * @throws SpecError if an activation has no derivative, or while the network is fitting; DataError if x does not fit
+   * @source Bishop 2006, Pattern Recognition and Machine Learning, section 5.3.4
+   * @example
+   * const net = new Network({ inputs: 2, layers: [dense(1)], loss: 'squaredError' })
+   * net.setParameters({ 'dense1.weight': [3, 4] })
+   * net.jacobian([[1, 2]]).data // Float32Array(2) [ 3, 4 ]
+   */
+  jacobian(x: Rows): Jacobian<D> {
+    this.#assertIdle('jacobian')
+    return this.#differentiator().jacobian(this.#parameters, toInputs(this.spec, x))
+  }
+
+  /**
    * One update on the given rows, with an optimizer whose state lasts from call to call. Moves the state of batch norm.
    *
    * @param options.rows row numbers of this step's batch, default all
@@ -426,6 +466,10 @@ export class Network<D extends Dtype = 'float32'> {
   #invalidate(isTrainerCurrent = false): void {
     for (const cached of this.#forward.values()) cached.isFresh = false
     if (!isTrainerCurrent) this.#trainer = undefined
+  }
+
+  #differentiator(): Derivatives {
+    return (this.#derivatives ??= new Derivatives(this.spec, this.#backend))
   }
 
   #stepTrainer(optimizer?: Optimizer): StepTrainer {

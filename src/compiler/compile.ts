@@ -3,7 +3,8 @@
 import { REDUCTIONS } from '../ops/losses.ts'
 import { hasAccuracy, layerOutputs, lossOf, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import { allocate } from './allocate.ts'
-import { Builder, type Value } from './builder.ts'
+import { Builder, type Node, type Value } from './builder.ts'
+import { differentiate } from './differentiate.ts'
 import {
   addPenaltyGradient,
   backwardPass,
@@ -244,6 +245,48 @@ function predictionEntry(
   const { output } = forwardPass(builder, spec, persistent, x, { isTraining: false, isDropping })
   const kept = builder.value('output', output.shape, { region: 'batch', isPinned: true })
   builder.emit(squash ?? 'scale', { x: output }, squash === undefined ? { alpha: 1 } : {}, { y: kept })
+}
+
+/**
+ * Compiles derivatives of predictions for up to `rows` rows at once, from the slots `x` and `v`, the latter in the place of
+ * the loss's gradient with respect to the output.
+ *
+ * Entries: `vjp` (slots `gradient of NAME` and `gradient of x` out) and `input` (only the latter).
+ */
+export function compileDerivatives(spec: NetworkSpec, rows: number): Program {
+  const builder = new Builder(rows, spec.dtype)
+  const persistent = declarePersistent(builder, spec)
+  const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
+  const v = builder.value('v', ['rows', outputsOf(spec)], { region: 'batch', isPinned: true })
+  const kept = builder.value('gradient of x', x.shape, { region: 'batch', isPinned: true })
+  const differentiateTo = (wanted: readonly Value[]): ReadonlyMap<Value, Value> => {
+    const { output, nodes } = squashedPrediction(builder, spec, persistent, x)
+    const found = differentiate(builder, nodes, output, v, wanted)
+    const gradient = found.get(x)
+    if (gradient === undefined) throw new Error('x does not reach the output')
+    builder.emit('scale', { x: gradient }, { alpha: 1 }, { y: kept })
+    return found
+  }
+  builder.beginEntry('vjp')
+  keepGradients(builder, persistent, differentiateTo([...persistent.parameters.values(), x]))
+  builder.beginEntry('input')
+  differentiateTo([x])
+  return allocate(builder)
+}
+
+// What `predict` gives, with the nodes that lead there.
+function squashedPrediction(
+  builder: Builder,
+  spec: NetworkSpec,
+  persistent: Persistent,
+  x: Value,
+): { output: Value; nodes: readonly Node[] } {
+  const { squash } = lossOf(spec)
+  const { output, nodes } = forwardPass(builder, spec, persistent, x, { isTraining: false })
+  if (squash === undefined) return { output, nodes }
+  const squashed = builder.emit(squash, { x: output })
+  const last = builder.steps[builder.steps.length - 1]
+  return { output: squashed, nodes: last.kind === 'op' ? [...nodes, last] : nodes }
 }
 
 // The batch is one place for all entries: an epoch uses one after the other.

@@ -79,6 +79,8 @@ export const batchNormLayer: LayerType<BatchNormSpec> = {
     }
     const { mean, variance } = statistics
     const inverse = builder.emit('inverse_deviation', { variance }, { epsilon }, {}, `${name}.inverse`)
-    return scaleAndShift(builder.emit('normalize_columns', { x, mean, inverse }, {}, {}, name), context)
+    const areConstant = Number(!isTraining)
+    const y = builder.emit('normalize_columns', { x, mean, inverse }, { areConstant }, {}, name)
+    return scaleAndShift(y, context)
   },
 }

@@ -73,7 +73,8 @@ export const normalization: readonly Op[] = [
       for (let j = 0; j < n; j++) inverse[j] = invert(variance[j], epsilon)
     }
   }),
-  // The gradient takes mean and deviation to be those of x, whose gradients it contains.
+  // The gradient takes mean and deviation to be those of x, whose gradients it contains, unless the node says that they are
+  // constant: a setting of the gradient alone, which the op does not get.
   defineOp(
     'normalize_columns',
     'rows',
@@ -85,8 +86,9 @@ export const normalization: readonly Op[] = [
         }
       }
     },
-    (g, { inputs: { inverse }, output: y }, dy) => ({
+    (g, { inputs: { inverse }, output: y, scalars }, dy) => ({
       x: () => {
+        if (scalars.areConstant === 1) return g.emit('multiply_columns', { x: dy, w: inverse })
         const sum = g.emit('sum_columns', { x: dy })
         const dot = g.emit('dot_columns', { a: dy, b: y })
         return g.emit('normalize_columns_backward', { dy, y, inverse, sum, dot })

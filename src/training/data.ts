@@ -44,6 +44,18 @@ export function toInputs(spec: NetworkSpec, x: Rows, where = 'x', isShared = fal
 }
 
 /**
+ * A number for each output of each row, flat.
+ *
+ * @throws DataError if a row has another number of values, a value is not finite, or there are other rows than in x
+ */
+export function toRowsOfOutputs(spec: NetworkSpec, values: Rows, rows: number, where: string): FloatArray {
+  const features = outputsOf(spec)
+  const flat = toRows(values, { where, features, dtype: spec.dtype, reason: "as the network's outputs" })
+  checkRows(where, flat.length / features, rows)
+  return flat
+}
+
+/**
  * Targets of a network as [rows · outputs] numbers, class indices as one-hot rows.
  *
  * @throws DataError if the targets do not fit the loss, or have another number of rows
