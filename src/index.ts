@@ -102,5 +102,12 @@ export {
   type ProbabilityOptions,
   type RegressionOptions,
 } from './metrics/index.ts'
+export {
+  checkGradients,
+  describeGradientCheck,
+  type GradientCheck,
+  type GradientCheckOptions,
+  type TensorCheck,
+} from './explain/check-gradients.ts'
 export { abilities } from './abilities.ts'
 export { BackendError, DataError, DivergenceError, SpecError } from './errors.ts'

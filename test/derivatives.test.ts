@@ -10,7 +10,7 @@ import { dropout } from '../src/layers/dropout.ts'
 import type { LayerSpec } from '../src/layers/index.ts'
 import { layerNames } from '../src/layers/index.ts'
 import { layerNorm } from '../src/layers/layer-norm.ts'
-import { lossTable, type LossName } from '../src/layers/loss.ts'
+import { lossInfo, lossTable, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
 import type { NetworkOptions } from '../src/spec.ts'
@@ -109,8 +109,7 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
   })
 
   test.each(trainable)('the output as predict gives it under the loss %s', (loss) => {
-    const { needs }: { needs?: (typeof differentiableActivations)[number] } = lossTable[loss]
-    const layers = [dense(5, 'tanh'), dense(OUTPUTS, needs ?? 'linear')]
+    const layers = [dense(5, 'tanh'), dense(OUTPUTS, lossInfo(loss).needs ?? 'linear')]
     expectDerivatives(movedNetwork({ layers, loss, ...options }))
   })
 
