@@ -109,5 +109,6 @@ export {
   type GradientCheckOptions,
   type TensorCheck,
 } from './explain/check-gradients.ts'
+export { explainStep, type ExplainOptions, type Notation } from './explain/explain-step.ts'
 export { abilities } from './abilities.ts'
 export { BackendError, DataError, DivergenceError, SpecError } from './errors.ts'

@@ -162,6 +162,28 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
   }
 
   /**
+   * Rows of a table as the network takes them; those without a target, or of a class that training did not have, are left
+   * out.
+   *
+   * @returns x [rows · inputs], and y: class indices, or standardised numbers
+   * @throws DataError if the table has no target column, or no such row
+   */
+  encodeRows(table: Table): { x: Float32Array; y: Int32Array | Float64Array } {
+    const target = this.encoder.encodeTarget(table)
+    const isKnown = (i: number): boolean => target.task === 'regression' || target.classes[i] >= 0
+    const rows = target.rows.filter((_, i) => isKnown(i))
+    if (rows.length === 0) {
+      throw new DataError({
+        where: table.source ?? 'rows',
+        expected: `rows with a known value in column ${this.encoder.data.target.name}`,
+        received: 'none',
+      })
+    }
+    const y = target.task === 'regression' ? target.values : target.classes.filter((_, i) => isKnown(i))
+    return { x: this.encoder.encode(table, rows).x, y }
+  }
+
+  /**
    * Writes the model to a file; an existing one is replaced whole or not at all.
    *
    * @throws DataError if the file cannot be written

@@ -12,6 +12,11 @@ export function numberFlag(flag: string): (text: string) => number {
   }
 }
 
+/** A parser of numbers with commas between them. */
+export function numbersFlag(flag: string): (text: string) => number[] {
+  return (text) => text.split(',').map(numberFlag(flag))
+}
+
 /**
  * The names in a list with commas; `\,` stands for a comma in a name. A flag given twice adds to the list.
  *

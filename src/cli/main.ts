@@ -4,8 +4,10 @@
 import { Command } from 'commander'
 import { libraryVersion } from '../version.ts'
 import { addBuild } from './build.ts'
+import { addCheckGradients } from './check-gradients.ts'
 import { addDoctor } from './doctor.ts'
 import { addEvaluate } from './evaluate.ts'
+import { addExplainStep } from './explain-step.ts'
 import { commanderLine, endOnClosedPipe, reportError } from './outcome.ts'
 import { addPredict } from './predict.ts'
 import { addSummary } from './summary.ts'
@@ -27,7 +29,8 @@ async function main(): Promise<void> {
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText('after', EPILOGUE)
-  for (const add of [addTrain, addPredict, addEvaluate, addSummary, addDoctor, addBuild]) add(program)
+  const commands = [addTrain, addPredict, addEvaluate, addSummary, addCheckGradients, addExplainStep]
+  for (const add of [...commands, addDoctor, addBuild]) add(program)
   await program.parseAsync()
 }
 

@@ -3,12 +3,13 @@
 import { checkInteger, checkNumber } from '../check.ts'
 import { rejectUnknownKeys } from '../errors.ts'
 import { isCustom } from '../layers/activation.ts'
-import { Network } from '../network.ts'
+import type { Network } from '../network.ts'
 import type { Dtype } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
 import { layerOutputs, type NetworkSpec } from '../spec.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
 import { toInputs } from '../training/data.ts'
+import { doubleOf } from './double.ts'
 
 /** Settings of {@link checkGradients}. */
 export interface GradientCheckOptions {
@@ -149,13 +150,6 @@ function drawMasks(spec: NetworkSpec, x: Rows, seed: number): Record<string, Flo
     return [[layer.name, mask] as const]
   })
   return Object.fromEntries(masks)
-}
-
-function doubleOf({ spec, backend, parameters, state }: Network<Dtype>): Network<'float64'> {
-  const twin = new Network<'float64'>({ ...spec, dtype: 'float64', backend: backend.name })
-  twin.setParameters(parameters)
-  twin.setState(state)
-  return twin
 }
 
 // All elements where they are few, else some drawn without repetition.

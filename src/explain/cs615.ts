@@ -1,0 +1,79 @@
+/** A step in the notation of CS 615 (Drexel): rows as row vectors, net_h = xβ and net_o = hθ, one hidden layer. */
+
+import { SpecError } from '../errors.ts'
+import { matmul } from '../kernels/products.ts'
+import { describeActivation } from '../layers/activation.ts'
+import { lossFormOf, lossInNumbers, lossInSymbols } from './loss-form.ts'
+import type { Pass, PassLayer } from './pass.ts'
+import { matrix, number, rowVector } from './text.ts'
+
+/**
+ * Writes the step out.
+ *
+ * @throws SpecError unless the network has one hidden layer
+ */
+export function writeInCs615Notation(pass: Pass): string {
+  const form = lossFormOf(pass)
+  const { layers, input, target, loss, learningRate, after } = pass
+  if (layers.length !== 2) {
+    throw new SpecError({
+      where: 'explainStep',
+      expected: 'one hidden layer and an output layer, as the notation cs615 has symbols for',
+      received: `${layers.length} dense layers`,
+      cure: "Use the notation 'bishop'",
+    })
+  }
+  const [hidden, output] = layers
+  const factor = form.factor === 1 ? '' : `${number(form.factor)}·`
+  const outputError = `${factor}(ŷ − y)${form.isCanonical ? '' : '∘g′(net_o)'}`
+  const hiddenGradient = matmul(output.delta, output.weight, {
+    m: 1,
+    n: hidden.units,
+    k: output.units,
+    transB: true,
+  }) as Float64Array
+  return [
+    'One step of gradient descent on one row, in the notation of CS 615',
+    `x = ${rowVector(input)}, y = ${rowVector(target)}, learning rate α = ${number(learningRate)}`,
+    `β = ${matrix(hidden.weight, hidden.units)}${biasText(hidden, 'b_h')}`,
+    `θ = ${matrix(output.weight, output.units)}${biasText(output, 'b_o')}`,
+    '',
+    'Forward',
+    `  net_h = xβ${plus(hidden, 'b_h')} = ${rowVector(hidden.net)}`,
+    `  h = g(net_h) = ${rowVector(hidden.output)}, g being ${describeActivation(hidden.activation)}`,
+    `  net_o = hθ${plus(output, 'b_o')} = ${rowVector(output.net)}`,
+    `  ŷ = g(net_o) = ${rowVector(output.output)}, g being ${describeActivation(output.activation)}`,
+    '',
+    'Loss',
+    `  J = ${lossInSymbols(form, target.length, 'ŷ', 'y')} = ${lossInNumbers(form, output.output, target)} = ${number(loss)}`,
+    ...(form.isCanonical
+      ? ['  (the deck raises the log likelihood: gradients of the other sign, the same step)']
+      : []),
+    '',
+    'Backward',
+    `  ∂J/∂net_o = ${outputError} = ${rowVector(output.delta)}`,
+    `  ∂J/∂θ = hᵀ·∂J/∂net_o = ${matrix(output.weightGradient, output.units)}`,
+    ...biasGradient(output, 'b_o', 'net_o'),
+    `  ∂J/∂h = ∂J/∂net_o·θᵀ = ${rowVector(hiddenGradient)}`,
+    `  ∂J/∂net_h = ∂J/∂h∘g′(net_h) = ${rowVector(hidden.delta)}, g′(net_h) being ${rowVector(hidden.slope)}`,
+    `  ∂J/∂β = xᵀ·∂J/∂net_h = ${matrix(hidden.weightGradient, hidden.units)}`,
+    ...biasGradient(hidden, 'b_h', 'net_h'),
+    '',
+    'Update',
+    `  β ← β − α·∂J/∂β = ${matrix(hidden.newWeight, hidden.units)}`,
+    ...biasUpdate(hidden, 'b_h'),
+    `  θ ← θ − α·∂J/∂θ = ${matrix(output.newWeight, output.units)}`,
+    ...biasUpdate(output, 'b_o'),
+    '',
+    'After the step',
+    `  ŷ = ${rowVector(after.output)}, J = ${number(after.loss)}`,
+  ].join('\n')
+}
+
+const plus = ({ bias }: PassLayer, name: string): string => (bias === undefined ? '' : ` + ${name}`)
+const biasText = ({ bias }: PassLayer, name: string): string =>
+  bias === undefined ? '' : `, ${name} = ${rowVector(bias)}`
+const biasGradient = ({ bias, delta }: PassLayer, name: string, net: string): string[] =>
+  bias === undefined ? [] : [`  ∂J/∂${name} = ∂J/∂${net} = ${rowVector(delta)}`]
+const biasUpdate = ({ newBias }: PassLayer, name: string): string[] =>
+  newBias === undefined ? [] : [`  ${name} ← ${name} − α·∂J/∂${name} = ${rowVector(newBias)}`]
