@@ -15,6 +15,7 @@ import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from
 import { streamKey } from './random.ts'
 import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from './ops/arithmetic.ts'
 import { elementsIn } from './shape.ts'
+import { joinLinearLayers } from './simplify.ts'
 import {
   hasAccuracy,
   lastActivation,
@@ -374,6 +375,28 @@ export class Network<D extends Dtype = 'float32'> {
     network.setParameters(parameters)
     network.setState(state)
     return network
+  }
+
+  /**
+   * An equivalent network with fewer layers: dense layers with no or linear activations between them become one, as a
+   * product of matrices is a matrix. Predictions are the same but for rounding; penalties and further training are those of
+   * the new weights.
+   *
+   * @returns a network of its own, with a copy of everything else
+   * @throws SpecError while the network is fitting
+   * @source Bishop 2006, Pattern Recognition and Machine Learning, section 5.1
+   * @example
+   * const net = new Network({ inputs: 2, layers: [dense(9), dense(9), dense(1)], loss: 'squaredError' })
+   * Object.keys(net.simplify().parameters) // [ 'dense3.weight', 'dense3.bias' ]
+   */
+  simplify(): Network<D> {
+    this.#assertIdle('simplify')
+    const { layers, parameters } = joinLinearLayers(this.spec, this.parameters)
+    const { name: backend } = this.backend
+    const simplified = new Network<D>({ ...this.spec, dtype: this.spec.dtype as D, layers, backend })
+    simplified.setParameters(parameters)
+    simplified.setState(this.state)
+    return simplified
   }
 
   /** The network as text: layers with output shapes and parameters, loss, seed, backend. */

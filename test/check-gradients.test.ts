@@ -15,6 +15,7 @@ import {
 } from '../src/index.ts'
 import { randomStream } from '../src/random.ts'
 import { backendsUnderTest } from './support/backends.ts'
+import { docComments, runExample } from './support/examples.ts'
 
 const ROWS = 6
 const random = randomStream(4, 'rows')
@@ -92,4 +93,9 @@ test('a tolerance of nothing is an error, and so is an option that does not exis
     )
   expect(check({ tolerance: 0 })).toThrow(SpecError)
   expect(check({ tolerence: 1 })).toThrow(/should be 'tolerance'/)
+})
+
+test('the example of its comment', () => {
+  const comment = docComments('explain').get('checkGradients') ?? ''
+  expect(runExample(comment, { Network, dense, checkGradients })).toEqual([])
 })

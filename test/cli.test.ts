@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { dense, Network } from '../src/index.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const main = join(root, 'dist', 'cli', 'main.js')
@@ -373,6 +374,43 @@ describe('evaluate, summary and doctor', () => {
   })
 })
 
+describe('check-gradients and explain-step', () => {
+  test('a trained model has right gradients; with no tolerance for rounding it has not', () => {
+    const args = ['check-gradients', 'penguins.model', penguins, '--samples', '2']
+    const { code, out } = hadamard(args)
+    expect(out).toMatch(/^dense1\.weight +2 of 576 +error \d\.\de-\d+\n/)
+    expect(out).toMatch(/\nall within 0\.0001 of central differences\n$/)
+    expect(code).toBe(0)
+    const strict = hadamard([...args, '--tolerance', '1e-12', '--json'])
+    expect(strict.code).toBe(1)
+    expect(jsonLines(strict.out)[0]).toMatchObject({ event: 'result', ok: false, tolerance: 1e-12 })
+  })
+
+  test('explain-step without arguments is the worked example of CS 615', () => {
+    const { code, out } = hadamard(['explain-step'])
+    expect(code).toBe(0)
+    expect(out).toContain('net_h = xβ = [0.755, 0.68]\n')
+    expect(out).toContain('∂J/∂θ = hᵀ·∂J/∂net_o = [[−0.243865], [−0.21964]]\n')
+    expect(hadamard(['explain-step', '--notation', 'bishop']).out).toContain('h′(a⁽²⁾₁)')
+  })
+
+  test('explain-step takes a small model, a row and targets, with negative numbers too', async () => {
+    const network = new Network({ inputs: 2, layers: [dense(2, 'tanh'), dense(1)], loss: 'squaredError' })
+    await network.save(join(folder, 'small.model'))
+    const { code, out } = hadamard([
+      'explain-step',
+      'small.model',
+      '--x=-1,2',
+      '--y',
+      '3',
+      '--learning-rate',
+      '0.5',
+    ])
+    expect(code).toBe(0)
+    expect(out).toContain('x = [−1, 2], t = [3], learning rate η = 0.5\n')
+  })
+})
+
 describe('a mistake gets exit code 1 and one line', () => {
   const train = ['train', penguins, '-t', 'species']
   const cases: [string[], RegExp][] = [
@@ -445,6 +483,16 @@ describe('a mistake gets exit code 1 and one line', () => {
     [['evaluate', 'penguins.model', 'no.csv'], /no\.csv: expected a CSV file/],
     [['evaluate', 'penguins.model'], /missing required argument 'file'/],
     [['summary', penguins], /expected a model file/],
+    [
+      ['check-gradients', 'penguins.model', penguins, '--rows', '1'],
+      /--rows: expected an integer at least 2/,
+    ],
+    [
+      ['explain-step', 'penguins.model', '--x', '1', '--y', '1'],
+      /expected a network of at most 100 parameters/,
+    ],
+    [['explain-step', '--x', '1,a'], /--x: expected a number; received 'a'/],
+    [['explain-step', 'penguins.model'], /--x: expected numbers with commas between them; received nothing/],
     [['doctor', '--backend', 'gpu'], /--backend: expected one of native, fallback/],
   ]
   test.each(cases)('hadamard %j', (args, message) => {

@@ -109,7 +109,8 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
   })
 
   test.each(trainable)('the output as predict gives it under the loss %s', (loss) => {
-    const layers = [dense(5, 'tanh'), dense(OUTPUTS, lossInfo(loss).needs ?? 'linear')]
+    const { needs } = lossInfo(loss)
+    const layers = [dense(5, 'tanh'), dense(OUTPUTS, needs ?? 'linear')]
     expectDerivatives(movedNetwork({ layers, loss, ...options }))
   })
 
@@ -142,6 +143,16 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
       Array.from(one, (value) => 2 * value),
     )
   })
+})
+
+test('numbers by hand: the Jacobian of x·w is w', () => {
+  const network = new Network({ inputs: 2, layers: [dense(1)], loss: 'squaredError' })
+  network.setParameters({ 'dense1.weight': [3, 4] })
+  expect(network.jacobian([[1, 2]])).toEqual({ shape: [1, 1, 2], data: Float32Array.of(3, 4) })
+  const { input, parameters } = network.vjp([[1, 2]], [[10]])
+  expect(input).toEqual(Float32Array.of(30, 40))
+  expect(parameters['dense1.weight']).toEqual(Float32Array.of(10, 20))
+  expect(parameters['dense1.bias']).toEqual(Float32Array.of(10))
 })
 
 test('a custom activation', () => {

@@ -20,6 +20,46 @@ function numbersAfter(title: string, output: string): number[] {
 }
 
 const examples: Readonly<Record<string, Example>> = {
+  'cross-entropy.ts': {
+    check(output) {
+      // 0.98 and 0.20 are printed in Nielsen's figures of this unit.
+      const [squared, entropy] = ['squared error', 'cross-entropy'].map((title) =>
+        numbersAfter(title, output).slice(-4),
+      )
+      expect([squared[0], squared[3], entropy[0]]).toEqual([0.98, 0.2, 0.98])
+      expect(entropy[1]).toBeLessThan(0.1)
+      expect(squared[1]).toBeGreaterThan(0.9)
+    },
+  },
+  'linear-layers.ts': {
+    check(output) {
+      // 3·50+50 + 50·20+20 + 20·30+30 + 30·2+2, and 3·2+2.
+      expect(output).toMatch(/^layers 4 parameters 1912\nlayers 1 parameters 8\n/)
+      expect(numbersAfter('difference', output)[0]).toBeLessThan(1e-12)
+    },
+  },
+  'linear-regression.ts': {
+    check(output) {
+      const descent = numbersAfter('descent', output)
+      expect(descent).toHaveLength(2)
+      expect(descent).toEqual(numbersAfter('least squares', output))
+    },
+  },
+  'logistic-regression.ts': {
+    check(output) {
+      expect(output).toContain('per hour 1.5046 constant -4.0777\n')
+      // The article's table of chances.
+      const chances = [0.07, 0.26, 0.61, 0.87, 0.97].map((chance, i) => `${i + 1} hours: chance ${chance}`)
+      expect(output.trimEnd().split('\n').slice(1)).toEqual(chances)
+    },
+  },
+  'perceptron.ts': {
+    check(output) {
+      expect(numbersAfter('AND', output)[0]).toBe(4)
+      expect(numbersAfter('OR', output)[0]).toBe(4)
+      expect(numbersAfter('XOR', output)[0]).toBeLessThan(4)
+    },
+  },
   'tanh-init.ts': {
     isHeavy: true,
     check(output) {
@@ -36,6 +76,40 @@ const examples: Readonly<Record<string, Example>> = {
       const large = numbersAfter('large', output)
       expect(large).toHaveLength(10)
       for (const value of large) expect(value).toBeGreaterThan(0.95)
+    },
+  },
+  'tanh-or-relu.ts': {
+    isHeavy: true,
+    check(output) {
+      const [tanh, relu] = ['tanh epochs', 'relu epochs'].map((title) => numbersAfter(title, output))
+      expect([tanh.length, relu.length]).toEqual([3, 3])
+      for (const epochs of [...tanh, ...relu]) expect(epochs).toBeGreaterThan(0)
+      expect(Math.max(...relu)).toBeLessThan(Math.min(...tanh))
+    },
+  },
+  'two-spirals.ts': {
+    isHeavy: true,
+    check(output) {
+      expect(numbersAfter('train accuracy', output)[0]).toBeGreaterThan(0.95)
+      expect(numbersAfter('test  accuracy', output)[0]).toBeGreaterThan(0.95)
+    },
+  },
+  'universal-approximation.ts': {
+    isHeavy: true,
+    check(output) {
+      const largest = { 'x^2': 1e-4, 'sin x': 1e-4, '|x|': 1e-3, 'H(x)': 1e-3 }
+      for (const [name, limit] of Object.entries(largest)) {
+        expect(numbersAfter(name, output)[0], name).toBeLessThan(limit)
+      }
+    },
+  },
+  'xor.ts': {
+    check(output) {
+      const answers = output
+        .trimEnd()
+        .split('\n')
+        .map((line) => Number(line.split(' is ')[1]))
+      ;[0, 1, 1, 0].forEach((expected, i) => expect(Math.abs(answers[i] - expected)).toBeLessThan(0.05))
     },
   },
 }

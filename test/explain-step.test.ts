@@ -15,6 +15,7 @@ import {
   type LayerSpec,
   type Loss,
 } from '../src/index.ts'
+import { docComments, runExample } from './support/examples.ts'
 
 type Nested = number | readonly Nested[]
 type Values = Readonly<Record<string, Nested>>
@@ -153,6 +154,7 @@ const cases: readonly { layers: readonly LayerSpec[]; loss: Loss; y: number[] }[
   { layers: [dense(3, 'logistic'), dense(2, 'tanh')], loss: 'squaredError', y: [0.5, -0.5] },
   { layers: [dense(3, 'tanh'), dense(3, 'softmax')], loss: 'categoricalCrossEntropy', y: [0, 1, 0] },
   { layers: [dense(2, softsign), dense(1)], loss: 'binaryCrossEntropyFromLogits', y: [1] },
+  { layers: [dense(3, 'tanh'), dense(1, 'logistic')], loss: 'logLikelihood', y: [1] },
   { layers: [dense(2, 'logistic')], loss: 'binaryCrossEntropy', y: [1, 0] },
 ]
 
@@ -182,7 +184,7 @@ describe('what cannot be written out is refused', () => {
     [explain([dense(40), dense(1)]), /at most 100 parameters.*; received 161 parameters/],
     [explain([dense(2), dropout(0.5), dense(1)]), /layers\[1\] \(dropout1\): expected dense layers/],
     [explain([dense(2, 'softmax'), dense(1)]), /dense1: .*softmax in a hidden layer/],
-    [explain([dense(2)], 'hinge'), /loss: expected squaredError or a cross-entropy; received hinge/],
+    [explain([dense(2)], 'hinge'), /loss: expected squaredError, or a cross-entropy .*; received hinge/],
     [explain([dense(2)], 'squaredError', { l2: 0.1 }), /without penalty/],
   ])('%#', (call, message) => {
     expect(call).toThrow(SpecError)
@@ -205,4 +207,9 @@ describe('what cannot be written out is refused', () => {
       /one hidden layer.*'bishop'/,
     )
   })
+})
+
+test('the example of its comment', () => {
+  const comment = docComments('explain').get('explainStep') ?? ''
+  expect(runExample(comment, { Network, dense, explainStep })).toEqual([])
 })

@@ -1,7 +1,14 @@
 /** A step in the notation of Bishop, Pattern Recognition and Machine Learning, section 5.3: unit by unit. */
 
 import { describeActivation } from '../layers/activation.ts'
-import { lossFormOf, lossInNumbers, lossInSymbols, type LossForm } from './loss-form.ts'
+import {
+  differenceOf,
+  directionOf,
+  lossFormOf,
+  lossInNumbers,
+  lossInSymbols,
+  type LossForm,
+} from './loss-form.ts'
 import type { Pass, PassLayer } from './pass.ts'
 import { number, operand, rowVector, sum } from './text.ts'
 
@@ -14,9 +21,10 @@ export function writeInBishopsNotation(pass: Pass): string {
   const { layers, input, target, loss, learningRate, after } = pass
   const backwards = [...layers.keys()].reverse()
   const y = layers[layers.length - 1].output
+  const direction = directionOf(form)
   const k = y.length === 1 ? '₁' : 'ₖ'
   return [
-    "One step of gradient descent on one row, in Bishop's notation",
+    `One step of gradient ${form.isMaximised ? 'ascent' : 'descent'} on one row, in Bishop's notation`,
     `x = ${rowVector(input)}, t = ${rowVector(target)}, learning rate η = ${number(learningRate)}`,
     ...layers.flatMap((layer, l) => ['', heading('Forward', layer, l), ...forward(pass, l)]),
     '',
@@ -24,8 +32,8 @@ export function writeInBishopsNotation(pass: Pass): string {
     `  E = ${lossInSymbols(form, y.length, `y${k}`, `t${k}`)} = ${lossInNumbers(form, y, target)} = ${number(loss)}`,
     ...backwards.flatMap((l) => ['', heading('Backward', layers[l], l), ...backward(pass, form, l)]),
     '',
-    'Update: w ← w − η·∂E/∂w',
-    ...layers.flatMap((layer, l) => updates(layer, l, learningRate)),
+    `Update: w ← w ${direction} η·∂E/∂w`,
+    ...layers.flatMap((layer, l) => updates(layer, l, `${direction} ${number(learningRate)}`)),
     '',
     'After the step',
     `  y = ${rowVector(after.output)}, E = ${number(after.loss)}`,
@@ -59,9 +67,6 @@ function backward({ layers, target }: Pass, form: LossForm, l: number): string[]
   return range(units).flatMap((j) => {
     const h = `h′(${netName(l, j)})`
     const slopeOf = (text: string): string => `${text}·${operand(slope[j])}`
-    const factor = form.factor === 1 ? '' : `${number(form.factor)}·`
-    const difference = (y: string, t: string): string =>
-      factor === '' && form.isCanonical ? `${y} − ${t}` : `${factor}(${y} − ${t})`
     const [symbols, numbers] =
       l < layers.length - 1
         ? [
@@ -69,10 +74,10 @@ function backward({ layers, target }: Pass, form: LossForm, l: number): string[]
             `${operand(slope[j])}·(${errorsBehind(layers, l, j, false)})`,
           ]
         : [
-            difference(`y${subscript(j)}`, `t${subscript(j)}`) + (form.isCanonical ? '' : `·${h}`),
+            differenceOf(form, `y${subscript(j)}`, `t${subscript(j)}`) + (form.isCanonical ? '' : `·${h}`),
             form.isCanonical
-              ? difference(operand(output[j]), operand(target[j]))
-              : slopeOf(difference(operand(output[j]), operand(target[j]))),
+              ? differenceOf(form, operand(output[j]), operand(target[j]))
+              : slopeOf(differenceOf(form, operand(output[j]), operand(target[j]))),
           ]
     const error = errorName(l, j)
     return [
@@ -98,10 +103,10 @@ function errorsBehind(layers: readonly PassLayer[], l: number, j: number, isInSy
   )
 }
 
-function updates(layer: PassLayer, l: number, learningRate: number): string[] {
+function updates(layer: PassLayer, l: number, step: string): string[] {
   const { units, inputs, weight, weightGradient, newWeight, bias, newBias, delta } = layer
   const line = (name: string, before: number, gradient: number, after: number): string =>
-    `  ${name} = ${number(before)} − ${number(learningRate)}·${operand(gradient)} = ${number(after)}`
+    `  ${name} = ${number(before)} ${step}·${operand(gradient)} = ${number(after)}`
   return range(units).flatMap((j) => [
     ...range(inputs).map((i) => {
       const at = i * units + j

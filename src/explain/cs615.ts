@@ -3,7 +3,7 @@
 import { SpecError } from '../errors.ts'
 import { matmul } from '../kernels/products.ts'
 import { describeActivation } from '../layers/activation.ts'
-import { lossFormOf, lossInNumbers, lossInSymbols } from './loss-form.ts'
+import { differenceOf, directionOf, lossFormOf, lossInNumbers, lossInSymbols } from './loss-form.ts'
 import type { Pass, PassLayer } from './pass.ts'
 import { matrix, number, rowVector } from './text.ts'
 
@@ -24,8 +24,9 @@ export function writeInCs615Notation(pass: Pass): string {
     })
   }
   const [hidden, output] = layers
-  const factor = form.factor === 1 ? '' : `${number(form.factor)}·`
-  const outputError = `${factor}(ŷ − y)${form.isCanonical ? '' : '∘g′(net_o)'}`
+  const direction = directionOf(form)
+  const difference = differenceOf({ ...form, isCanonical: false }, 'ŷ', 'y')
+  const outputError = form.isCanonical ? difference : `${difference}∘g′(net_o)`
   const hiddenGradient = matmul(output.delta, output.weight, {
     m: 1,
     n: hidden.units,
@@ -33,7 +34,7 @@ export function writeInCs615Notation(pass: Pass): string {
     transB: true,
   }) as Float64Array
   return [
-    'One step of gradient descent on one row, in the notation of CS 615',
+    `One step of gradient ${form.isMaximised ? 'ascent' : 'descent'} on one row, in the notation of CS 615`,
     `x = ${rowVector(input)}, y = ${rowVector(target)}, learning rate α = ${number(learningRate)}`,
     `β = ${matrix(hidden.weight, hidden.units)}${biasText(hidden, 'b_h')}`,
     `θ = ${matrix(output.weight, output.units)}${biasText(output, 'b_o')}`,
@@ -46,9 +47,6 @@ export function writeInCs615Notation(pass: Pass): string {
     '',
     'Loss',
     `  J = ${lossInSymbols(form, target.length, 'ŷ', 'y')} = ${lossInNumbers(form, output.output, target)} = ${number(loss)}`,
-    ...(form.isCanonical
-      ? ['  (the deck raises the log likelihood: gradients of the other sign, the same step)']
-      : []),
     '',
     'Backward',
     `  ∂J/∂net_o = ${outputError} = ${rowVector(output.delta)}`,
@@ -60,10 +58,10 @@ export function writeInCs615Notation(pass: Pass): string {
     ...biasGradient(hidden, 'b_h', 'net_h'),
     '',
     'Update',
-    `  β ← β − α·∂J/∂β = ${matrix(hidden.newWeight, hidden.units)}`,
-    ...biasUpdate(hidden, 'b_h'),
-    `  θ ← θ − α·∂J/∂θ = ${matrix(output.newWeight, output.units)}`,
-    ...biasUpdate(output, 'b_o'),
+    `  β ← β ${direction} α·∂J/∂β = ${matrix(hidden.newWeight, hidden.units)}`,
+    ...biasUpdate(hidden, 'b_h', direction),
+    `  θ ← θ ${direction} α·∂J/∂θ = ${matrix(output.newWeight, output.units)}`,
+    ...biasUpdate(output, 'b_o', direction),
     '',
     'After the step',
     `  ŷ = ${rowVector(after.output)}, J = ${number(after.loss)}`,
@@ -75,5 +73,5 @@ const biasText = ({ bias }: PassLayer, name: string): string =>
   bias === undefined ? '' : `, ${name} = ${rowVector(bias)}`
 const biasGradient = ({ bias, delta }: PassLayer, name: string, net: string): string[] =>
   bias === undefined ? [] : [`  ∂J/∂${name} = ∂J/∂${net} = ${rowVector(delta)}`]
-const biasUpdate = ({ newBias }: PassLayer, name: string): string[] =>
-  newBias === undefined ? [] : [`  ${name} ← ${name} − α·∂J/∂${name} = ${rowVector(newBias)}`]
+const biasUpdate = ({ newBias }: PassLayer, name: string, direction: string): string[] =>
+  newBias === undefined ? [] : [`  ${name} ← ${name} ${direction} α·∂J/∂${name} = ${rowVector(newBias)}`]

@@ -1,8 +1,8 @@
 /** The losses that a step can be explained for: formulas in symbols and in numbers. */
 
 import { SpecError } from '../errors.ts'
-import { lossInfo } from '../layers/loss.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
+import { lossOf } from '../spec.ts'
 import type { Pass } from './pass.ts'
 import { number, operand, sum } from './text.ts'
 
@@ -16,9 +16,11 @@ export interface LossForm {
   readonly factor: number
   /** Whether that derivative is y − t alone: loss and last activation belong together. */
   readonly isCanonical: boolean
+  /** Whether the step raises it: its derivative has t − y in the place of y − t. */
+  readonly isMaximised: boolean
 }
 
-type FormOf = (scale: number, factor: number) => LossForm
+type FormOf = (scale: number, factor: number) => Omit<LossForm, 'isMaximised'>
 
 const crossEntropy = (term: LossForm['term']): FormOf => {
   return (scale) => ({ term, scale: -scale, factor: scale, isCanonical: true })
@@ -39,18 +41,31 @@ const formsByOp: Readonly<Partial<Record<string, FormOf>>> = {
  *
  * @throws SpecError if there is no formula for it here
  */
-export function lossFormOf({ spec: { loss }, target }: Pass): LossForm {
-  const formOf = formsByOp[lossInfo(loss.name).op]
-  if (formOf === undefined) {
+export function lossFormOf({ spec, target }: Pass): LossForm {
+  const { loss } = spec
+  const { op, isMaximised = false } = lossOf(spec)
+  const formOf = formsByOp[op]
+  if (formOf === undefined || (loss.labelSmoothing ?? 0) > 0) {
     throw new SpecError({
       where: 'explainStep: loss',
-      expected: 'squaredError or a cross-entropy',
+      expected: 'squaredError, or a cross-entropy or log likelihood without label smoothing',
       received: loss.name,
     })
   }
   const scale = reductionScale(REDUCTIONS.indexOf(loss.reduction), 1, target.length)
-  return formOf(scale, loss.factor ?? 1)
+  const form = formOf(scale, loss.factor ?? 1)
+  return { ...form, isMaximised, scale: isMaximised ? -form.scale : form.scale }
 }
+
+/** The difference of output and target in the derivative of the loss, with its factor, from their texts. */
+export function differenceOf({ factor, isCanonical, isMaximised }: LossForm, y: string, t: string): string {
+  const difference = isMaximised ? `${t} − ${y}` : `${y} − ${t}`
+  if (factor === 1) return isCanonical ? difference : `(${difference})`
+  return `${number(factor)}·(${difference})`
+}
+
+/** The sign of the step along the gradient. */
+export const directionOf = ({ isMaximised }: LossForm): string => (isMaximised ? '+' : '−')
 
 /** The loss in symbols, such as `Σ (y − t)²`, with the symbols of output and target. */
 export function lossInSymbols({ term, scale }: LossForm, outputs: number, y: string, t: string): string {

@@ -3,11 +3,10 @@
 import { DataError, SpecError } from '../errors.ts'
 import { activationName, type ActivationData } from '../layers/activation.ts'
 import { dense } from '../layers/dense.ts'
-import { lossInfo } from '../layers/loss.ts'
 import { Network } from '../network.ts'
 import type { Dtype } from '../ops/arithmetic.ts'
 import { elementsIn } from '../shape.ts'
-import { parametersOf, type NetworkSpec } from '../spec.ts'
+import { lossOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
 import { toDenseTargets, toInputs } from '../training/data.ts'
 import { doubleOf } from './double.ts'
@@ -129,9 +128,9 @@ function checkSize(spec: NetworkSpec): void {
   })
 }
 
-function stagesOf({ layers, loss }: NetworkSpec): Stage[] {
+function stagesOf(spec: NetworkSpec): Stage[] {
   const stages: Stage[] = []
-  for (const [i, layer] of layers.entries()) {
+  for (const [i, layer] of spec.layers.entries()) {
     const last = stages.at(-1)
     if (layer.type === 'dense') {
       const { name, units, bias: hasBias, slope, alpha, activation: h } = layer
@@ -146,7 +145,7 @@ function stagesOf({ layers, loss }: NetworkSpec): Stage[] {
       })
     }
   }
-  const { squash } = lossInfo(loss.name)
+  const { squash } = lossOf(spec)
   if (squash !== undefined) stages.push({ ...stages.splice(-1)[0], activation: { activation: squash } })
   const softmax = stages.slice(0, -1).find(({ activation: h }) => activationName(h) === 'softmax')
   if (softmax === undefined) return stages
@@ -164,7 +163,7 @@ function unfolded(
   input: Float64Array,
   target: Float64Array,
 ): { net: Float64Array[]; delta: Float64Array[] } {
-  const { squash } = lossInfo(twin.spec.loss.name)
+  const { squash } = lossOf(twin.spec)
   const layers = stages.flatMap(({ name, units, activation: h }, i) => [
     dense(units, 'linear', { name }),
     ...(i === stages.length - 1 && squash !== undefined
@@ -186,12 +185,12 @@ function unfolded(
   }
 }
 
-// A network that is the activation: of one input, which it passes on.
+// A network that is the activation: of one input, which it passes on. Its loss plays no part; hinge goes with all of them.
 function networkOf(h: ActivationData): Network<'float64'> {
   const network = new Network<'float64'>({
     inputs: 1,
     layers: [dense(1, 'linear', { bias: false }), { ...h, type: 'activation', name: 'h' }],
-    loss: 'squaredError',
+    loss: 'hinge',
     dtype: 'float64',
   })
   network.setParameters({ 'dense1.weight': [1] })
