@@ -18,8 +18,8 @@ export interface Simplified {
  * (x·V + c)·W + b = x·(V·W) + (c·W + b), in double precision.
  */
 export function joinLinearLayers({ layers }: NetworkSpec, parameters: Arrays): Simplified {
-  const joined: Record<string, Float64Array> = Object.fromEntries(
-    Object.entries(parameters).map(([name, { data }]) => [name, Float64Array.from(data)]),
+  const joined = new Map(
+    Object.entries(parameters).map(([name, { data }]) => [name, Float64Array.from(data)] as const),
   )
   const kept: NamedLayer[] = []
   for (const layer of layers) {
@@ -30,19 +30,22 @@ export function joinLinearLayers({ layers }: NetworkSpec, parameters: Arrays): S
       joinInto(joined, last, layer)
     } else kept.push(layer)
   }
-  return { layers: kept, parameters: joined }
+  return { layers: kept, parameters: Object.fromEntries(joined) }
 }
 
 type Dense = Extract<NamedLayer, { type: 'dense' }>
 
-function joinInto(parameters: Record<string, Float64Array>, first: Dense, second: Dense): void {
-  const [v, c] = [parameters[`${first.name}.weight`], parameters[`${first.name}.bias`]]
-  const [w, b] = [parameters[`${second.name}.weight`], parameters[`${second.name}.bias`]]
+function joinInto(parameters: Map<string, Float64Array>, first: Dense, second: Dense): void {
+  const take = (name: string): Float64Array => {
+    const values = parameters.get(name) ?? new Float64Array()
+    parameters.delete(name)
+    return values
+  }
+  const [v, c] = [take(`${first.name}.weight`), take(`${first.name}.bias`)]
+  const [w, b] = [take(`${second.name}.weight`), take(`${second.name}.bias`)]
   const [k, n] = [first.units, second.units]
-  delete parameters[`${first.name}.weight`]
-  delete parameters[`${first.name}.bias`]
-  parameters[`${second.name}.weight`] = matmul(v, w, { m: v.length / k, n, k })
-  if (!first.bias) return
-  const shifted = matmul(c, w, { m: 1, n, k })
-  parameters[`${second.name}.bias`] = second.bias ? shifted.map((value, j) => value + b[j]) : shifted
+  parameters.set(`${second.name}.weight`, matmul(v, w, { m: v.length / k, n, k }))
+  const shifted = first.bias ? matmul(c, w, { m: 1, n, k }) : new Float64Array(n)
+  if (second.bias) b.forEach((value, j) => (shifted[j] += value))
+  if (first.bias || second.bias) parameters.set(`${second.name}.bias`, shifted)
 }

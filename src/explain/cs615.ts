@@ -27,12 +27,12 @@ export function writeInCs615Notation(pass: Pass): string {
   const direction = directionOf(form)
   const difference = differenceOf({ ...form, isCanonical: false }, 'ŷ', 'y')
   const outputError = form.isCanonical ? difference : `${difference}∘g′(net_o)`
-  const hiddenGradient = matmul(output.delta, output.weight, {
+  const hiddenGradient = matmul<Float64Array>(output.delta, output.weight, {
     m: 1,
     n: hidden.units,
     k: output.units,
     transB: true,
-  }) as Float64Array
+  })
   return [
     `One step of gradient ${form.isMaximised ? 'ascent' : 'descent'} on one row, in the notation of CS 615`,
     `x = ${rowVector(input)}, y = ${rowVector(target)}, learning rate α = ${number(learningRate)}`,
