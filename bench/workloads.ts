@@ -8,7 +8,7 @@ import type { Optimizer } from '../src/compiler/optimizers.ts'
 /** One training job. */
 export interface Workload {
   readonly name: string
-  readonly network: NetworkOptions
+  readonly network: NetworkOptions & { inputs: number }
   readonly optimizer: Optimizer
   readonly batchSizes: readonly number[]
   /** Rows of the data set. */

@@ -39,6 +39,7 @@ export {
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
 export { batchNorm, type BatchNormOptions } from './layers/batch-norm.ts'
+export { add, concat, multiply, residual, type MergeSpec, type Source } from './layers/merge.ts'
 export { layerNorm, type LayerNormOptions } from './layers/layer-norm.ts'
 export {
   activation,

@@ -19,13 +19,13 @@ import { joinLinearLayers } from './simplify.ts'
 import {
   hasAccuracy,
   lastActivation,
-  layerOutputs,
   customActivationOf,
   lossOf,
   normalizeSpec,
   outputsOf,
   parametersOf,
   stateOf,
+  wireNetwork,
   type NetworkOptions,
   type NetworkSpec,
 } from './spec.ts'
@@ -402,26 +402,11 @@ export class Network<D extends Dtype = 'float32'> {
   /** The network as text: layers with output shapes and parameters, loss, seed, backend. */
   summary(): string {
     const parameters = parametersOf(this.spec)
-    const sizes = layerOutputs(this.spec)
-    const rows = this.spec.layers.map((layer, i) => {
-      const count = parameters
-        .filter((p) => p.layer === layer.name)
-        .reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
-      return [
-        layer.name,
-        layerTypeOf(layer).describe(layer),
-        `[batch, ${sizes[i]}]`,
-        count.toLocaleString('en'),
-      ]
-    })
-    const table = [
-      ['layer', 'activation', 'output', 'parameters'],
-      ['input', '', `[batch, ${this.spec.inputs}]`, '0'],
-      ...rows,
-    ]
+    const table = summaryTable(this.spec)
     const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)))
+    const last = widths.length - 1
     const lines = table.map((row) =>
-      row.map((cell, i) => (i === 3 ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '),
+      row.map((cell, i) => (i === last ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '),
     )
     const total = parameters.reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
     const depth = this.spec.layers.filter((layer) => parameters.some((p) => p.layer === layer.name)).length
@@ -596,6 +581,35 @@ export class Network<D extends Dtype = 'float32'> {
 function reasonForFallback(spec: NetworkSpec): string | undefined {
   const name = customActivationOf(spec)
   return name === undefined ? undefined : `the activation '${name}' is a function in TypeScript`
+}
+
+// A row per input and layer; where layers do more than follow one another, a column tells what each takes in.
+function summaryTable(spec: NetworkSpec): string[][] {
+  const parameters = parametersOf(spec)
+  const wired = new Map(wireNetwork(spec).map((each) => [each.layer.name, each]))
+  const inputs = Object.entries(spec.inputColumns ?? { input: spec.inputs })
+  const isChain =
+    spec.inputColumns === undefined && !spec.layers.some((layer) => 'from' in layer || 'shareWith' in layer)
+  const rows = spec.layers.map((layer) => {
+    const place = wired.get(layer.name)
+    const count = parameters
+      .filter((p) => p.layer === layer.name)
+      .reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
+    const shared = place?.owner === layer.name ? '' : ` (weights of ${place?.owner ?? ''})`
+    return [
+      layer.name,
+      `${place?.from.join(', ') ?? ''}${shared}${place?.isUsed === true ? '' : ' (unused)'}`,
+      layerTypeOf(layer).describe(layer),
+      `[batch, ${place?.outputs ?? 0}]`,
+      count.toLocaleString('en'),
+    ]
+  })
+  const table = [
+    ['layer', 'from', 'activation', 'output', 'parameters'],
+    ...inputs.map(([name, columns]) => [name, '', '', `[batch, ${columns}]`, '0']),
+    ...rows,
+  ]
+  return isChain ? table.map((row) => row.filter((_, column) => column !== 1)) : table
 }
 
 interface BlockRun {

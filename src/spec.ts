@@ -4,16 +4,23 @@ import { checkInteger, checkNumber, checkOneOf, describeValue } from './check.ts
 import { rejectUnknownKeys, SpecError } from './errors.ts'
 import type { ParameterSpec, StateSpec } from './layers/layer.ts'
 import { activationName, hasGradient, isCustom } from './layers/activation.ts'
-import { layerNames, layerTypeOf, type LayerSpec } from './layers/index.ts'
+import { layerTypeOf, type LayerSpec } from './layers/index.ts'
 import { lossInfo, lossTable, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
 import { defaultLoss } from './layers/pairing.ts'
 import { DTYPES, type Dtype } from './ops/arithmetic.ts'
+import { ALL_INPUTS, layOutLayers, wire, type NamedLayer, type WiredLayer } from './wiring.ts'
 
 /** What `new Network` takes. */
 export interface NetworkOptions<D extends Dtype = Dtype> {
-  /** Features per row, an integer ≥ 1. */
-  inputs: number
-  /** Layers from the input to the output; at least one has parameters. */
+  /**
+   * Features per row, an integer ≥ 1; or several inputs, `{ image: 64, age: 1 }`, whose columns stand side by side in x in
+   * this order. Layers take one in by its name (`from`), or all as `input`.
+   */
+  inputs: number | Readonly<Record<string, number>>
+  /**
+   * Layers, each behind the one before unless its `from` names another; the last gives the output. At least one has
+   * parameters.
+   */
   layers: readonly LayerSpec[]
   /**
    * What training minimises, or, for logLikelihood, maximises. Default by the last activation: linear squaredError,
@@ -29,12 +36,16 @@ export interface NetworkOptions<D extends Dtype = Dtype> {
   seed?: number
   /** Element type, default float32. */
   dtype?: D
+  /** Columns of several inputs where `inputs` is their sum, as in a network's spec. */
+  inputColumns?: Readonly<Record<string, number>>
 }
 
 /** A network as plain data; survives JSON, but for custom activations. */
 export interface NetworkSpec {
   readonly inputs: number
-  readonly layers: readonly (LayerSpec & { readonly name: string })[]
+  readonly inputColumns?: Readonly<Record<string, number>>
+  /** Branches of merging layers stand before them. */
+  readonly layers: readonly NamedLayer[]
   readonly loss: LossSpec
   readonly l2: number
   readonly l1: number
@@ -52,7 +63,8 @@ export interface NamedState extends StateSpec {
   readonly layer: string
 }
 
-const SPEC_OPTIONS = ['inputs', 'layers', 'loss', 'l2', 'l1', 'seed', 'dtype']
+const FEATURES = { min: 1, max: 2 ** 24 } as const
+const SPEC_OPTIONS = ['inputs', 'inputColumns', 'layers', 'loss', 'l2', 'l1', 'seed', 'dtype']
 // Taken by the same object; what they may be is checked where the backend is chosen.
 const BACKEND_OPTIONS = ['backend', 'isa', 'exact', 'verify']
 
@@ -63,8 +75,8 @@ const BACKEND_OPTIONS = ['backend', 'isa', 'exact', 'verify']
  */
 export function normalizeSpec(options: NetworkOptions): NetworkSpec {
   rejectUnknownKeys('Network', options, [...SPEC_OPTIONS, ...BACKEND_OPTIONS])
-  const { inputs, layers, l2 = 0, l1 = 0, seed = 0, dtype = 'float32' } = options
-  checkInteger('inputs', inputs, { min: 1, max: 2 ** 24 })
+  const { layers, l2 = 0, l1 = 0, seed = 0, dtype = 'float32' } = options
+  const inputs = normalizeInputs(options)
   checkNumber('l2', l2, { min: 0 })
   checkNumber('l1', l1, { min: 0 })
   checkInteger('seed', seed, { min: 0 })
@@ -76,9 +88,9 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
       received: describeValue(layers),
     })
   }
-  const named = nameLayers(layers)
+  const named = layOutLayers(layers, Object.keys(inputs.inputColumns ?? {}))
   const spec: NetworkSpec = {
-    inputs,
+    ...inputs,
     layers: named,
     loss: normalizeLoss(options.loss === undefined ? defaultLoss(lastActivation(named)) : options.loss),
     l2,
@@ -108,19 +120,33 @@ export function stateOf(spec: NetworkSpec): NamedState[] {
   return arraysOf(spec, (layer, features) => layerTypeOf(layer).state?.(layer, features) ?? [])
 }
 
-// Arrays of all layers, named after them; `arrays` is given the features in front of each.
+// Arrays of all layers that own any and are used, in the order of the list, named after the layers.
 function arraysOf<A extends { readonly name: string }>(
   spec: NetworkSpec,
   arrays: (layer: LayerSpec, features: number) => readonly A[],
 ): (A & { readonly layer: string })[] {
-  const outputs = layerOutputs(spec)
-  return spec.layers.flatMap((layer, i) =>
-    arrays(layer, i === 0 ? spec.inputs : outputs[i - 1]).map((array) => ({
-      ...array,
-      name: `${layer.name}.${array.name}`,
-      layer: layer.name,
-    })),
-  )
+  const wired = wireNetwork(spec)
+  const owners = new Set(wired.flatMap(({ isUsed, owner }) => (isUsed ? [owner] : [])))
+  const inputs = new Map(wired.map((each) => [each.layer.name, each.inputs[0]]))
+  return spec.layers
+    .filter(({ name }) => owners.has(name))
+    .flatMap((layer) =>
+      arrays(layer, inputs.get(layer.name) ?? 0).map((array) => ({
+        ...array,
+        name: `${layer.name}.${array.name}`,
+        layer: layer.name,
+      })),
+    )
+}
+
+/** The layers of a network in the order in which they run. */
+export function wireNetwork(spec: NetworkSpec): WiredLayer[] {
+  return wire(spec, [spec.layers[spec.layers.length - 1].name])
+}
+
+/** The layers that the output depends on, in the order in which they run. */
+export function usedLayers(spec: NetworkSpec): WiredLayer[] {
+  return wireNetwork(spec).filter(({ isUsed }) => isUsed)
 }
 
 /** The activation that gives a network's output. */
@@ -140,15 +166,10 @@ export function hasAccuracy(spec: NetworkSpec): boolean {
   return task === 'classes' || (task === 'binary' && outputsOf(spec) === 1)
 }
 
-/** Features behind each layer. */
-export function layerOutputs(spec: NetworkSpec): number[] {
-  let features = spec.inputs
-  return spec.layers.map((layer) => (features = layerTypeOf(layer).outputs(layer, features)))
-}
-
 /** Outputs of the network per row. */
 export function outputsOf(spec: NetworkSpec): number {
-  return layerOutputs(spec)[spec.layers.length - 1]
+  const last = spec.layers[spec.layers.length - 1].name
+  return wireNetwork(spec).find(({ layer }) => layer.name === last)?.outputs ?? 0
 }
 
 /** The name of the first activation that is a function rather than data, if there is one. */
@@ -158,29 +179,35 @@ export function customActivationOf({ layers }: NetworkSpec): string | undefined 
     .at(0)
 }
 
-function nameLayers(layers: readonly LayerSpec[]): (LayerSpec & { name: string })[] {
-  const counts = new Map<string, number>()
-  const names = new Set<string>()
-  return layers.map((layer, i) => {
-    const where = `layers[${i}]`
-    if (typeof layer !== 'object' || layer === null || !layerNames.includes(layer.type)) {
-      const received = describeValue((layer as { type?: unknown } | null)?.type ?? layer)
-      throw new SpecError({ where, expected: `a layer of type ${layerNames.join(', ')}`, received })
-    }
-    layerTypeOf(layer).validate(layer, where)
-    const count = (counts.get(layer.type) ?? 0) + 1
-    counts.set(layer.type, count)
-    const name = layer.name ?? `${layer.type}${count}`
-    if (typeof name !== 'string' || !/^[\w-]+$/.test(name) || names.has(name)) {
+// One input, or several with their columns.
+function normalizeInputs({
+  inputs,
+  inputColumns,
+}: NetworkOptions): Pick<NetworkSpec, 'inputs' | 'inputColumns'> {
+  const columns = typeof inputs === 'object' ? inputs : inputColumns
+  if (columns === undefined) {
+    checkInteger('inputs', inputs, FEATURES)
+    return { inputs }
+  }
+  const where = typeof inputs === 'object' ? 'inputs' : 'inputColumns'
+  let total = 0
+  for (const [name, size] of Object.entries(columns)) {
+    // Names that look like numbers would not keep their order.
+    if (!/^[A-Za-z_][\w-]*$/.test(name) || name === ALL_INPUTS) {
       throw new SpecError({
-        where: `${where}.name`,
-        expected: 'a name of letters, digits, _ and - that no other layer has',
-        received: describeValue(name),
+        where,
+        expected: `names of letters, digits, _ and - that begin with a letter, other than ${ALL_INPUTS}`,
+        received: `'${name}'`,
       })
     }
-    names.add(name)
-    return { ...layer, name }
+    checkInteger(`${where}.${name}`, size, FEATURES)
+    total += size
+  }
+  checkInteger(where === 'inputs' ? 'columns of all inputs' : 'inputs', where === 'inputs' ? total : inputs, {
+    ...FEATURES,
+    ...(where === 'inputs' ? {} : { min: total, max: total }),
   })
+  return { inputs: total, inputColumns: columns }
 }
 
 // The loss may need a certain last activation, and softmax is of no use with one output.

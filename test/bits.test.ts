@@ -17,7 +17,7 @@ import { findDifference } from '../src/backends/compare.ts'
 
 interface Case {
   name: string
-  network: NetworkOptions
+  network: NetworkOptions & { inputs: number }
   fit: FitOptions
   classes?: number
 }

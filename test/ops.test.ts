@@ -229,8 +229,12 @@ test('every op that a gradient rule names exists', () => {
     if (op.gradient === undefined) continue
     const inputs = Object.fromEntries(op.signature.operands.map(({ name }) => [name, name]))
     const emitted: string[] = []
-    const emitter = { emit: (name: string) => (emitted.push(name), name) }
-    const rules = op.gradient<string>(emitter, { inputs, output: 'y', scalars: { alpha: 1, slope: 1 } }, 'dy')
+    const emitter = { emit: (name: string) => (emitted.push(name), name), like: (name: string) => name }
+    const rules = op.gradient<string>(
+      emitter,
+      { inputs, output: 'y', scalars: { alpha: 1, slope: 1 }, dims: [] },
+      'dy',
+    )
     Object.values(rules).forEach((rule) => rule())
     for (const name of emitted) expect(ops.has(name)).toBe(true)
   }

@@ -107,6 +107,11 @@ export class Builder implements Emitter<Value> {
     return this.#add(name, shape, type, { kind: 'region', region }, isPinned)
   }
 
+  /** A temporary value of another's shape. */
+  like({ name, shape }: Value): Value {
+    return this.value(name, shape)
+  }
+
   /** A data buffer that the program is linked with. */
   buffer(name: string, shape: Shape, type: ElementType = 'f'): Value {
     this.buffers.push(name)

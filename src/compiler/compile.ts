@@ -1,7 +1,7 @@
 /** The pipeline from a network's spec to its programs: training, one step at a time, and prediction. */
 
 import { REDUCTIONS } from '../ops/losses.ts'
-import { hasAccuracy, layerOutputs, lossOf, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
+import { hasAccuracy, lossOf, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import { allocate } from './allocate.ts'
 import { Builder, type Node, type Value } from './builder.ts'
 import { differentiate } from './differentiate.ts'
@@ -147,16 +147,21 @@ export function compileStep(
 ): Program {
   const builder = new Builder(rows, spec.dtype)
   const persistent = declarePersistent(builder, spec)
-  const outputs = layerOutputs(spec)
   const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
-  const t = builder.value('t', ['rows', outputs[outputs.length - 1]], { region: 'batch', isPinned: true })
+  const t = builder.value('t', ['rows', outputsOf(spec)], { region: 'batch', isPinned: true })
   builder.beginEntry('gradient')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: true, areMasksGiven: true })
-  const outputSlots = forward.layerOutputs.map(({ shape }, i) =>
-    builder.value(`output of ${spec.layers[i].name}`, shape, { region: 'batch', isPinned: true }),
+  const outputSlots = new Map(
+    [...forward.layerOutputs].map(([name, { shape }]) => [
+      name,
+      builder.value(`output of ${name}`, shape, { region: 'batch', isPinned: true }),
+    ]),
   )
   const keepOutputs = ({ layerOutputs }: ForwardPass): void => {
-    layerOutputs.forEach((x, i) => builder.emit('scale', { x }, { alpha: 1 }, { y: outputSlots[i] }))
+    for (const [name, y] of outputSlots) {
+      const x = layerOutputs.get(name)
+      if (x !== undefined) builder.emit('scale', { x }, { alpha: 1 }, { y })
+    }
   }
   keepOutputs(forward)
   const perRow = lossPerRow(builder, spec, forward, t, weightSlot(builder, isWeighted))
@@ -194,9 +199,8 @@ export function compileStep(
 export function compileForward(spec: NetworkSpec, rows: number, isWeighted = false): Program {
   const builder = new Builder(rows, spec.dtype)
   const persistent = declarePersistent(builder, spec)
-  const outputs = layerOutputs(spec)
   const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
-  const t = builder.value('t', ['rows', outputs[outputs.length - 1]], { region: 'batch', isPinned: true })
+  const t = builder.value('t', ['rows', outputsOf(spec)], { region: 'batch', isPinned: true })
   predictionEntry(builder, spec, persistent, x, false)
 
   builder.beginEntry('evaluate')

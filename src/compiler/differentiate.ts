@@ -31,17 +31,21 @@ export function differentiate(
     const rule = opNamed(node.op).gradient
     if (rule === undefined) throw new Error(`${node.op} has no gradient rule`)
     const inputs = namedOperands(node)
-    const rules = rule<Value>(builder, { inputs, output: result, scalars: node.scalars }, dy)
+    const rules = rule<Value>(builder, { inputs, output: result, scalars: node.scalars, dims: node.dims }, dy)
     for (const [name, emitGradient] of Object.entries(rules)) {
       const input = inputs[name]
       if (!needed.has(input)) continue
       const earlier = gradients.get(input)
       const gradient = emitGradient()
-      gradients.set(
-        input,
-        earlier === undefined ? gradient : builder.emit('add', { a: earlier, b: gradient }),
-      )
+      gradients.set(input, earlier === undefined ? gradient : sum(builder, earlier, gradient))
     }
   }
   return gradients
+}
+
+// Gradients of what is computed for each row may be those of another value too, so their sum is a new one; that of a
+// parameter is its own.
+function sum(builder: Builder, earlier: Value, gradient: Value): Value {
+  if (earlier.shape[0] === 'rows') return builder.emit('add', { a: earlier, b: gradient })
+  return builder.emit('axpy', { x: gradient, y: earlier }, { alpha: 1 })
 }

@@ -1,7 +1,8 @@
 /** From a network's spec to nodes: parameters, forward pass, loss, gradients and checks. */
 
 import type { NetworkSpec } from '../spec.ts'
-import { lossOf, outputsOf as outputsOfNetwork, parametersOf, stateOf } from '../spec.ts'
+import { lossOf, outputsOf as outputsOfNetwork, parametersOf, stateOf, usedLayers } from '../spec.ts'
+import { ALL_INPUTS, inputSlices } from '../wiring.ts'
 import { layerTypeOf } from '../layers/index.ts'
 import { opNamed } from '../ops/index.ts'
 import { REDUCTIONS } from '../ops/losses.ts'
@@ -28,7 +29,8 @@ export interface Persistent {
 /** What a forward pass gives. */
 export interface ForwardPass {
   readonly output: Value
-  readonly layerOutputs: readonly Value[]
+  /** By layer; without those that nothing uses. */
+  readonly layerOutputs: ReadonlyMap<string, Value>
   readonly nodes: readonly Node[]
   /** What layers put off until the weights are updated. */
   readonly updates: readonly (() => void)[]
@@ -89,12 +91,12 @@ export function forwardPass(
   }: { isTraining: boolean; isDropping?: boolean; areMasksGiven?: boolean },
 ): ForwardPass {
   const first = builder.steps.length
-  const outputs: Value[] = []
+  const outputs = new Map<string, Value>()
   const updates: (() => void)[] = []
-  let value = x
-  for (const layer of spec.layers) {
+  const inputs = inputValues(builder, spec, x)
+  for (const { layer, from, owner } of usedLayers(spec)) {
     const arrayOf = (arrays: ReadonlyMap<string, Value>) => (name: string) => {
-      const found = arrays.get(`${layer.name}.${name}`)
+      const found = arrays.get(`${owner}.${name}`)
       if (found === undefined) throw new Error(`layer ${layer.name} has no ${name}`)
       return found
     }
@@ -104,8 +106,10 @@ export function forwardPass(
       const mask = builder.value(`${layer.name}.mask`, ['rows', units])
       return builder.emit('dropout_mask', { key, step }, { rate }, { mask })
     }
-    value = layerTypeOf(layer).forward(layer, value, {
+    const [source, ...others] = from.map((name) => outputs.get(name) ?? inputs(name))
+    const output = layerTypeOf(layer).forward(layer, source, {
       builder,
+      others,
       name: layer.name,
       isTraining,
       isDropping,
@@ -114,10 +118,28 @@ export function forwardPass(
       atUpdate: (emit) => updates.push(emit),
       mask,
     })
-    outputs.push(value)
+    outputs.set(layer.name, output)
   }
   const nodes = builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
-  return { output: value, layerOutputs: outputs, nodes, updates }
+  const output = outputs.get(spec.layers[spec.layers.length - 1].name)
+  if (output === undefined) throw new Error('the network has no output')
+  return { output, layerOutputs: outputs, nodes, updates }
+}
+
+// The inputs by name; the columns of one are cut out when a layer first asks for them.
+function inputValues(builder: Builder, spec: NetworkSpec, x: Value): (name: string) => Value {
+  const slices = inputSlices(spec)
+  const values = new Map([[ALL_INPUTS, x]])
+  return (name) => {
+    const slice = slices.get(name)
+    if (slice === undefined) throw new Error(`no input is called ${name}`)
+    const [first, columns] = slice
+    const value =
+      values.get(name) ??
+      builder.emit('slice_columns', { x }, { first }, { y: builder.value(name, ['rows', columns]) })
+    values.set(name, value)
+    return value
+  }
 }
 
 /** The loss per row of a forward pass, with what its gradients are computed from. */
@@ -166,7 +188,7 @@ export function lossPerRow(
     scores: hasDecisions ? forward.output : logits,
     target,
     weight,
-    nodes: forward.nodes.slice(0, last),
+    nodes: forward.nodes,
   }
 }
 

@@ -1,13 +1,13 @@
 /** Activation layer: an element-wise function, or softmax over each row. */
 
-import { SpecError } from '../errors.ts'
+import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { checkOneOf, fillSettings, type Setting } from '../check.ts'
 import type { Builder, Value } from '../compiler/builder.ts'
 import { opNamed } from '../ops/index.ts'
 import { applyComposed, normalizeComposed, type ComposedActivation } from './composed.ts'
 import { applyCustom, normalizeCustom, type CustomActivation } from './custom.ts'
 import type { InitializerName } from './initializers.ts'
-import type { LayerType } from './layer.ts'
+import { placement, type LayerType, type Placement } from './layer.ts'
 
 /** Settings of activations; each has those that its formula names. */
 export interface ActivationSettings {
@@ -97,9 +97,8 @@ export interface ActivationData extends ActivationSettings {
 }
 
 /** Activation layer as plain data. */
-export interface ActivationSpec extends ActivationData {
+export interface ActivationSpec extends ActivationData, Placement {
   readonly type: 'activation'
-  readonly name?: string
 }
 
 /**
@@ -111,9 +110,10 @@ export interface ActivationSpec extends ActivationData {
  * @example
  * new Network({ inputs: 2, layers: [dense(3), activation('tanh'), dense(1)], loss: 'squaredError' })
  */
-export function activation(activation: Activation): ActivationSpec {
+export function activation(activation: Activation, options: Placement = {}): ActivationSpec {
+  rejectUnknownKeys('activation', options, ['name', 'from'])
   const spec = normalizeActivation(activation, 'activation')
-  return { type: 'activation', ...spec }
+  return { type: 'activation', ...placement(options), ...spec }
 }
 
 /** An activation in any of its forms as plain data, defaults filled in. */

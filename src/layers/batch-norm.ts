@@ -2,25 +2,22 @@
 
 import { checkNumber } from '../check.ts'
 import { rejectUnknownKeys } from '../errors.ts'
-import type { LayerType } from './layer.ts'
+import { placement, type LayerType, type Placement } from './layer.ts'
 import { scaleAndShift, scaleShiftParameters } from './scale-shift.ts'
 
 /** Batch normalisation layer as plain data. */
-export interface BatchNormSpec {
+export interface BatchNormSpec extends Placement {
   readonly type: 'batchNorm'
-  readonly name?: string
   readonly epsilon: number
   readonly momentum: number
 }
 
 /** Settings of {@link batchNorm}. */
-export interface BatchNormOptions {
+export interface BatchNormOptions extends Placement {
   /** Added to the variance, above 0, default 1e-5. */
   epsilon?: number
   /** Share of a batch in the running statistics, from 0 to 1, default 0.1. */
   momentum?: number
-  /** Name of the layer, unique in the network; default batchNorm1, batchNorm2, … */
-  name?: string
 }
 
 /**
@@ -37,11 +34,11 @@ export interface BatchNormOptions {
  * batchNorm().momentum // 0.1
  */
 export function batchNorm(options: BatchNormOptions = {}): BatchNormSpec {
-  rejectUnknownKeys('batchNorm', options, ['epsilon', 'momentum', 'name'])
-  const { epsilon = 1e-5, momentum = 0.1, name } = options
+  rejectUnknownKeys('batchNorm', options, ['epsilon', 'momentum', 'name', 'from'])
+  const { epsilon = 1e-5, momentum = 0.1 } = options
   const spec: BatchNormSpec = {
     type: 'batchNorm',
-    ...(name === undefined ? {} : { name }),
+    ...placement(options),
     epsilon,
     momentum,
   }

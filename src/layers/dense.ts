@@ -12,12 +12,11 @@ import {
   type ActivationData,
 } from './activation.ts'
 import { biasInitializers, normalizeInitializer, type Initializer } from './initializers.ts'
-import type { LayerType } from './layer.ts'
+import { placement, PLACEMENT, type LayerType, type SharedPlacement } from './layer.ts'
 
 /** Dense layer as plain data. */
-export interface DenseSpec extends ActivationData {
+export interface DenseSpec extends ActivationData, SharedPlacement {
   readonly type: 'dense'
-  readonly name?: string
   readonly units: number
   readonly bias: boolean
   readonly initializer: Initializer
@@ -26,7 +25,7 @@ export interface DenseSpec extends ActivationData {
 }
 
 /** Settings of {@link dense}. */
-export interface DenseOptions {
+export interface DenseOptions extends SharedPlacement {
   /** Whether a bias is added, default true. */
   bias?: boolean
   /**
@@ -37,8 +36,6 @@ export interface DenseOptions {
   initializer?: Initializer
   /** Initializer of the bias: zeros (default), ones, constant, uniform or normal. */
   biasInitializer?: Initializer
-  /** Name of the layer, unique in the network; default dense1, dense2, … */
-  name?: string
 }
 
 /**
@@ -58,11 +55,11 @@ export function dense(
   activation: Activation = 'linear',
   options: DenseOptions = {},
 ): DenseSpec {
-  rejectUnknownKeys('dense', options, ['bias', 'initializer', 'biasInitializer', 'name'])
+  rejectUnknownKeys('dense', options, ['bias', 'initializer', 'biasInitializer', ...PLACEMENT])
   const normalized = normalizeActivation(activation, 'dense: activation')
   const spec: DenseSpec = {
     type: 'dense',
-    ...(options.name === undefined ? {} : { name: options.name }),
+    ...placement(options),
     units,
     ...normalized,
     bias: options.bias ?? true,

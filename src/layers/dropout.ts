@@ -2,12 +2,11 @@
 
 import { rejectUnknownKeys } from '../errors.ts'
 import { checkNumber } from '../check.ts'
-import type { LayerType } from './layer.ts'
+import { placement, type LayerType, type Placement } from './layer.ts'
 
 /** Dropout layer as plain data. */
-export interface DropoutSpec {
+export interface DropoutSpec extends Placement {
   readonly type: 'dropout'
-  readonly name?: string
   readonly rate: number
 }
 
@@ -21,11 +20,11 @@ export interface DropoutSpec {
  * @example
  * dropout(0.1).rate // 0.1
  */
-export function dropout(rate: number, options: { name?: string } = {}): DropoutSpec {
-  rejectUnknownKeys('dropout', options, ['name'])
+export function dropout(rate: number, options: Placement = {}): DropoutSpec {
+  rejectUnknownKeys('dropout', options, ['name', 'from'])
   const spec: DropoutSpec = {
     type: 'dropout',
-    ...(options.name === undefined ? {} : { name: options.name }),
+    ...placement(options),
     rate,
   }
   dropoutLayer.validate(spec, 'dropout')

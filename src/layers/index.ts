@@ -6,9 +6,10 @@ import { denseLayer, type DenseSpec } from './dense.ts'
 import { dropoutLayer, type DropoutSpec } from './dropout.ts'
 import { layerNormLayer, type LayerNormSpec } from './layer-norm.ts'
 import type { LayerType } from './layer.ts'
+import { mergeLayers, type MergeSpec } from './merge.ts'
 
 /** Any layer as plain data. */
-export type LayerSpec = DenseSpec | DropoutSpec | ActivationSpec | BatchNormSpec | LayerNormSpec
+export type LayerSpec = DenseSpec | DropoutSpec | ActivationSpec | BatchNormSpec | LayerNormSpec | MergeSpec
 
 const layerTypes: ReadonlyMap<string, LayerType<never>> = new Map<string, LayerType<never>>([
   ['dense', denseLayer],
@@ -16,6 +17,7 @@ const layerTypes: ReadonlyMap<string, LayerType<never>> = new Map<string, LayerT
   ['activation', activationLayer],
   ['batchNorm', batchNormLayer],
   ['layerNorm', layerNormLayer],
+  ...Object.entries(mergeLayers),
 ])
 
 /** Names of the layer types. */

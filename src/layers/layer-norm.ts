@@ -2,22 +2,19 @@
 
 import { checkNumber } from '../check.ts'
 import { rejectUnknownKeys } from '../errors.ts'
-import type { LayerType } from './layer.ts'
+import { placement, PLACEMENT, type LayerType, type SharedPlacement } from './layer.ts'
 import { scaleAndShift, scaleShiftParameters } from './scale-shift.ts'
 
 /** Layer normalisation layer as plain data. */
-export interface LayerNormSpec {
+export interface LayerNormSpec extends SharedPlacement {
   readonly type: 'layerNorm'
-  readonly name?: string
   readonly epsilon: number
 }
 
 /** Settings of {@link layerNorm}. */
-export interface LayerNormOptions {
+export interface LayerNormOptions extends SharedPlacement {
   /** Added to the variance, above 0, default 1e-5. */
   epsilon?: number
-  /** Name of the layer, unique in the network; default layerNorm1, layerNorm2, … */
-  name?: string
 }
 
 /**
@@ -32,9 +29,9 @@ export interface LayerNormOptions {
  * layerNorm().epsilon // 0.00001
  */
 export function layerNorm(options: LayerNormOptions = {}): LayerNormSpec {
-  rejectUnknownKeys('layerNorm', options, ['epsilon', 'name'])
-  const { epsilon = 1e-5, name } = options
-  const spec: LayerNormSpec = { type: 'layerNorm', ...(name === undefined ? {} : { name }), epsilon }
+  rejectUnknownKeys('layerNorm', options, ['epsilon', ...PLACEMENT])
+  const { epsilon = 1e-5 } = options
+  const spec: LayerNormSpec = { type: 'layerNorm', ...placement(options), epsilon }
   layerNormLayer.validate(spec, 'layerNorm')
   return spec
 }

@@ -25,9 +25,35 @@ export interface StateSpec {
   readonly limits: Limits
 }
 
+/** What a layer may say of its place in the network. */
+export interface Placement {
+  /** Unique in the network; default the type with a number, dense1, dense2, … Initial weights depend on it. */
+  readonly name?: string
+  /** Name of the layer or input that it takes in, default the layer before, or for the first one all inputs. */
+  readonly from?: string
+}
+
+/** What a layer with parameters may say of its place in the network. */
+export interface SharedPlacement extends Placement {
+  /** Name of a layer of the same type and sizes whose parameters this one uses; their gradients are summed. */
+  readonly shareWith?: string
+}
+
+/** Names of the options of {@link SharedPlacement}; the first two are those of {@link Placement}. */
+export const PLACEMENT = ['name', 'from', 'shareWith'] as const
+
+/** The options of a layer's place that are given, as plain data. */
+export function placement(options: SharedPlacement): SharedPlacement {
+  return Object.fromEntries(
+    PLACEMENT.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+  )
+}
+
 /** What the forward pass of a layer can ask for. */
 export interface LayerContext {
   readonly builder: Builder
+  /** What a merging layer takes in behind x. */
+  readonly others: readonly Value[]
   /** The layer's name, unique in the network. */
   readonly name: string
   /** Whether batch norm looks at the batch. */
@@ -49,8 +75,10 @@ export interface LayerType<S> {
   readonly type: string
   /** Checks the data and throws a SpecError that names `where`. */
   validate(spec: S, where: string): void
+  /** Checks what a merging layer takes in, with features per row; left out by layers that take in one value. */
+  checkInputs?(sources: readonly { name: string; size: number }[], where: string): void
   /** Features per row behind the layer. */
-  outputs(spec: S, inputs: number): number
+  outputs(spec: S, ...inputs: readonly number[]): number
   parameters(spec: S, inputs: number): readonly ParameterSpec[]
   /** Left out where the layer has none. */
   state?(spec: S, inputs: number): readonly StateSpec[]

@@ -1,6 +1,7 @@
 /** The op table: every op by name. */
 
 import { activations } from './activations.ts'
+import { columns } from './columns.ts'
 import { control } from './control.ts'
 import { custom } from './custom.ts'
 import { data } from './data.ts'
@@ -23,6 +24,7 @@ export const ops: ReadonlyMap<string, Op> = new Map(
     reductions,
     softmax,
     normalization,
+    columns,
     losses,
     dropout,
     optimizers,

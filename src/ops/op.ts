@@ -33,8 +33,15 @@ export type Kernel = (call: Call) => void
 
 /** What a gradient rule needs of the program builder; `V` is the builder's value. */
 export interface Emitter<V> {
-  /** Adds an instruction by op name and gives its first output. */
-  emit(op: string, inputs: Record<string, V>, scalars?: Record<string, number>): V
+  /** Adds an instruction by op name and gives its first output; outputs that are not given are made. */
+  emit(
+    op: string,
+    inputs: Record<string, V>,
+    scalars?: Record<string, number>,
+    outputs?: Record<string, V>,
+  ): V
+  /** A new value of another's shape: an output whose shape no input tells. */
+  like(value: V): V
 }
 
 /** One instruction as a gradient rule sees it. */
@@ -42,6 +49,8 @@ export interface NodeView<V> {
   readonly inputs: Readonly<Record<string, V>>
   readonly output: V
   readonly scalars: Readonly<Record<string, number>>
+  /** In the order of the signature; `rows` stands here as its capacity. */
+  readonly dims: readonly number[]
 }
 
 /** Gradients of the inputs given the gradient of the output: a vector-Jacobian product. Each is emitted when called. */

@@ -48,6 +48,7 @@ const SCALARS: Readonly<Record<string, number | undefined>> = {
   outputs: 3,
   limit: 0.8,
   stride: 2,
+  first: 2,
 }
 
 /** Scalars that suit an op: rates and factors in the range that the op is used with. */

@@ -7,7 +7,7 @@ import { DivergenceError, SpecError } from '../errors.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { dtypeOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
-import { layerOutputs, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
+import { outputsOf, parametersOf, usedLayers, type NetworkSpec } from '../spec.ts'
 import { checkBatches, initialOptimizerState, lossScale, objectiveSign } from './fit.ts'
 import { checkSomeWeight, toSampleWeights, type SampleWeights } from './weights.ts'
 
@@ -182,14 +182,12 @@ export class StepTrainer {
   }
 
   #writeMasks(batch: readonly number[], total: number, masks: StepOptions['dropoutMasks']): void {
-    const sizes = layerOutputs(this.#spec)
-    this.#spec.layers.forEach((layer, i) => {
-      if (layer.type !== 'dropout' || layer.rate === 0) return
-      const units = sizes[i]
+    for (const { layer, outputs: units } of usedLayers(this.#spec)) {
+      if (layer.type !== 'dropout' || layer.rate === 0) continue
       const values = floatArray(this.#spec.dtype, batch.length * units)
       this.#fillMask(values, layer.name, layer.rate, { batch, total, units, given: masks?.[layer.name] })
       this.#write(`${layer.name}.mask`, values)
-    })
+    }
   }
 
   // 0 or 1/(1 − rate), from the given mask or from the seed's draw for this step.
@@ -224,9 +222,11 @@ export class StepTrainer {
   }
 
   #layerOutputs(rows: number): Record<string, FloatArray> {
-    const sizes = layerOutputs(this.#spec)
     return Object.fromEntries(
-      this.#spec.layers.map(({ name }, i) => [name, this.#read(`output of ${name}`, rows * sizes[i])]),
+      usedLayers(this.#spec).map(({ layer: { name }, outputs }) => [
+        name,
+        this.#read(`output of ${name}`, rows * outputs),
+      ]),
     )
   }
 
