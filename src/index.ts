@@ -61,6 +61,7 @@ export type { Initializer, InitializerName, InitializerSettings } from './layers
 export type { LayerSpec } from './layers/index.ts'
 export type { Loss, LossName } from './layers/loss.ts'
 export type { NetworkOptions, NetworkSpec } from './spec.ts'
+export type { Output, OutputSpec } from './outputs.ts'
 export type { BackendOptions } from './backends/choose.ts'
 export type { Optimizer, OptimizerName } from './compiler/optimizers.ts'
 export type { Rows, Targets } from './training/arrays.ts'
@@ -69,6 +70,7 @@ export type {
   EpochRecord,
   FitRun,
   History,
+  OutputScores,
   Progress,
   StopReason,
   ValidatedEpoch,

@@ -9,7 +9,7 @@ import type { BackendOptions } from './backends/choose.ts'
 import { describeValue } from './check.ts'
 import { DataError, SpecError } from './errors.ts'
 import { parseUntrusted } from './json.ts'
-import { lossOf } from './spec.ts'
+import { describeLoss, lossOf } from './spec.ts'
 import { describeModel } from './model/describe.ts'
 import { fingerprint } from './model/fingerprint.ts'
 import { readReport, type Scores, type TrainReport } from './model/report.ts'
@@ -300,6 +300,7 @@ function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainRepor
   const last = spec.layers.at(-1)
   const width = last?.type === 'dense' ? last.units : outputs
   const isWhole =
+    spec.outputs === undefined &&
     spec.inputs === encoder.width &&
     (task === 'regression') === (encoder.task === 'regression') &&
     (task !== 'binary' || encoder.classes.length === 2) &&
@@ -310,7 +311,7 @@ function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainRepor
   throw new DataError({
     where: path,
     expected: `a network for the encoder's ${encoder.width} inputs and its ${encoder.task}`,
-    received: `one with ${spec.inputs} inputs, ${width} outputs and the loss ${spec.loss.name}`,
+    received: `one with ${spec.inputs} inputs, ${width} outputs and the loss ${describeLoss(spec)}`,
   })
 }
 

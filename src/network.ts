@@ -18,9 +18,10 @@ import { elementsIn } from './shape.ts'
 import { joinLinearLayers } from './simplify.ts'
 import {
   hasAccuracy,
-  lastActivation,
   customActivationOf,
-  lossOf,
+  describeLoss,
+  headsOf,
+  isDecided,
   normalizeSpec,
   outputsOf,
   parametersOf,
@@ -32,10 +33,17 @@ import {
 import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toRowsOfOutputs, toTrainingData } from './training/data.ts'
 import { Derivatives, type Jacobian, type VectorJacobianProduct } from './training/derivatives.ts'
-import { lossScale } from './training/fit.ts'
+import { lossScale, outputScores } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
-import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
+import {
+  FitRun,
+  type EpochRecord,
+  type History,
+  type OutputScores,
+  type Progress,
+  type ValidatedEpoch,
+} from './training/run.ts'
 import { checkSomeWeight, toSampleWeights, type SampleWeights } from './training/weights.ts'
 import { StepTrainer, type StepOptions, type StepResult, type Gradients } from './training/step.ts'
 
@@ -54,6 +62,8 @@ export interface Evaluation extends Partial<RegressionMetrics> {
   loss: number
   /** Share of right answers, for classification. */
   accuracy?: number
+  /** By layer, where the network has several outputs. */
+  outputs?: Record<string, OutputScores>
 }
 
 /** Settings of predictions with dropout. */
@@ -112,7 +122,7 @@ export class Network<D extends Dtype = 'float32'> {
 
   constructor(options: NetworkOptions<D> & BackendOptions) {
     this.spec = normalizeSpec(options)
-    warnOfPairing(this.spec.loss.name, lastActivation(this.spec.layers))
+    for (const { loss, activation } of headsOf(this.spec)) warnOfPairing(loss.name, activation)
     const { backend, isa, exact, verify } = options
     this.#backend = chooseBackend({ backend, isa, exact, verify }, reasonForFallback(this.spec))
     this.#parameters = initialParameters(this.spec) as FloatArrayOf<D>
@@ -246,19 +256,30 @@ export class Network<D extends Dtype = 'float32'> {
       sampleWeights === undefined ? undefined : toSampleWeights(sampleWeights, rows, this.spec.dtype)
     if (weights !== undefined) checkSomeWeight(weights, weights.keys(), 'sampleWeights')
     const sum = floatArray(this.spec.dtype, 1)
-    const totals = { loss: 0, correct: 0 }
+    const heads = headsOf(this.spec)
     const hasClasses = hasAccuracy(this.spec)
+    const names = [
+      'loss',
+      ...(hasClasses ? ['correct'] : []),
+      ...(this.spec.outputs === undefined ? [] : heads).flatMap((head) => [
+        `loss of ${head.layer}`,
+        ...(isDecided(head) ? [`correct of ${head.layer}`] : []),
+      ]),
+    ]
+    const totals = Object.fromEntries(names.map((name) => [name, 0]))
     const evaluateBlock = (run: BlockRun, first: number, count: number): void => {
       run.write('t', targets.subarray(first * this.outputs, (first + count) * this.outputs))
       if (weights !== undefined) run.write('weights', weights.subarray(first, first + count))
       run('evaluate')
-      totals.loss += run.read('loss', sum)[0]
-      if (hasClasses) totals.correct += run.read('correct', sum)[0]
+      for (const name of names) totals[name] += run.read(name, sum)[0]
     }
     this.#forEachBlock(flat, evaluateBlock, weights === undefined ? undefined : WEIGHTED)
     const loss = totals.loss * lossScale(this.spec, rows)
     if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
-    if (lossOf(this.spec).task !== 'regression') return { rows, loss }
+    if (this.spec.outputs !== undefined) {
+      return { rows, loss, ...outputScores(this.spec, rows, (name) => totals[name], true) }
+    }
+    if (heads[0].info.task !== 'regression') return { rows, loss }
     return { rows, loss, ...regressionMetrics(targets, this.predict(flat), this.outputs) }
   }
 
@@ -410,10 +431,10 @@ export class Network<D extends Dtype = 'float32'> {
     )
     const total = parameters.reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
     const depth = this.spec.layers.filter((layer) => parameters.some((p) => p.layer === layer.name)).length
-    const { loss, l1, l2, seed } = this.spec
+    const { l1, l2, seed } = this.spec
     return [
       ...lines,
-      `${total.toLocaleString('en')} parameters in ${depth} layers; loss ${loss.name}${l2 > 0 ? `, l2 ${l2}` : ''}${l1 > 0 ? `, l1 ${l1}` : ''}; seed ${seed}; ` +
+      `${total.toLocaleString('en')} parameters in ${depth} layers; loss ${describeLoss(this.spec)}${l2 > 0 ? `, l2 ${l2}` : ''}${l1 > 0 ? `, l1 ${l1}` : ''}; seed ${seed}; ` +
         `${this.#backend.name} backend (${this.#backend.isa})`,
     ].join('\n')
   }

@@ -8,6 +8,8 @@ import { layerTypeOf, type LayerSpec } from './layers/index.ts'
 import { lossInfo, lossTable, normalizeLoss, type Loss, type LossSpec } from './layers/loss.ts'
 import { defaultLoss } from './layers/pairing.ts'
 import { DTYPES, type Dtype } from './ops/arithmetic.ts'
+import type { Reduction } from './ops/losses.ts'
+import { activationOf, normalizeOutputs, type Output, type OutputSpec } from './outputs.ts'
 import { ALL_INPUTS, layOutLayers, wire, type NamedLayer, type WiredLayer } from './wiring.ts'
 
 /** What `new Network` takes. */
@@ -28,6 +30,11 @@ export interface NetworkOptions<D extends Dtype = Dtype> {
    * on a logistic or softmax output is warned of once (code `HADAMARD_LOSS_PAIRING`, for `node --disable-warning`).
    */
   loss?: Loss
+  /**
+   * Several outputs in the place of `loss`. Their columns stand side by side in y, in predictions and in this order; training
+   * lowers the sum of their losses, each times its weight.
+   */
+  outputs?: readonly Output[]
   /** λ of the penalty λ/2·ΣW² on weight matrices, default 0. */
   l2?: number
   /** λ of the penalty λ·Σ|W| on weight matrices, default 0. */
@@ -46,7 +53,9 @@ export interface NetworkSpec {
   readonly inputColumns?: Readonly<Record<string, number>>
   /** Branches of merging layers stand before them. */
   readonly layers: readonly NamedLayer[]
-  readonly loss: LossSpec
+  /** Left out where there are several outputs. */
+  readonly loss?: LossSpec
+  readonly outputs?: readonly OutputSpec[]
   readonly l2: number
   readonly l1: number
   readonly seed: number
@@ -64,7 +73,7 @@ export interface NamedState extends StateSpec {
 }
 
 const FEATURES = { min: 1, max: 2 ** 24 } as const
-const SPEC_OPTIONS = ['inputs', 'inputColumns', 'layers', 'loss', 'l2', 'l1', 'seed', 'dtype']
+const SPEC_OPTIONS = ['inputs', 'inputColumns', 'layers', 'loss', 'outputs', 'l2', 'l1', 'seed', 'dtype']
 // Taken by the same object; what they may be is checked where the backend is chosen.
 const BACKEND_OPTIONS = ['backend', 'isa', 'exact', 'verify']
 
@@ -92,7 +101,7 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
   const spec: NetworkSpec = {
     ...inputs,
     layers: named,
-    loss: normalizeLoss(options.loss === undefined ? defaultLoss(lastActivation(named)) : options.loss),
+    ...normalizeGoal(options, named),
     l2,
     l1,
     seed,
@@ -105,7 +114,7 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
       received: 'none',
     })
   }
-  checkOutput(spec)
+  for (const head of headsOf(spec)) checkOutput(head, spec)
   checkDifferentiable(spec)
   return spec
 }
@@ -141,35 +150,86 @@ function arraysOf<A extends { readonly name: string }>(
 
 /** The layers of a network in the order in which they run. */
 export function wireNetwork(spec: NetworkSpec): WiredLayer[] {
-  return wire(spec, [spec.layers[spec.layers.length - 1].name])
+  return wire(
+    spec,
+    goalsOf(spec).map(({ layer }) => layer),
+  )
 }
 
-/** The layers that the output depends on, in the order in which they run. */
+/** The layers that an output depends on, in the order in which they run. */
 export function usedLayers(spec: NetworkSpec): WiredLayer[] {
   return wireNetwork(spec).filter(({ isUsed }) => isUsed)
 }
 
-/** The activation that gives a network's output. */
-export function lastActivation(layers: NetworkSpec['layers']): string {
-  const last = layers[layers.length - 1]
-  return 'activation' in last ? activationName(last) : 'linear'
+/** An output of a network with its loss and its columns in y. */
+export interface Head extends OutputSpec {
+  readonly first: number
+  readonly columns: number
+  /** The activation that gives it. */
+  readonly activation: string
+  /** What its loss is, behind that activation. */
+  readonly info: ReturnType<typeof lossInfo>
 }
 
-/** What a network's loss is, behind its last activation. */
-export function lossOf({ loss, layers }: NetworkSpec): ReturnType<typeof lossInfo> {
-  return lossInfo(loss.name, lastActivation(layers))
+/** The outputs of a network, most often one. */
+export function headsOf(spec: NetworkSpec): Head[] {
+  const wired = wireNetwork(spec)
+  let first = 0
+  return goalsOf(spec).map((goal) => {
+    const found = wired.find(({ layer }) => layer.name === goal.layer)
+    if (found === undefined) throw new Error(`no layer is called ${goal.layer}`)
+    const activation = activationOf(found.layer)
+    const columns = found.outputs
+    first += columns
+    return {
+      ...goal,
+      first: first - columns,
+      columns,
+      activation,
+      info: lossInfo(goal.loss.name, activation),
+    }
+  })
+}
+
+/** What a network's loss is, behind its last activation; of several outputs the first one's. */
+export function lossOf(spec: NetworkSpec): ReturnType<typeof lossInfo> {
+  return headsOf(spec)[0].info
+}
+
+/** How the losses of rows become one number: that of several outputs is a sum over the rows or a mean. */
+export function reductionOf({ loss, outputs }: NetworkSpec): Reduction {
+  if (outputs === undefined) return loss?.reduction ?? 'mean_samples'
+  return outputs.some((output) => output.loss.reduction === 'sum') ? 'sum' : 'mean_samples'
 }
 
 /** Whether rows are right or wrong: one class each, or one probability. Several independent ones are neither. */
+export function isDecided({ info, columns }: Head): boolean {
+  return info.task === 'classes' || (info.task === 'binary' && columns === 1)
+}
+
+/** Whether a network has one output, and its rows are right or wrong. */
 export function hasAccuracy(spec: NetworkSpec): boolean {
-  const { task } = lossOf(spec)
-  return task === 'classes' || (task === 'binary' && outputsOf(spec) === 1)
+  return spec.outputs === undefined && headsOf(spec).every(isDecided)
 }
 
 /** Outputs of the network per row. */
 export function outputsOf(spec: NetworkSpec): number {
-  const last = spec.layers[spec.layers.length - 1].name
-  return wireNetwork(spec).find(({ layer }) => layer.name === last)?.outputs ?? 0
+  return headsOf(spec).reduce((sum, { columns }) => sum + columns, 0)
+}
+
+/** The loss of a network in words. */
+export function describeLoss(spec: NetworkSpec): string {
+  if (spec.outputs === undefined) return goalsOf(spec)[0].loss.name
+  return spec.outputs
+    .map(({ layer, loss, weight }) => `${weight === 1 ? '' : `${weight}·`}${loss.name} of ${layer}`)
+    .join(' + ')
+}
+
+// The outputs without what follows from the layers.
+function goalsOf({ layers, loss, outputs }: NetworkSpec): readonly OutputSpec[] {
+  if (outputs !== undefined) return outputs
+  if (loss === undefined) throw new Error('a spec has a loss or outputs')
+  return [{ layer: layers[layers.length - 1].name, loss, weight: 1 }]
 }
 
 /** The name of the first activation that is a function rather than data, if there is one. */
@@ -177,6 +237,22 @@ export function customActivationOf({ layers }: NetworkSpec): string | undefined 
   return layers
     .flatMap((layer) => ('activation' in layer && isCustom(layer) ? activationName(layer) : []))
     .at(0)
+}
+
+// One loss, or several outputs.
+function normalizeGoal(
+  { loss, outputs }: NetworkOptions,
+  layers: readonly NamedLayer[],
+): Pick<NetworkSpec, 'loss' | 'outputs'> {
+  if (outputs === undefined) {
+    return { loss: normalizeLoss(loss ?? defaultLoss(activationOf(layers[layers.length - 1]))) }
+  }
+  if (loss === undefined) return { outputs: normalizeOutputs(outputs, layers) }
+  throw new SpecError({
+    where: 'loss',
+    expected: 'no loss beside outputs, which have one each',
+    received: describeValue(loss),
+  })
 }
 
 // One input, or several with their columns.
@@ -211,57 +287,58 @@ function normalizeInputs({
 }
 
 // The loss may need a certain last activation, and softmax is of no use with one output.
-function checkOutput(spec: NetworkSpec): void {
-  const { needs, task, squash, otherwise } = lossOf(spec)
-  const activation = lastActivation(spec.layers)
-  const where = `loss ${spec.loss.name}`
-  const fromLogits = `${spec.loss.name}FromLogits`
-  if (spec.layers[spec.layers.length - 1].type === 'dropout') {
+function checkOutput({ layer, loss, columns, activation, info }: Head, spec: NetworkSpec): void {
+  const { needs, task, squash, otherwise } = info
+  const [of, last] = spec.outputs === undefined ? ['', 'last layer'] : [` of ${layer}`, 'layer']
+  const where = `loss ${loss.name}${of}`
+  const fromLogits = `${loss.name}FromLogits`
+  if (spec.layers.find(({ name }) => name === layer)?.type === 'dropout') {
     throw new SpecError({
       where: 'layers',
-      expected: 'a last layer that gives the output',
+      expected: `a ${last} that gives the output`,
       received: 'dropout',
     })
   }
   if (needs !== undefined && activation !== needs) {
     throw new SpecError({
       where,
-      expected: `a last layer with the activation ${otherwise === undefined ? needs : `${needs} or ${otherwise.needs}`}`,
+      expected: `a ${last} with the activation ${otherwise === undefined ? needs : `${needs} or ${otherwise.needs}`}`,
       received: activation,
       cure:
         `Use activation '${needs}'` +
-        (fromLogits in lossTable ? `, or ${fromLogits} with a linear last layer` : ''),
+        (fromLogits in lossTable ? `, or ${fromLogits} with a linear ${last}` : ''),
     })
   }
   if (squash !== undefined && activation !== 'linear') {
     throw new SpecError({
       where,
-      expected: 'a linear last layer, whose outputs are the logits',
+      expected: `a linear ${last}, whose outputs are the logits`,
       received: activation,
-      cure: `Leave the activation out, or use ${spec.loss.name.replace('FromLogits', '')} with activation '${squash}'`,
+      cure: `Leave the activation out, or use ${loss.name.replace('FromLogits', '')} with activation '${squash}'`,
     })
   }
-  if (task === 'classes' && outputsOf(spec) < 2) {
+  if (task === 'classes' && columns < 2) {
     throw new SpecError({
       where,
       expected: 'at least 2 outputs, one per class',
-      received: String(outputsOf(spec)),
+      received: String(columns),
     })
   }
 }
 
 // Only the loss that is made for a step can train a network that has one, and only as its end.
-function checkDifferentiable({ layers, loss }: NetworkSpec): void {
-  layers.forEach((layer, i) => {
+function checkDifferentiable(spec: NetworkSpec): void {
+  const read = new Set(usedLayers(spec).flatMap(({ from }) => from))
+  spec.layers.forEach((layer, i) => {
     if (!('activation' in layer) || hasGradient(layer.activation)) return
-    const isLast = i === layers.length - 1
-    if (isLast && lossInfo(loss.name).needs === layer.activation) return
+    const head = read.has(layer.name) ? undefined : headsOf(spec).find((each) => each.layer === layer.name)
+    if (head?.info.needs === layer.activation) return
     throw new SpecError({
       where: `layers[${i}] (${layer.name})`,
       expected: 'an activation with a gradient',
-      received: `'${activationName(layer)}'${isLast ? ` with the loss ${loss.name}` : ' before the last layer'}`,
+      received: `'${activationName(layer)}'${head === undefined ? ' before the last layer' : ` with the loss ${head.loss.name}`}`,
       cure:
-        (isLast ? `Train it by the perceptron rule with the loss 'perceptron', or use` : 'Use') +
+        (head === undefined ? 'Use' : `Train it by the perceptron rule with the loss 'perceptron', or use`) +
         ` 'logistic' or 'tanh', whose gradients training can follow`,
     })
   })

@@ -17,11 +17,11 @@ import { lossTable, type Loss, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
 import { backendsUnderTest } from './support/backends.ts'
+import { gradientError, type DifferenceOptions, type Objective } from './support/central-differences.ts'
 
 const ROWS = 5
 const INPUTS = 3
 const OUTPUTS = 4
-const STEP = 1e-5
 
 // Targets that suit a loss: classes, signs, probabilities or numbers.
 function targetsFor(task: string, rows = ROWS): number[] {
@@ -33,15 +33,6 @@ function targetsFor(task: string, rows = ROWS): number[] {
   })
 }
 
-type Objective = (
-  net: Network<'float64'>,
-  x: Float64Array,
-  t: Float64Array,
-  sampleWeights?: number[],
-) => number
-
-const ownObjective: Objective = (net, x, t, sampleWeights) => net.gradients(x, t, { sampleWeights }).objective
-
 // Σ relu(z) − t·z, whose gradient the perceptron rule follows: a step has none of its own.
 const perceptronCriterion: Objective = (net, x, t) =>
   net.forward(x).dense2.reduce((sum, z, i) => sum + Math.max(0, z) - t[i] * z, 0)
@@ -50,8 +41,7 @@ const perceptronCriterion: Objective = (net, x, t) =>
 function error(
   options: ConstructorParameters<typeof Network<'float64'>>[0],
   targets: number[],
-  objectiveOf = ownObjective,
-  sampleWeights?: number[],
+  settings: DifferenceOptions = {},
 ): number {
   const net = new Network<'float64'>(options)
   const random = randomStream(5, 'x')
@@ -62,35 +52,7 @@ function error(
     const move = randomStream(6, name)
     net.setParameters({ [name]: data.map((value, i) => value + 0.3 * move.normal(i)) })
   }
-  const { parameters, input } = net.gradients(x, t, { sampleWeights })
-  const objective = (): number => objectiveOf(net, x, t, sampleWeights)
-  const differences = (length: number, nudge: (i: number, by: number) => void): number[] =>
-    Array.from({ length }, (_, i) => {
-      nudge(i, STEP)
-      const above = objective()
-      nudge(i, -2 * STEP)
-      const below = objective()
-      nudge(i, STEP)
-      return (above - below) / (2 * STEP)
-    })
-  const compare = (analytic: Float64Array, numeric: number[]): number =>
-    Math.max(...numeric.map((value, i) => Math.abs(value - analytic[i]))) /
-    Math.max(1e-8, ...numeric.map(Math.abs))
-  const errors = [
-    compare(
-      input,
-      differences(x.length, (i, by) => (x[i] += by)),
-    ),
-  ]
-  for (const [name, analytic] of Object.entries(parameters)) {
-    const { data } = net.parameters[name]
-    const numeric = differences(data.length, (i, by) => {
-      data[i] += by
-      net.setParameters({ [name]: data })
-    })
-    errors.push(compare(analytic, numeric))
-  }
-  return Math.max(...errors)
+  return gradientError(net, x, t, settings)
 }
 
 const differentiableLosses = (Object.keys(lossTable) as LossName[]).filter((name) => name !== 'perceptron')
@@ -149,7 +111,7 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
       const layers = [dense(6, 'tanh'), dense(OUTPUTS, needs ?? 'linear')]
       const network = { inputs: INPUTS, layers, loss, l2: 0.1, seed: 2, dtype: 'float64' } as const
       expect(
-        error({ ...network, ...options }, targetsFor(task), ownObjective, [0.5, 2, 0, 1, 3]),
+        error({ ...network, ...options }, targetsFor(task), { sampleWeights: [0.5, 2, 0, 1, 3] }),
       ).toBeLessThan(1e-7)
     },
   )
@@ -168,7 +130,9 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
     const layers = [dense(6, 'tanh'), dense(OUTPUTS), activation('step')]
     const network = { inputs: INPUTS, layers, loss: 'perceptron', seed: 2, dtype: 'float64' } as const
     const targets = targetsFor('classes')
-    expect(error({ ...network, ...options }, targets, perceptronCriterion)).toBeLessThan(1e-7)
+    expect(error({ ...network, ...options }, targets, { objectiveOf: perceptronCriterion })).toBeLessThan(
+      1e-7,
+    )
   })
 })
 

@@ -183,7 +183,7 @@ describe('train on rows', () => {
       rowsOf(200, (sum) => sum > 0),
       { target: 'y', epochs: 60 },
     )
-    expect(model.network.spec.loss.name).toBe('binaryCrossEntropyFromLogits')
+    expect(model.network.spec.loss?.name).toBe('binaryCrossEntropyFromLogits')
     expect(model.network.outputs).toBe(1)
     const [yes, no] = model.predict([
       { a: 0.9, b: 0.9 },

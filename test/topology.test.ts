@@ -13,6 +13,7 @@ import { batchNorm } from '../src/layers/batch-norm.ts'
 import { dense } from '../src/layers/dense.ts'
 import { dropout } from '../src/layers/dropout.ts'
 import type { LayerSpec } from '../src/layers/index.ts'
+import type { LossName } from '../src/layers/loss.ts'
 import { layerNorm } from '../src/layers/layer-norm.ts'
 import { add, concat, multiply, residual } from '../src/layers/merge.ts'
 import { Network } from '../src/network.ts'
@@ -24,12 +25,45 @@ import { gradientError } from './support/central-differences.ts'
 import { arenaAfterTraining, type TrainingCase } from './support/programs.ts'
 import { randomGraph } from './support/random-graphs.ts'
 
-const GRAPHS = Array.from({ length: 30 }, (_, seed) => seed)
+const GRAPHS = Array.from({ length: 24 }, (_, seed) => seed)
 const OUTPUTS = 2
 
 function numbers(length: number, stream: string): Float64Array {
   const random = randomStream(7, stream)
   return new Float64Array(length).map((_, i) => random.normal(i))
+}
+
+// A random graph; every other one's end feeds two more outputs, one of them behind a softmax.
+function randomNetwork(seed: number): Pick<NetworkOptions, 'inputs' | 'layers' | 'loss' | 'outputs'> {
+  const { inputs, layers } = randomGraph(seed, OUTPUTS)
+  if (seed % 2 === 0) return { inputs, layers, loss: 'squaredError' }
+  return {
+    inputs,
+    layers: [
+      ...layers,
+      dense(3, 'softmax', { name: 'kind', from: 'end' }),
+      dense(1, 'linear', { name: 'sure', from: 'kind' }),
+    ],
+    outputs: [
+      {
+        layer: 'end',
+        loss: { name: 'squaredError', reduction: seed % 4 === 1 ? 'mean_samples' : 'mean_elements' },
+      },
+      { layer: 'kind', weight: 0.7 },
+      { layer: 'sure', loss: { name: 'binaryCrossEntropyFromLogits', labelSmoothing: 0.1 }, weight: 2 },
+    ],
+  }
+}
+
+// Targets for several outputs: numbers, one class, a probability.
+function targetsOfSeveral(rows: number, seed: number): Float64Array {
+  const random = randomStream(seed, 'targets')
+  const row = (i: number): number[] => [
+    ...Array.from({ length: OUTPUTS }, (_, j) => random.normal(i * OUTPUTS + j)),
+    ...[0, 1, 2].map((label) => Number(label === i % 3)),
+    i % 2,
+  ]
+  return Float64Array.from(Array.from({ length: rows }, (_, i) => row(i)).flat())
 }
 
 // Away from where all biases are 0.
@@ -42,11 +76,159 @@ function moveParameters(net: Network<'float64'>): void {
 
 describe.each(backendsUnderTest)('$label', ({ options }) => {
   test.each(GRAPHS)('random graph %i has the gradients of its objective', (seed) => {
-    const graph = randomGraph(seed, OUTPUTS)
-    const net = new Network({ ...graph, loss: 'squaredError', l2: 0.1, seed, dtype: 'float64', ...options })
+    const net = new Network({ ...randomNetwork(seed), l2: 0.1, seed, dtype: 'float64', ...options })
     moveParameters(net)
-    const error = gradientError(net, numbers(4 * net.spec.inputs, 'x'), numbers(4 * OUTPUTS, 't'))
-    expect(error).toBeLessThan(1e-7)
+    const t = net.spec.outputs === undefined ? numbers(4 * OUTPUTS, 't') : targetsOfSeveral(4, seed)
+    expect(gradientError(net, numbers(4 * net.spec.inputs, 'x'), t)).toBeLessThan(1e-7)
+  })
+
+  test('the objective of several outputs is the weighted sum of what each has alone', () => {
+    const stem = dense(4, 'tanh', { name: 'stem' })
+    const price = dense(2, 'linear', { name: 'price', from: 'stem' })
+    const kind = dense(3, 'softmax', { name: 'kind', from: 'stem' })
+    const risk = dense(1, 'linear', { name: 'risk', from: 'price' })
+    const base = { inputs: 3, seed: 6, dtype: 'float64', ...options } as const
+    const x = numbers(15, 'x')
+    const alone = [
+      { layers: [stem, price], loss: 'squaredError', weight: 0.5, t: numbers(10, 'price') },
+      { layers: [stem, kind], loss: 'categoricalCrossEntropy', weight: 2, t: [0, 2, 1, 1, 2] },
+      {
+        layers: [stem, price, risk],
+        loss: 'binaryCrossEntropyFromLogits',
+        weight: 1,
+        t: Float64Array.of(1, 0, 0, 1, 1),
+      },
+    ].map(({ layers, loss, weight, t }) => {
+      const net = new Network({ ...base, layers, loss: loss as LossName })
+      const layer = layers[layers.length - 1].name ?? ''
+      return { layer, loss: loss as LossName, weight, net, t, evaluation: net.evaluate(x, t) }
+    })
+    const y = Array.from({ length: 5 }, (_, row) =>
+      alone.flatMap(({ layer, t, net }) =>
+        layer === 'kind'
+          ? [0, 1, 2].map((label) => Number(label === t[row]))
+          : [...t.slice(row * net.outputs, (row + 1) * net.outputs)],
+      ),
+    )
+    const outputs = alone.map(({ layer, loss, weight }) => ({ layer, loss, weight }))
+    const together = new Network({ ...base, layers: [stem, price, kind, risk], outputs })
+    const evaluation = together.evaluate(x, y)
+    for (const { layer, evaluation: own } of alone) {
+      expect(evaluation.outputs?.[layer].loss).toBeCloseTo(own.loss, 14)
+      expect(evaluation.outputs?.[layer].accuracy).toBe(own.accuracy)
+    }
+    const sumOf = (of: (each: (typeof alone)[number]) => number): number =>
+      alone.reduce((sum, each) => sum + each.weight * of(each), 0)
+    expect(evaluation.loss).toBeCloseTo(
+      sumOf((each) => each.evaluation.loss),
+      14,
+    )
+    const { parameters, loss } = together.gradients(x, y)
+    expect(loss).toBeCloseTo(evaluation.loss, 14)
+    const own = new Map(alone.map(({ layer, net, t }) => [layer, net.gradients(x, t).parameters]))
+    for (const [name, gradient] of Object.entries(parameters)) {
+      gradient.forEach((value, i) => {
+        const partOf = ({ layer }: { layer: string }): number => own.get(layer)?.[name]?.[i] ?? 0
+        expect(value).toBeCloseTo(sumOf(partOf), 14)
+      })
+    }
+    const rows = Array.from({ length: 5 }, (_, row) =>
+      alone.flatMap(({ net }) => [...net.predict(x).subarray(row * net.outputs, (row + 1) * net.outputs)]),
+    )
+    expect([...together.predict(x)]).toEqual(rows.flat())
+  })
+
+  describe('a fit of several outputs', () => {
+    const make = (): Network<'float64'> =>
+      new Network({
+        inputs: 2,
+        layers: [
+          dense(8, 'tanh', { name: 'stem' }),
+          dense(1, 'linear', { name: 'sum' }),
+          dense(2, 'softmax', { name: 'sign', from: 'stem' }),
+        ],
+        outputs: [{ layer: 'sum' }, { layer: 'sign', weight: 0.5 }],
+        seed: 1,
+        dtype: 'float64',
+        ...options,
+      })
+    const x = numbers(80, 'x')
+    const y = Array.from({ length: 40 }, (_, i) => {
+      const sum = x[2 * i] + x[2 * i + 1]
+      return [sum, Number(sum > 0), Number(sum <= 0)]
+    })
+    const totalOf = (outputs: Record<string, { loss: number }> = {}): number =>
+      outputs.sum.loss + 0.5 * outputs.sign.loss
+
+    test('reports the losses of each, and of all', async () => {
+      const net = make()
+      const start = net.evaluate(x, y)
+      const { epochs } = await net.fit(x, y, {
+        epochs: 60,
+        batchSize: 40,
+        optimizer: { name: 'adam', learningRate: 0.05 },
+        validation: { x, y },
+      })
+      expect(epochs[0].loss).toBeCloseTo(start.loss, 12)
+      for (const { loss, outputs, validation } of epochs) {
+        expect(loss).toBeCloseTo(totalOf(outputs), 12)
+        expect(validation?.loss).toBeCloseTo(totalOf(validation?.outputs), 12)
+      }
+      const end = net.evaluate(x, y)
+      expect(end.outputs?.sign.accuracy).toBeGreaterThan(0.9)
+      expect(epochs[59].validation?.outputs?.sign.accuracy).toBe(end.outputs?.sign.accuracy)
+      expect(epochs[59].validation?.outputs?.sum.loss).toBeCloseTo(end.outputs?.sum.loss ?? NaN, 12)
+    })
+
+    test('has the same gradients in one batch and in several that are accumulated', async () => {
+      const [whole, parts] = [make(), make()]
+      await whole.fit(x, y, { epochs: 1, batchSize: 40, optimizer: 'sgd' })
+      await parts.fit(x, y, { epochs: 1, batchSize: 10, accumulate: 4, optimizer: 'sgd' })
+      for (const [name, { data }] of Object.entries(whole.parameters)) {
+        data.forEach((value, i) => expect(parts.parameters[name].data[i]).toBeCloseTo(value, 14))
+      }
+    })
+
+    test('works with all rows at once', async () => {
+      const net = make()
+      const start = net.evaluate(x, y).loss
+      const { epochs } = await net.fit(x, y, { epochs: 20, optimizer: 'lbfgs', validation: { x, y } })
+      expect(net.evaluate(x, y).loss).toBeLessThan(start / 10)
+      expect(epochs.at(-1)?.validation?.loss).toBeCloseTo(net.evaluate(x, y).loss, 12)
+    })
+
+    test('takes rows with weights: a weight of 2 is a row twice', () => {
+      const twice = (rows: number[][]): number[][] => [...rows, rows[0]]
+      const rows = Array.from({ length: 40 }, (_, i) => [x[2 * i], x[2 * i + 1]])
+      const sampleWeights = rows.map((_, i) => (i === 0 ? 2 : 1))
+      const { loss, parameters } = make().gradients(rows, y, { sampleWeights })
+      const repeated = make().gradients(twice(rows), twice(y))
+      expect(loss * 40).toBeCloseTo(repeated.loss * 41, 12)
+      parameters['stem.weight'].forEach((value, i) =>
+        expect(value * 40).toBeCloseTo(repeated.parameters['stem.weight'][i] * 41, 12),
+      )
+    })
+
+    test.each<[string, unknown, RegExp]>([
+      [
+        'class indices',
+        Uint8Array.from({ length: 40 }),
+        /y: expected numbers, 3 per row, for the loss squaredError of sum \+ 0.5·categoricalCrossEntropy of sign; received class indices/,
+      ],
+      [
+        'shares that do not sum to 1',
+        y.map(([sum]) => [sum, 1, 1]),
+        /y: row 0: expected shares of the classes that sum to 1/,
+      ],
+      [
+        'shares below 0',
+        y.map(([sum]) => [sum, 2, -1]),
+        /y: row 0: expected targets from 0 to 1 for the loss categoricalCrossEntropy; received 2/,
+      ],
+      ['too few columns', y.map(([sum]) => [sum]), /y: expected rows of 3 numbers/],
+    ])('refuses %s', (_, targets, message) => {
+      expect(() => make().fit(x, targets as number[][])).toThrow(message)
+    })
   })
 
   test('a residual block adds its input to its output', () => {
@@ -151,13 +333,7 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
 
 describe.skipIf(!isNativeUnderTest).each(DTYPES)('two epochs of random graphs, %s', (dtype) => {
   const cases = GRAPHS.map((seed): TrainingCase => {
-    const network: NetworkOptions = {
-      ...randomGraph(seed, OUTPUTS),
-      loss: 'squaredError',
-      l2: 0.01,
-      seed,
-      dtype,
-    }
+    const network: NetworkOptions = { ...randomNetwork(seed), l2: 0.01, seed, dtype }
     const random = randomStream(seed, 'training')
     return {
       spec: normalizeSpec(network),
@@ -379,6 +555,45 @@ describe('connections that cannot be', () => {
         ],
       },
       /received dense2, which shares with dense1. Use shareWith: 'dense1'/,
+    ],
+    ['a loss beside outputs', { outputs: [{ layer: 'dense2' }] }, /loss: expected no loss beside outputs/],
+    ['no outputs', { loss: undefined, outputs: [] }, /outputs: expected an array of at least one output/],
+    [
+      'an output of an unknown layer',
+      { loss: undefined, outputs: [{ layer: 'dense3' }] },
+      /outputs\[0\].layer: expected one of dense1, dense2; received 'dense3'/,
+    ],
+    [
+      'an output twice',
+      { loss: undefined, outputs: [{ layer: 'dense1' }, { layer: 'dense1' }] },
+      /expected different layers; received 'dense1' twice/,
+    ],
+    [
+      'an output without weight',
+      { loss: undefined, outputs: [{ layer: 'dense1', weight: 0 }] },
+      /outputs\[0\].weight: expected a number above 0/,
+    ],
+    [
+      'sums and means',
+      {
+        loss: undefined,
+        outputs: [{ layer: 'dense1' }, { layer: 'dense2', loss: { name: 'huber', reduction: 'sum' } }],
+      },
+      /all sums over the rows \(reduction 'sum'\), or none; received 1 of 2. Give each loss the same reduction/,
+    ],
+    [
+      'an objective that is raised',
+      {
+        loss: undefined,
+        layers: [dense(2), dense(2, 'softmax')],
+        outputs: [{ layer: 'dense1' }, { layer: 'dense2', loss: 'logLikelihood' }],
+      },
+      /received logLikelihood of dense2, which training raises/,
+    ],
+    [
+      'a loss that needs another activation',
+      { loss: undefined, outputs: [{ layer: 'dense1', loss: 'categoricalCrossEntropy' }] },
+      /loss categoricalCrossEntropy of dense1: expected a layer with the activation softmax/,
     ],
     [
       'running statistics',

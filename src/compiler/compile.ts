@@ -1,7 +1,7 @@
 /** The pipeline from a network's spec to its programs: training, one step at a time, and prediction. */
 
-import { REDUCTIONS } from '../ops/losses.ts'
-import { hasAccuracy, lossOf, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
+import { REDUCTIONS, type Reduction } from '../ops/losses.ts'
+import { hasAccuracy, isDecided, outputsOf, parametersOf, reductionOf, type NetworkSpec } from '../spec.ts'
 import { allocate } from './allocate.ts'
 import { Builder, type Node, type Value } from './builder.ts'
 import { differentiate } from './differentiate.ts'
@@ -12,10 +12,13 @@ import {
   flagOf,
   forwardPass,
   lossPerRow,
+  prediction,
   sumOfLosses,
   update,
   type ForwardPass,
+  type HeadLoss,
   type Persistent,
+  type RowLosses,
 } from './graph.ts'
 import type { OptimizerSpec } from './optimizers.ts'
 import type { Program } from './program.ts'
@@ -45,11 +48,19 @@ export interface TrainingPlan {
 }
 
 /**
- * Doubles that a training program reports after every epoch, in this order, one per cache line. The first is written by
- * the schedule, the others are cleared and summed up in every epoch.
+ * Names of the doubles that a training program reports after every epoch, in this order, one per cache line. The first is
+ * written by the schedule, the others are cleared and summed up in every epoch.
  */
-export const TRAINING_METRICS = ['learningRate', 'loss', 'validation.loss', 'validation.correct'] as const
+export function trainingMetrics(spec: NetworkSpec): string[] {
+  const ofOutputs = (spec.outputs ?? []).flatMap(({ layer }) =>
+    LOSS_METRICS.map((name) => `${name} of ${layer}`),
+  )
+  return ['learningRate', ...LOSS_METRICS, ...ofOutputs]
+}
 
+// What the names of metrics of validation rows begin with.
+const VALIDATION = 'validation.'
+const LOSS_METRICS = ['loss', 'validation.loss', 'validation.correct']
 /** Batch of a validation pass; more only costs memory. */
 const MAX_ROWS = 256
 /** Rows of a part of the objective. */
@@ -66,16 +77,16 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
   const persistent = declarePersistent(builder, spec)
   const { trainRows, validationRows, accumulate = 1 } = plan
   const { base, gather } = declareData(builder, spec, plan)
-  const totals = declareTotals(builder)
+  const totals = declareTotals(builder, spec)
   const order = builder.value('order', [trainRows], { region: 'batch', type: 'u32' })
 
   if (accumulate === 1) {
     builder.beginEntry('step')
     lookUpRate(builder, persistent, plan)
-    const { gradients, forward } = batchGradients(builder, spec, persistent, gather(order), totals.loss)
+    const { gradients, forward } = batchGradients(builder, spec, persistent, gather(order), totals)
     applyGradients(builder, spec, persistent, { gradients, updates: forward.updates }, plan.optimizer)
   } else {
-    const { gradients, rows } = partialGradients(builder, spec, persistent, gather, order, totals.loss)
+    const { gradients, rows } = partialGradients(builder, spec, persistent, gather, order, totals)
     builder.beginEntry('step')
     lookUpRate(builder, persistent, plan)
     sumGradients(builder, spec, { rows, total: plan.batchSize * accumulate, batch: plan.batchSize })
@@ -114,18 +125,16 @@ export function compileObjective(
   const builder = new Builder(Math.min(Math.max(trainRows, validationRows), MAX_OBJECTIVE_ROWS), spec.dtype)
   const persistent = declarePersistent(builder, spec)
   const { base, gather } = declareData(builder, spec, plan)
-  const totals = declareTotals(builder)
-  const { gradients, rows } = partialGradients(builder, spec, persistent, gather, base, totals.loss)
+  const totals = declareTotals(builder, spec)
+  const { gradients, rows } = partialGradients(builder, spec, persistent, gather, base, totals)
   builder.beginEntry('objective')
-  builder.emit('clear', {}, {}, { total: totals.loss })
+  clearTotals(builder, totals, false)
   sumGradients(builder, spec, { rows, total: trainRows, batch: builder.rows })
   addPenaltyGradient(builder, spec, persistent, gradients)
   if (validationRows > 0) {
     validation(builder, spec, persistent, gather, plan, totals)
     builder.beginEntry('validation')
-    for (const name of ['validation.loss', 'validation.correct'] as const) {
-      builder.emit('clear', {}, {}, { total: totals[name] })
-    }
+    clearTotals(builder, totals, true)
     builder.repeat('validate', validationRows, builder.rows)
   }
   return allocate(builder)
@@ -165,8 +174,9 @@ export function compileStep(
   }
   keepOutputs(forward)
   const perRow = lossPerRow(builder, spec, forward, t, weightSlot(builder, isWeighted))
-  sumOfLosses(builder, perRow, { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) })
-  const found = backwardPass(builder, spec, perRow, [...persistent.parameters.values(), x])
+  keepSum(builder, 'loss', perRow)
+  const wanted = [...persistent.parameters.values(), x]
+  const found = backwardPass(builder, perRow, reductionOf(spec), wanted)
   const gradients = keepGradients(builder, persistent, found)
   addPenaltyGradient(builder, spec, persistent, gradients)
   const inputGradient = found.get(x)
@@ -206,17 +216,24 @@ export function compileForward(spec: NetworkSpec, rows: number, isWeighted = fal
   builder.beginEntry('evaluate')
   const forward = forwardPass(builder, spec, persistent, x, { isTraining: false })
   const perRow = lossPerRow(builder, spec, forward, t, weightSlot(builder, isWeighted))
-  sumOfLosses(builder, perRow, { s: builder.value('loss', [1], { region: 'metrics', isPinned: true }) })
-  if (hasAccuracy(spec)) {
-    const correct = builder.emit('count_correct', { y: perRow.scores, t })
-    builder.emit(
-      'sum',
-      { x: correct },
-      {},
-      { s: builder.value('correct', [1], { region: 'metrics', isPinned: true }) },
-    )
+  keepSum(builder, 'loss', perRow)
+  const correct: [string, HeadLoss][] = hasAccuracy(spec) ? [['correct', perRow.heads[0]]] : []
+  if (spec.outputs !== undefined) {
+    for (const each of perRow.heads) {
+      const { head, loss } = each
+      keepSum(builder, `loss of ${head.layer}`, { loss, weight: perRow.weight })
+      if (isDecided(head)) correct.push([`correct of ${head.layer}`, each])
+    }
+  }
+  for (const [name, { scores: y, answers: t }] of correct) {
+    keepSum(builder, name, { loss: builder.emit('count_correct', { y, t }) })
   }
   return allocate(builder)
+}
+
+// Adds the sum of what rows have, to be read by name.
+function keepSum(builder: Builder, name: string, perRow: Pick<RowLosses, 'loss' | 'weight'>): void {
+  sumOfLosses(builder, perRow, { s: builder.value(name, [1], { region: 'metrics', isPinned: true }) })
 }
 
 function weightSlot(builder: Builder, isWeighted: boolean): Value | undefined {
@@ -245,10 +262,9 @@ function predictionEntry(
   isDropping: boolean,
 ): void {
   builder.beginEntry('forward')
-  const { squash } = lossOf(spec)
-  const { output } = forwardPass(builder, spec, persistent, x, { isTraining: false, isDropping })
-  const kept = builder.value('output', output.shape, { region: 'batch', isPinned: true })
-  builder.emit(squash ?? 'scale', { x: output }, squash === undefined ? { alpha: 1 } : {}, { y: kept })
+  const forward = forwardPass(builder, spec, persistent, x, { isTraining: false, isDropping })
+  const kept = builder.value('output', ['rows', outputsOf(spec)], { region: 'batch', isPinned: true })
+  prediction(builder, spec, forward, kept)
 }
 
 /**
@@ -336,13 +352,35 @@ function declareData(
   return { base, gather }
 }
 
-type Totals = Record<Exclude<(typeof TRAINING_METRICS)[number], 'learningRate'>, Value>
+type Totals = Readonly<Record<string, Value>>
 
 // The metrics behind the learning rate, in their order.
-function declareTotals(builder: Builder): Totals {
-  const names = TRAINING_METRICS.filter((name) => name !== 'learningRate')
+function declareTotals(builder: Builder, spec: NetworkSpec): Totals {
+  const [, ...names] = trainingMetrics(spec)
   const metric = { region: 'metrics', type: 'f64' } as const
-  return Object.fromEntries(names.map((name) => [name, builder.value(name, [1], metric)])) as Totals
+  return Object.fromEntries(names.map((name) => [name, builder.value(name, [1], metric)]))
+}
+
+function clearTotals(builder: Builder, totals: Totals, areOfValidation: boolean): void {
+  for (const [name, total] of Object.entries(totals)) {
+    if (name.startsWith(VALIDATION) === areOfValidation) builder.emit('clear', {}, {}, { total })
+  }
+}
+
+// Adds the sum of a batch's losses, and of several outputs each one's, to the totals.
+function accumulateLosses(
+  builder: Builder,
+  spec: NetworkSpec,
+  { heads, weight }: RowLosses,
+  sum: Value,
+  { totals, prefix }: { totals: Totals; prefix: '' | typeof VALIDATION },
+): void {
+  builder.emit('accumulate', { s: sum, total: totals[`${prefix}loss`] })
+  if (spec.outputs === undefined) return
+  for (const { head, loss } of heads) {
+    const s = sumOfLosses(builder, { loss, weight })
+    builder.emit('accumulate', { s, total: totals[`${prefix}loss of ${head.layer}`] })
+  }
 }
 
 function lookUpRate(builder: Builder, { rate, step }: Persistent, { rates }: TrainingPlan): void {
@@ -351,21 +389,24 @@ function lookUpRate(builder: Builder, { rate, step }: Persistent, { rates }: Tra
   builder.emit('look_up', { table, step }, { stride: rates.stride }, { rate })
 }
 
-// Forward and backward pass over a batch; the sum of its losses is added to `total`.
+// Forward and backward pass over a batch; the sums of its losses are added to the totals.
 function batchGradients(
   builder: Builder,
   spec: NetworkSpec,
   persistent: Persistent,
   { input, target, weight }: Batch,
-  total: Value,
-  region: 'gradients' | 'parts' = 'gradients',
+  totals: Totals,
+  { region, reduction }: { region: 'gradients' | 'parts'; reduction: Reduction } = {
+    region: 'gradients',
+    reduction: reductionOf(spec),
+  },
 ): { gradients: ReadonlyMap<string, Value>; forward: ForwardPass } {
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: true })
   const perRow = lossPerRow(builder, spec, forward, target, weight)
-  const found = backwardPass(builder, spec, perRow, [...persistent.parameters.values()])
+  const found = backwardPass(builder, perRow, reduction, [...persistent.parameters.values()])
   const sum = sumOfLosses(builder, perRow)
   builder.emit('find_nonfinite', { x: sum, flag: flagOf(builder, spec, persistent, 'loss') })
-  builder.emit('accumulate', { s: sum, total })
+  accumulateLosses(builder, spec, perRow, sum, { totals, prefix: '' })
   const gradients = keepGradients(builder, persistent, found, region)
   builder.emit('advance', { step: persistent.step })
   return { gradients, forward }
@@ -389,9 +430,8 @@ function partialGradients(
   persistent: Persistent,
   gather: Gather,
   order: Value,
-  total: Value,
+  totals: Totals,
 ): { gradients: ReadonlyMap<string, Value>; rows: Value } {
-  const summed = { ...spec, loss: { ...spec.loss, reduction: 'sum' as const } }
   const rows = builder.value('rows', [1], { region: 'settings', type: 'f64' })
   const gradients = new Map(
     parametersOf(spec).map(({ name, shape }) => [
@@ -400,7 +440,8 @@ function partialGradients(
     ]),
   )
   builder.beginEntry('batch')
-  const { forward } = batchGradients(builder, summed, persistent, gather(order), total, 'parts')
+  const asSum = { region: 'parts', reduction: 'sum' } as const
+  const { forward } = batchGradients(builder, spec, persistent, gather(order), totals, asSum)
   for (const emit of forward.updates) emit()
   builder.emit('count_rows', {}, {}, { total: rows })
   const [x, y] = [builder.wholeRegion('parts'), builder.wholeRegion('gradients')]
@@ -416,7 +457,7 @@ function sumGradients(
   { rows, total, batch }: { rows: Value; total: number; batch: number },
 ): void {
   const gradients = builder.wholeRegion('gradients')
-  const reduction = REDUCTIONS.indexOf(spec.loss.reduction)
+  const reduction = REDUCTIONS.indexOf(reductionOf(spec))
   builder.emit('fill', {}, { value: 0 }, { y: gradients })
   builder.emit('clear', {}, {}, { total: rows })
   builder.repeat('batch', total, batch)
@@ -437,10 +478,13 @@ function validation(
   const { input, target, weight } = gather(rows)
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: false })
   const perRow = lossPerRow(builder, spec, forward, target, weight)
-  builder.emit('accumulate', { s: sumOfLosses(builder, perRow), total: totals['validation.loss'] })
-  if (!hasAccuracy(spec)) return
-  const correct = builder.emit('count_correct', { y: perRow.scores, t: target })
-  builder.emit('accumulate', { s: builder.emit('sum', { x: correct }), total: totals['validation.correct'] })
+  accumulateLosses(builder, spec, perRow, sumOfLosses(builder, perRow), { totals, prefix: VALIDATION })
+  for (const { head, scores: y, answers: t } of perRow.heads) {
+    if (!isDecided(head)) continue
+    const name = spec.outputs === undefined ? 'correct' : `correct of ${head.layer}`
+    const correct = builder.emit('count_correct', { y, t })
+    builder.emit('accumulate', { s: builder.emit('sum', { x: correct }), total: totals[VALIDATION + name] })
+  }
 }
 
 function endOfEpoch(

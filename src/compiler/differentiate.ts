@@ -4,8 +4,8 @@ import { opNamed } from '../ops/index.ts'
 import { inputsOf, namedOperands, outputsOf, type Builder, type Node, type Value } from './builder.ts'
 
 /**
- * Adds the nodes that compute the gradients of a scalar with respect to `wanted`, given its gradient with respect to
- * `output`. Gradients of a value that several nodes read are summed; nodes that lead to nothing wanted get none.
+ * Adds the nodes that compute the gradients of a scalar with respect to `wanted`, given its gradients with respect to the
+ * outputs. Gradients of a value that several nodes read are summed; nodes that lead to nothing wanted get none.
  *
  * @param forward the nodes to differentiate, in order
  * @returns the gradient of every value on the way, by value
@@ -14,8 +14,7 @@ import { inputsOf, namedOperands, outputsOf, type Builder, type Node, type Value
 export function differentiate(
   builder: Builder,
   forward: readonly Node[],
-  output: Value,
-  outputGradient: Value,
+  outputGradients: ReadonlyMap<Value, Value>,
   wanted: Iterable<Value>,
 ): Map<Value, Value> {
   const needed = new Set<Value>(wanted)
@@ -23,7 +22,7 @@ export function differentiate(
     if (inputsOf(node).some((input) => needed.has(input)))
       outputsOf(node).forEach((value) => needed.add(value))
   }
-  const gradients = new Map<Value, Value>([[output, outputGradient]])
+  const gradients = new Map(outputGradients)
   for (const node of [...forward].reverse()) {
     const [result] = outputsOf(node)
     const dy = gradients.get(result)

@@ -1,11 +1,12 @@
 /** From a network's spec to nodes: parameters, forward pass, loss, gradients and checks. */
 
 import type { NetworkSpec } from '../spec.ts'
-import { lossOf, outputsOf as outputsOfNetwork, parametersOf, stateOf, usedLayers } from '../spec.ts'
+import { headsOf, parametersOf, stateOf, usedLayers, type Head } from '../spec.ts'
 import { ALL_INPUTS, inputSlices } from '../wiring.ts'
 import { layerTypeOf } from '../layers/index.ts'
+import { concatColumns } from '../layers/merge.ts'
 import { opNamed } from '../ops/index.ts'
-import { REDUCTIONS } from '../ops/losses.ts'
+import { REDUCTIONS, type Reduction } from '../ops/losses.ts'
 import { outputsOf, inputsOf, type Builder, type Node, type Value } from './builder.ts'
 import { differentiate } from './differentiate.ts'
 import { optimizerInfo, type OptimizerSpec } from './optimizers.ts'
@@ -28,7 +29,6 @@ export interface Persistent {
 
 /** What a forward pass gives. */
 export interface ForwardPass {
-  readonly output: Value
   /** By layer; without those that nothing uses. */
   readonly layerOutputs: ReadonlyMap<string, Value>
   readonly nodes: readonly Node[]
@@ -121,9 +121,7 @@ export function forwardPass(
     outputs.set(layer.name, output)
   }
   const nodes = builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
-  const output = outputs.get(spec.layers[spec.layers.length - 1].name)
-  if (output === undefined) throw new Error('the network has no output')
-  return { output, layerOutputs: outputs, nodes, updates }
+  return { layerOutputs: outputs, nodes, updates }
 }
 
 // The inputs by name; the columns of one are cut out when a layer first asks for them.
@@ -142,23 +140,34 @@ function inputValues(builder: Builder, spec: NetworkSpec, x: Value): (name: stri
   }
 }
 
-/** The loss per row of a forward pass, with what its gradients are computed from. */
+/** The losses per row of a forward pass, with what their gradients are computed from. */
 export interface RowLosses {
-  /** [rows]. */
+  /** [rows], or of several outputs the weighted sum [rows, 1]. */
+  readonly loss: Value
+  readonly heads: readonly HeadLoss[]
+  /** Weights of the rows [rows, 1], where they have any. */
+  readonly weight?: Value
+  /** The nodes of the forward pass. */
+  readonly nodes: readonly Node[]
+}
+
+/** The loss per row of one output. */
+export interface HeadLoss {
+  readonly head: Head
   readonly loss: Value
   /** The value that the loss was computed from. */
   readonly logits: Value
   /** The value that tells right answers. */
   readonly scores: Value
+  /** Targets as given. */
+  readonly answers: Value
   /** Targets as the loss takes them: smoothed, where the loss smooths them. */
   readonly target: Value
-  /** Weights of the rows [rows, 1], where they have any. */
-  readonly weight?: Value
-  /** The nodes that lead to the logits. */
-  readonly nodes: readonly Node[]
+  /** Its share in the objective: undefined where it is all of it. */
+  readonly factor?: number
 }
 
-/** Adds the loss per row of a forward pass. */
+/** Adds the losses per row of a forward pass. */
 export function lossPerRow(
   builder: Builder,
   spec: NetworkSpec,
@@ -166,36 +175,78 @@ export function lossPerRow(
   given: Value,
   weight?: Value,
 ): RowLosses {
-  const { op, needs, hasDecisions = false } = lossOf(spec)
-  const target = smoothedTarget(builder, spec, given)
-  if (needs === undefined) {
-    const operands = lossOperands(op, forward.output, target)
-    return {
-      loss: builder.emit(op, operands, lossScalars(spec)),
-      logits: forward.output,
-      scores: forward.output,
-      target,
-      weight,
-      nodes: forward.nodes,
-    }
-  }
-  // The last activation and the loss are one function of the activation's input: exact where the composition saturates.
-  const last = forward.nodes.findIndex((node) => outputsOf(node)[0] === forward.output)
-  const [logits] = inputsOf(forward.nodes[last])
-  return {
-    loss: builder.emit(op, lossOperands(op, logits, target), lossScalars(spec)),
-    logits,
-    scores: hasDecisions ? forward.output : logits,
-    target,
-    weight,
-    nodes: forward.nodes,
-  }
+  const isOne = spec.outputs === undefined
+  const heads = headsOf(spec).map((head): HeadLoss => {
+    const answers = isOne ? given : targetsOf(builder, head, given)
+    // Of shape [rows, 1], losses can be scaled and added.
+    const outputs: Record<string, Value> = isOne
+      ? {}
+      : { loss: builder.value(`loss of ${head.layer}`, ['rows', 1]) }
+    const own = lossOfHead(builder, head, forward, answers, outputs)
+    return isOne ? own : { ...own, factor: factorOf(head) }
+  })
+  const parts = heads.map(({ loss, factor }) =>
+    factor === undefined || factor === 1 ? loss : builder.emit('scale', { x: loss }, { alpha: factor }),
+  )
+  const loss = parts.reduce((a, b) => builder.emit('add', { a, b }))
+  return { loss, heads, weight, nodes: forward.nodes }
 }
 
-/** Adds the sum of the rows' losses, each times its weight. */
+// The total is a mean over rows, so that means over elements are divided by the elements of a row.
+function factorOf({ weight, columns, loss }: Head): number {
+  return loss.reduction === 'mean_elements' ? weight / columns : weight
+}
+
+function targetsOf(builder: Builder, { layer, first, columns }: Head, x: Value): Value {
+  const y = builder.value(`targets of ${layer}`, ['rows', columns])
+  return builder.emit('slice_columns', { x }, { first }, { y })
+}
+
+function lossOfHead(
+  builder: Builder,
+  head: Head,
+  { layerOutputs, nodes }: ForwardPass,
+  answers: Value,
+  outputs: Record<string, Value>,
+): HeadLoss {
+  const { op, needs, hasDecisions = false } = head.info
+  const output = valueNamed(layerOutputs, head.layer)
+  const target = smoothedTarget(builder, head, answers)
+  // The last activation and the loss are one function of the activation's input: exact where the composition saturates.
+  const last = nodes.find((node) => needs !== undefined && outputsOf(node)[0] === output)
+  const logits = last === undefined ? output : inputsOf(last)[0]
+  const loss = builder.emit(op, lossOperands(op, logits, target), lossScalars(head), outputs)
+  return { head, loss, logits, scores: hasDecisions ? output : logits, answers, target }
+}
+
+function valueNamed(values: ReadonlyMap<string, Value>, name: string): Value {
+  const value = values.get(name)
+  if (value === undefined) throw new Error(`no layer that is used is called ${name}`)
+  return value
+}
+
+/** Adds what `predict` gives: the outputs side by side, logits squashed; the last node writes it to `y`. */
+export function prediction(builder: Builder, spec: NetworkSpec, forward: ForwardPass, y: Value): void {
+  const heads = headsOf(spec)
+  const squashed = (head: Head, outputs: Record<string, Value> = {}): Value => {
+    const x = valueNamed(forward.layerOutputs, head.layer)
+    const { squash } = head.info
+    return squash === undefined
+      ? builder.emit('scale', { x }, { alpha: 1 }, outputs)
+      : builder.emit(squash, { x }, {}, outputs)
+  }
+  if (heads.length === 1) {
+    squashed(heads[0], { y })
+    return
+  }
+  const x = heads.map((head) => squashed(head)).reduce((a, b) => concatColumns(builder, a, b, 'output'))
+  builder.emit('scale', { x }, { alpha: 1 }, { y })
+}
+
+/** Adds the sum of the rows' losses, those of one output or all together, each times its weight. */
 export function sumOfLosses(
   builder: Builder,
-  { loss, weight }: RowLosses,
+  { loss, weight }: { loss: Value; weight?: Value },
   outputs: Record<string, Value> = {},
 ): Value {
   return weight === undefined
@@ -206,18 +257,21 @@ export function sumOfLosses(
 /** Adds the gradients of the loss with respect to the wanted values. */
 export function backwardPass(
   builder: Builder,
-  spec: NetworkSpec,
-  { logits, target, weight, nodes }: RowLosses,
+  { heads, weight, nodes }: RowLosses,
+  reduction: Reduction,
   wanted: readonly Value[],
 ): Map<Value, Value> {
-  const { op } = lossOf(spec)
-  const reduction = REDUCTIONS.indexOf(spec.loss.reduction)
-  const seed = builder.emit(`${op}_backward`, lossOperands(op, logits, target), {
-    ...lossScalars(spec),
-    reduction,
-  })
-  const weighted = weight === undefined ? seed : builder.emit('weigh_rows', { x: seed, weight })
-  return differentiate(builder, nodes, logits, weighted, wanted)
+  const seeds = new Map<Value, Value>()
+  for (const { head, logits, target, factor = 1 } of heads) {
+    const { op } = head.info
+    const scalars = { ...lossScalars(head), reduction: REDUCTIONS.indexOf(reduction) }
+    const whole = builder.emit(`${op}_backward`, lossOperands(op, logits, target), scalars)
+    const x = factor === 1 ? whole : builder.emit('scale', { x: whole }, { alpha: factor })
+    const seed = weight === undefined ? x : builder.emit('weigh_rows', { x, weight })
+    const earlier = seeds.get(logits)
+    seeds.set(logits, earlier === undefined ? seed : builder.emit('add', { a: earlier, b: seed }))
+  }
+  return differentiate(builder, nodes, seeds, wanted)
 }
 
 /** Adds what follows the gradients: checks, the update of all parameters, and what layers do with it. */
@@ -297,15 +351,14 @@ export function addPenaltyGradient(
   }
 }
 
-function smoothedTarget(builder: Builder, spec: NetworkSpec, t: Value): Value {
-  const { labelSmoothing: smoothing = 0 } = spec.loss
+function smoothedTarget(builder: Builder, { loss, info, columns }: Head, t: Value): Value {
+  const { labelSmoothing: smoothing = 0 } = loss
   if (smoothing === 0) return t
-  const classes = lossOf(spec).task === 'classes' ? outputsOfNetwork(spec) : 2
+  const classes = info.task === 'classes' ? columns : 2
   return builder.emit('smooth_labels', { t }, { smoothing, classes })
 }
 
-function lossScalars(spec: NetworkSpec): Record<string, number> {
-  const { factor, delta } = spec.loss
+function lossScalars({ loss: { factor, delta } }: Head): Record<string, number> {
   return { ...(factor === undefined ? {} : { factor }), ...(delta === undefined ? {} : { delta }) }
 }
 

@@ -2,7 +2,7 @@
 
 import { describeValue } from '../check.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
-import type { Value } from '../compiler/builder.ts'
+import type { Builder, Value } from '../compiler/builder.ts'
 import type { LayerSpec } from './index.ts'
 import { placement, type LayerContext, type LayerType } from './layer.ts'
 
@@ -70,6 +70,12 @@ function merge(type: MergeSpec['type'], from: readonly Source[], options: { name
   return spec
 }
 
+/** Adds the node that puts the columns of two values side by side. */
+export function concatColumns(builder: Builder, a: Value, b: Value, name: string): Value {
+  const y = builder.value(name, ['rows', Number(a.shape[1]) + Number(b.shape[1])])
+  return builder.emit('concat_columns', { a, b }, {}, { y })
+}
+
 interface MergeInfo {
   /** Whether all sources have one size, which is also that of the output. */
   readonly areSizesEqual: boolean
@@ -87,10 +93,7 @@ const mergeTable: Record<MergeSpec['type'], MergeInfo> = {
   multiply: elementwise('hadamard'),
   concat: {
     areSizesEqual: false,
-    join(a, b, { builder, name }) {
-      const y = builder.value(name, ['rows', Number(a.shape[1]) + Number(b.shape[1])])
-      return builder.emit('concat_columns', { a, b }, {}, { y })
-    },
+    join: (a, b, { builder, name }) => concatColumns(builder, a, b, name),
   },
 }
 

@@ -3,7 +3,7 @@
 import { DataError } from '../errors.ts'
 import { dtypeOf, floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
-import { lossOf, outputsOf, type NetworkSpec } from '../spec.ts'
+import { describeLoss, headsOf, outputsOf, type Head, type NetworkSpec } from '../spec.ts'
 import {
   allocate,
   checkRows,
@@ -148,12 +148,18 @@ function toTargets(
   isShared = false,
 ): FloatArray | Uint32Array {
   const outputs = outputsOf(spec)
-  const { task, hasDecisions = false } = lossOf(spec)
+  const heads = headsOf(spec)
   if (isClassIndices(y, outputs)) {
-    if (task === 'regression' || task === 'margin' || (task === 'binary' && outputs > 1)) {
+    const { task } = heads[0].info
+    if (
+      spec.outputs !== undefined ||
+      task === 'regression' ||
+      task === 'margin' ||
+      (task === 'binary' && outputs > 1)
+    ) {
       throw new DataError({
         where,
-        expected: `numbers, ${outputs} per row, for the loss ${spec.loss.name}`,
+        expected: `numbers, ${outputs} per row, for the loss ${describeLoss(spec)}`,
         received: 'class indices (an integer array, or one number per row)',
         cure: outputs === 1 ? 'Use Float32Array.from(y)' : undefined,
       })
@@ -171,30 +177,46 @@ function toTargets(
     { isShared },
   )
   checkRows(where, targets.length / outputs, rows)
+  for (const head of heads) checkTargets(targets, outputs, head, where)
+  return targets
+}
+
+// What the targets of one output may be, which stand in its columns of rows of `outputs` numbers.
+function checkTargets(targets: FloatArray, outputs: number, head: Head, where: string): void {
+  const { first, columns, info, loss } = head
+  const { task, hasDecisions = false } = info
+  if (task === 'regression') return
   const isMargin = task === 'margin'
   const isOutside = (value: number): boolean =>
     isMargin ? Math.abs(value) !== 1 : hasDecisions ? value !== 0 && value !== 1 : value < 0 || value > 1
-  const outside = task === 'regression' ? -1 : targets.findIndex(isOutside)
-  if (outside < 0) {
-    if (task === 'classes') checkShares(targets, outputs, where, spec.loss.name)
-    return targets
-  }
-  throw new DataError({
-    where: `${where}: row ${Math.floor(outside / outputs)}`,
-    expected: `targets ${isMargin ? '−1 or 1' : hasDecisions ? '0 or 1' : 'from 0 to 1'} for the loss ${spec.loss.name}`,
-    received: String(targets[outside]),
+  const outside = targets.findIndex((value, i) => {
+    const column = (i % outputs) - first
+    return column >= 0 && column < columns && isOutside(value)
   })
+  if (outside >= 0) {
+    throw new DataError({
+      where: `${where}: row ${Math.floor(outside / outputs)}`,
+      expected: `targets ${isMargin ? '−1 or 1' : hasDecisions ? '0 or 1' : 'from 0 to 1'} for the loss ${loss.name}`,
+      received: String(targets[outside]),
+    })
+  }
+  if (task === 'classes') checkShares(targets, outputs, head, where)
 }
 
 // The cross-entropy of classes is that of a distribution; targets of another sum are a mistake more often than meant.
-function checkShares(targets: FloatArray, outputs: number, where: string, loss: string): void {
-  for (let start = 0; start < targets.length; start += outputs) {
+function checkShares(
+  targets: FloatArray,
+  outputs: number,
+  { first, columns, loss }: Head,
+  where: string,
+): void {
+  for (let start = first; start < targets.length; start += outputs) {
     let sum = 0
-    for (let j = 0; j < outputs; j++) sum += targets[start + j]
+    for (let j = 0; j < columns; j++) sum += targets[start + j]
     if (Math.abs(sum - 1) <= SHARES_TOLERANCE) continue
     throw new DataError({
-      where: `${where}: row ${start / outputs}`,
-      expected: `shares of the classes that sum to 1, for the loss ${loss}`,
+      where: `${where}: row ${Math.floor(start / outputs)}`,
+      expected: `shares of the classes that sum to 1, for the loss ${loss.name}`,
       received: `a sum of ${sum}`,
       cure: 'For several classes at once use logistic outputs and binaryCrossEntropy, for weights sampleWeights',
     })

@@ -1,7 +1,7 @@
 /** One fit: compiles the training program, runs its epochs on a backend, and reports what comes back. */
 
 import type { Backend, Executable } from '../backends/backend.ts'
-import { compileTraining, TRAINING_METRICS, type TrainingPlan } from '../compiler/compile.ts'
+import { compileTraining, trainingMetrics, type TrainingPlan } from '../compiler/compile.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { DataError, DivergenceError, SpecError } from '../errors.ts'
@@ -11,9 +11,18 @@ import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
 import { streamKey } from '../random.ts'
-import { hasAccuracy, lossOf, outputsOf, type NetworkSpec } from '../spec.ts'
+import {
+  hasAccuracy,
+  headsOf,
+  isDecided,
+  lossOf,
+  outputsOf,
+  reductionOf,
+  type Head,
+  type NetworkSpec,
+} from '../spec.ts'
 import type { FitSettings } from './options.ts'
-import type { EpochRecord, History, Progress, StopReason } from './run.ts'
+import type { EpochRecord, History, OutputScores, Progress, StopReason } from './run.ts'
 import { rateTable, type RateTable } from './schedules.ts'
 
 /** Everything that a fit works on. */
@@ -278,24 +287,51 @@ async function runEpochs(
 function readReports(job: FitJob, executable: Executable, first: number, done: number): EpochRecord[] {
   const { spec, trainRows, validationRows } = job
   const values = executable.history(first)
-  const stride = METRIC_STRIDE * TRAINING_METRICS.length
+  const names = trainingMetrics(spec)
+  const stride = METRIC_STRIDE * names.length
   const hasClasses = hasAccuracy(spec)
   return Array.from({ length: values.length / stride }, (_, i) => {
-    const metric = (name: (typeof TRAINING_METRICS)[number]): number =>
-      values[i * stride + TRAINING_METRICS.indexOf(name) * METRIC_STRIDE]
+    const metric = (name: string): number => values[i * stride + names.indexOf(name) * METRIC_STRIDE]
     const record: EpochRecord = {
       epoch: done + i + 1,
       loss: metric('loss') * lossScale(spec, trainRows.length),
       learningRate: metric('learningRate'),
+      ...outputScores(spec, trainRows.length, (name) => metric(name)),
     }
     if (validationRows.length > 0) {
+      const rows = validationRows.length
       record.validation = {
-        loss: metric('validation.loss') * lossScale(spec, validationRows.length),
-        ...(hasClasses ? { accuracy: metric('validation.correct') / validationRows.length } : {}),
+        loss: metric('validation.loss') * lossScale(spec, rows),
+        ...(hasClasses ? { accuracy: metric('validation.correct') / rows } : {}),
+        ...outputScores(spec, rows, (name) => metric(`validation.${name}`), true),
       }
     }
     return record
   })
+}
+
+/**
+ * Losses, and accuracies where they are counted, of each of several outputs, from the sums of a program.
+ *
+ * @param sumOf gives `loss of NAME` and `correct of NAME`
+ */
+export function outputScores(
+  spec: NetworkSpec,
+  rows: number,
+  sumOf: (name: string) => number,
+  areCounted = false,
+): { outputs?: Record<string, OutputScores> } {
+  if (spec.outputs === undefined) return {}
+  const scores = headsOf(spec).map((head): [string, OutputScores] => {
+    const loss = sumOf(`loss of ${head.layer}`) * headScale(head, rows)
+    if (!areCounted || !isDecided(head)) return [head.layer, { loss }]
+    return [head.layer, { loss, accuracy: sumOf(`correct of ${head.layer}`) / rows }]
+  })
+  return { outputs: Object.fromEntries(scores) }
+}
+
+function headScale({ loss, columns }: Head, rows: number): number {
+  return reductionScale(REDUCTIONS.indexOf(loss.reduction), rows, columns)
 }
 
 /** 1, or −1 where the loss is an objective to be raised: programs lower its negative. */
@@ -305,7 +341,7 @@ export function objectiveSign(spec: NetworkSpec): 1 | -1 {
 
 /** The factor from a program's sum of losses over rows to what is lowered. */
 export function loweredScale(spec: NetworkSpec, rows: number): number {
-  return reductionScale(REDUCTIONS.indexOf(spec.loss.reduction), rows, outputsOf(spec))
+  return reductionScale(REDUCTIONS.indexOf(reductionOf(spec)), rows, outputsOf(spec))
 }
 
 /** The factor from that sum to the loss that is reported. */

@@ -1,7 +1,7 @@
 /** One fit by an optimizer that takes all rows at once: the objective runs on a backend, the decisions are taken here. */
 
 import type { Executable } from '../backends/backend.ts'
-import { compileObjective, TRAINING_METRICS } from '../compiler/compile.ts'
+import { compileObjective, trainingMetrics } from '../compiler/compile.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { SpecError } from '../errors.ts'
 import { floatArray } from '../ops/arithmetic.ts'
@@ -142,8 +142,8 @@ class Objective {
     if (outcome.wasCancelled) throw new Cancelled()
   }
 
-  #metric(name: (typeof TRAINING_METRICS)[number]): number {
-    return this.#executable.history(0)[TRAINING_METRICS.indexOf(name) * METRIC_STRIDE]
+  #metric(name: string): number {
+    return this.#executable.history(0)[trainingMetrics(this.#job.spec).indexOf(name) * METRIC_STRIDE]
   }
 }
 

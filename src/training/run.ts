@@ -1,10 +1,20 @@
 /** A running fit as users hold it: a promise of the history, and an iterator over the epochs. */
 
+/** What one of several outputs has. */
+export interface OutputScores {
+  /** Its loss, without its weight. */
+  loss: number
+  /** Share of right answers, for classification; not counted while training. */
+  accuracy?: number
+}
+
 /** Loss and metrics on rows that are not trained on. */
 export interface ValidationMetrics {
   loss: number
   /** Share of right answers, for classification. */
   accuracy?: number
+  /** By layer, where the network has several outputs; the optimizer lbfgs reports none. */
+  outputs?: Record<string, OutputScores>
 }
 
 /** One epoch. */
@@ -15,6 +25,8 @@ export interface EpochRecord {
   loss: number
   /** Of the epoch's last step. */
   learningRate: number
+  /** By layer, where the network has several outputs; the optimizer lbfgs reports none. */
+  outputs?: Record<string, OutputScores>
   validation?: ValidationMetrics
 }
 

@@ -3,7 +3,7 @@
 import { checkInteger, checkNumber, describeValue } from '../check.ts'
 import { DataError, SpecError } from '../errors.ts'
 import type { Dtype, FloatArray } from '../ops/arithmetic.ts'
-import { lossOf, outputsOf, type NetworkSpec } from '../spec.ts'
+import { describeLoss, lossOf, outputsOf, type NetworkSpec } from '../spec.ts'
 import { checkRows, toRows } from './arrays.ts'
 
 /** A weight for every row, finite and at least 0, one of them above 0. */
@@ -101,13 +101,13 @@ function classReader(spec: NetworkSpec, y: FloatArray | Uint32Array): (row: numb
   if (y instanceof Uint32Array) return (row) => y[row]
   const outputs = outputsOf(spec)
   const { task } = lossOf(spec)
-  if (task === 'margin' && outputs === 1) return (row) => Number(y[row] > 0)
-  if (task !== 'classes' && (task !== 'binary' || outputs > 1)) {
+  if (spec.outputs === undefined && task === 'margin' && outputs === 1) return (row) => Number(y[row] > 0)
+  if (spec.outputs !== undefined || (task !== 'classes' && (task !== 'binary' || outputs > 1))) {
     throw new SpecError({
       where: 'fit: classWeights',
       expected:
         'a loss of one class per row: a categorical one, or a binary one or hinge with a single output',
-      received: `${spec.loss.name} with ${outputs} ${outputs === 1 ? 'output' : 'outputs'}`,
+      received: `${describeLoss(spec)} with ${outputs} ${outputs === 1 ? 'output' : 'outputs'}`,
       cure: 'Use sampleWeights',
     })
   }

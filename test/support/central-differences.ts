@@ -7,16 +7,24 @@ const STEP = 1e-5
 /** Loss and penalty, or what else gradients are meant to be those of, at the network's present weights. */
 export type Objective = (net: Network<'float64'>, x: Float64Array, t: Float64Array) => number
 
-const ownObjective: Objective = (net, x, t) => net.gradients(x, t).objective
+/** What gradients are compared with. */
+export interface DifferenceOptions {
+  /** Default the objective that the gradients come with. */
+  objectiveOf?: Objective
+  sampleWeights?: readonly number[]
+}
 
 /** The largest difference of a tensor's gradient, x among them, as a share of that tensor's largest entry. */
 export function gradientError(
   net: Network<'float64'>,
   x: Float64Array,
   t: Float64Array,
-  objectiveOf = ownObjective,
+  {
+    sampleWeights,
+    objectiveOf = () => net.gradients(x, t, { sampleWeights }).objective,
+  }: DifferenceOptions = {},
 ): number {
-  const { parameters, input } = net.gradients(x, t)
+  const { parameters, input } = net.gradients(x, t, { sampleWeights })
   const differences = (length: number, nudge: (i: number, by: number) => void): number[] =>
     Array.from({ length }, (_, i) => {
       nudge(i, STEP)

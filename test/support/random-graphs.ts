@@ -9,9 +9,9 @@ import { randomStream } from '../../src/random.ts'
 import type { NetworkOptions } from '../../src/spec.ts'
 
 const SMOOTH: readonly ActivationName[] = ['tanh', 'logistic', 'softplus', 'gelu', 'silu', 'linear']
-const MOST_NODES = 11
+const MOST_NODES = 9
 
-/** A graph of at most 12 nodes; the last, with `outputs` outputs, takes in one of them. */
+/** A graph of at most 12 nodes, the last of which has `outputs` outputs. */
 export function randomGraph(seed: number, outputs: number): Pick<NetworkOptions, 'inputs' | 'layers'> {
   const random = randomStream(seed, 'graph')
   let draws = 0
@@ -70,7 +70,7 @@ export function randomGraph(seed: number, outputs: number): Pick<NetworkOptions,
       put(name, units, dense(units, pick(SMOOTH), { name, from: pick(fitting), bias, shareWith }))
     },
   ]
-  const nodes = 4 + below(MOST_NODES - 6)
+  const nodes = 4 + below(MOST_NODES - 3)
   for (let i = 0; i < nodes; i++) pick(kinds)(`node${i}`)
   layers.push(dense(outputs, 'linear', { name: 'end' }))
   return { inputs, layers }
