@@ -48,7 +48,11 @@ export function normalizeOutputs(outputs: readonly Output[], layers: readonly Na
     checkOneOf(`${where}.layer`, name, names)
     checkNumber(`${where}.weight`, weight, { above: 0 })
     const layer = layers[names.indexOf(name)]
-    return { layer: name, loss: normalizeLoss(loss ?? defaultLoss(activationOf(layer))), weight }
+    return {
+      layer: name,
+      loss: normalizeLoss(loss === undefined ? defaultLoss(activationOf(layer)) : loss),
+      weight,
+    }
   })
   const twice = specs.find(({ layer }, i) => specs.findIndex((other) => other.layer === layer) !== i)
   if (twice !== undefined) {

@@ -245,7 +245,8 @@ function normalizeGoal(
   layers: readonly NamedLayer[],
 ): Pick<NetworkSpec, 'loss' | 'outputs'> {
   if (outputs === undefined) {
-    return { loss: normalizeLoss(loss ?? defaultLoss(activationOf(layers[layers.length - 1]))) }
+    const last = layers[layers.length - 1]
+    return { loss: normalizeLoss(loss === undefined ? defaultLoss(activationOf(last)) : loss) }
   }
   if (loss === undefined) return { outputs: normalizeOutputs(outputs, layers) }
   throw new SpecError({
