@@ -21,6 +21,7 @@ import {
   customActivationOf,
   describeLoss,
   headsOf,
+  isChain,
   isDecided,
   normalizeSpec,
   outputsOf,
@@ -404,7 +405,7 @@ export class Network<D extends Dtype = 'float32'> {
    * the new weights.
    *
    * @returns a network of its own, with a copy of everything else
-   * @throws SpecError while the network is fitting
+   * @throws SpecError while the network is fitting, or if its layers do not just follow one another
    * @source Bishop 2006, Pattern Recognition and Machine Learning, section 5.1
    * @example
    * const net = new Network({ inputs: 2, layers: [dense(9), dense(9), dense(1)], loss: 'squaredError' })
@@ -412,6 +413,13 @@ export class Network<D extends Dtype = 'float32'> {
    */
   simplify(): Network<D> {
     this.#assertIdle('simplify')
+    if (!isChain(this.spec)) {
+      throw new SpecError({
+        where: 'simplify',
+        expected: 'layers that follow one another, with one input and one output',
+        received: 'a network with other connections',
+      })
+    }
     const { layers, parameters } = joinLinearLayers(this.spec, this.parameters)
     const { name: backend } = this.backend
     const simplified = new Network<D>({ ...this.spec, dtype: this.spec.dtype as D, layers, backend })
@@ -609,8 +617,6 @@ function summaryTable(spec: NetworkSpec): string[][] {
   const parameters = parametersOf(spec)
   const wired = new Map(wireNetwork(spec).map((each) => [each.layer.name, each]))
   const inputs = Object.entries(spec.inputColumns ?? { input: spec.inputs })
-  const isChain =
-    spec.inputColumns === undefined && !spec.layers.some((layer) => 'from' in layer || 'shareWith' in layer)
   const rows = spec.layers.map((layer) => {
     const place = wired.get(layer.name)
     const count = parameters
@@ -630,7 +636,7 @@ function summaryTable(spec: NetworkSpec): string[][] {
     ...inputs.map(([name, columns]) => [name, '', '', `[batch, ${columns}]`, '0']),
     ...rows,
   ]
-  return isChain ? table.map((row) => row.filter((_, column) => column !== 1)) : table
+  return isChain(spec) ? table.map((row) => row.filter((_, column) => column !== 1)) : table
 }
 
 interface BlockRun {

@@ -156,6 +156,12 @@ export function wireNetwork(spec: NetworkSpec): WiredLayer[] {
   )
 }
 
+/** Whether each layer takes in the one before it alone, and the last gives the only output. */
+export function isChain({ inputColumns, outputs, layers }: NetworkSpec): boolean {
+  const isPlain = inputColumns === undefined && outputs === undefined
+  return isPlain && !layers.some((layer) => 'from' in layer || 'shareWith' in layer)
+}
+
 /** The layers that an output depends on, in the order in which they run. */
 export function usedLayers(spec: NetworkSpec): WiredLayer[] {
   return wireNetwork(spec).filter(({ isUsed }) => isUsed)

@@ -281,7 +281,7 @@ export function compileDerivatives(spec: NetworkSpec, rows: number): Program {
   const kept = builder.value('gradient of x', x.shape, { region: 'batch', isPinned: true })
   const differentiateTo = (wanted: readonly Value[]): ReadonlyMap<Value, Value> => {
     const { output, nodes } = squashedPrediction(builder, spec, persistent, x)
-    const found = differentiate(builder, nodes, output, v, wanted)
+    const found = differentiate(builder, nodes, new Map([[output, v]]), wanted)
     const gradient = found.get(x)
     if (gradient === undefined) throw new Error('x does not reach the output')
     builder.emit('scale', { x: gradient }, { alpha: 1 }, { y: kept })
@@ -301,12 +301,12 @@ function squashedPrediction(
   persistent: Persistent,
   x: Value,
 ): { output: Value; nodes: readonly Node[] } {
-  const { squash } = lossOf(spec)
-  const { output, nodes } = forwardPass(builder, spec, persistent, x, { isTraining: false })
-  if (squash === undefined) return { output, nodes }
-  const squashed = builder.emit(squash, { x: output })
-  const last = builder.steps[builder.steps.length - 1]
-  return { output: squashed, nodes: last.kind === 'op' ? [...nodes, last] : nodes }
+  const forward = forwardPass(builder, spec, persistent, x, { isTraining: false })
+  const output = builder.value('output', ['rows', outputsOf(spec)])
+  const first = builder.steps.length
+  prediction(builder, spec, forward, output)
+  const behind = builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
+  return { output, nodes: [...forward.nodes, ...behind] }
 }
 
 // The batch is one place for all entries: an epoch uses one after the other.

@@ -6,7 +6,7 @@ import { isCustom } from '../layers/activation.ts'
 import type { Network } from '../network.ts'
 import type { Dtype } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
-import { layerOutputs, type NetworkSpec } from '../spec.ts'
+import { usedLayers, type NetworkSpec } from '../spec.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
 import { toInputs } from '../training/data.ts'
 import { doubleOf } from './double.ts'
@@ -142,11 +142,10 @@ function normalize({ dtype }: NetworkSpec, options: GradientCheckOptions): Setti
 // The same masks in every pass: another mask would be another function.
 function drawMasks(spec: NetworkSpec, x: Rows, seed: number): Record<string, Float64Array> {
   const rows = toInputs(spec, x).length / spec.inputs
-  const sizes = layerOutputs(spec)
-  const masks = spec.layers.flatMap((layer, i) => {
+  const masks = usedLayers(spec).flatMap(({ layer, outputs }) => {
     if (layer.type !== 'dropout') return []
     const random = randomStream(seed, layer.name)
-    const mask = new Float64Array(rows * sizes[i]).map((_, e) => Number(random.uniform(e) >= layer.rate))
+    const mask = new Float64Array(rows * outputs).map((_, e) => Number(random.uniform(e) >= layer.rate))
     return [[layer.name, mask] as const]
   })
   return Object.fromEntries(masks)

@@ -2,7 +2,7 @@
 
 import { SpecError } from '../errors.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
-import { lossOf } from '../spec.ts'
+import { describeLoss, lossOf } from '../spec.ts'
 import type { Pass } from './pass.ts'
 import { number, operand, sum } from './text.ts'
 
@@ -45,11 +45,11 @@ export function lossFormOf({ spec, target }: Pass): LossForm {
   const { loss } = spec
   const { op, isMaximised = false } = lossOf(spec)
   const formOf = formsByOp[op]
-  if (formOf === undefined || (loss.labelSmoothing ?? 0) > 0) {
+  if (formOf === undefined || loss === undefined || (loss.labelSmoothing ?? 0) > 0) {
     throw new SpecError({
       where: 'explainStep: loss',
       expected: 'squaredError, or a cross-entropy or log likelihood without label smoothing',
-      received: loss.name,
+      received: describeLoss(spec),
     })
   }
   const scale = reductionScale(REDUCTIONS.indexOf(loss.reduction), 1, target.length)
