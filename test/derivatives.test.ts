@@ -10,6 +10,7 @@ import { dropout } from '../src/layers/dropout.ts'
 import type { LayerSpec } from '../src/layers/index.ts'
 import { layerNames } from '../src/layers/index.ts'
 import { layerNorm } from '../src/layers/layer-norm.ts'
+import { add, concat, multiply } from '../src/layers/merge.ts'
 import { lossInfo, lossTable, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
@@ -88,6 +89,9 @@ function expectJacobian(
 }
 
 const layerCases: Readonly<Record<string, readonly LayerSpec[]>> = {
+  add: [dense(4), add([[], [dense(4, 'tanh')]]), dense(OUTPUTS)],
+  multiply: [dense(4), multiply([[], [dense(4, 'tanh')]]), dense(OUTPUTS)],
+  concat: [dense(4), concat([[], [dense(2, 'tanh')]]), dense(OUTPUTS)],
   dense: [dense(5, 'tanh'), dense(OUTPUTS, 'linear', { bias: false })],
   activation: [dense(5), activation({ name: 'elu', alpha: 0.7 }), dense(OUTPUTS)],
   dropout: [dense(5, 'tanh'), dropout(0.5), dense(OUTPUTS)],
