@@ -8,6 +8,7 @@ import {
   activation,
   customActivation,
   dense,
+  residual,
   dropout,
   explainStep,
   Network,
@@ -186,6 +187,7 @@ describe('what cannot be written out is refused', () => {
     [explain([dense(2, 'softmax'), dense(1)]), /dense1: .*softmax in a hidden layer/],
     [explain([dense(2)], 'hinge'), /loss: expected squaredError, or a cross-entropy .*; received hinge/],
     [explain([dense(2)], 'squaredError', { l2: 0.1 }), /without penalty/],
+    [explain([residual([dense(2)]), dense(1)]), /a chain of layers.*; received layers that branch/],
   ])('%#', (call, message) => {
     expect(call).toThrow(SpecError)
     expect(call).toThrow(message)

@@ -1,7 +1,7 @@
 /** simplify: fewer layers, the same function. */
 
 import { expect, test } from 'vitest'
-import { activation, batchNorm, dense, dropout, Network, type LayerSpec } from '../src/index.ts'
+import { activation, add, batchNorm, dense, dropout, Network, type LayerSpec } from '../src/index.ts'
 import { randomStream } from '../src/random.ts'
 
 const x = Array.from({ length: 5 }, (_, row) => {
@@ -36,4 +36,15 @@ test.each(cases)('%s', (_, layers, types) => {
   simple.predict(x).forEach((value, i) => expect(value).toBeCloseTo(expected[i], 13))
   const hasBias = layers.some((layer) => layer.type === 'dense' && layer.bias)
   expect(Object.keys(simple.parameters).some((name) => name.endsWith('.bias'))).toBe(hasBias)
+})
+
+test('layers that branch are refused: joining two of them could change what others take in', () => {
+  const layers = [
+    dense(3, 'linear', { name: 'a' }),
+    dense(3, 'linear', { name: 'b' }),
+    add(['a', 'b']),
+    dense(1),
+  ]
+  const network = new Network({ inputs: 3, layers, loss: 'squaredError' })
+  expect(() => network.simplify()).toThrow(/simplify: expected layers that follow one another/)
 })

@@ -6,7 +6,7 @@ import { dense } from '../layers/dense.ts'
 import { Network } from '../network.ts'
 import type { Dtype } from '../ops/arithmetic.ts'
 import { elementsIn } from '../shape.ts'
-import { lossOf, parametersOf, type NetworkSpec } from '../spec.ts'
+import { isChain, lossOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
 import { toDenseTargets, toInputs } from '../training/data.ts'
 import { doubleOf } from './double.ts'
@@ -129,6 +129,13 @@ function checkSize(spec: NetworkSpec): void {
 }
 
 function stagesOf(spec: NetworkSpec): Stage[] {
+  if (!isChain(spec)) {
+    throw new SpecError({
+      where: 'explainStep',
+      expected: 'a chain of layers with one input and one output',
+      received: 'layers that branch, merge or share weights',
+    })
+  }
   const stages: Stage[] = []
   for (const [i, layer] of spec.layers.entries()) {
     const last = stages.at(-1)
