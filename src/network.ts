@@ -2,7 +2,8 @@
 
 import type { Backend, Executable } from './backends/backend.ts'
 import { chooseBackend, type BackendOptions } from './backends/choose.ts'
-import { compileForward, compileSampling, compileStep } from './compiler/compile.ts'
+import { compileStep } from './compiler/inspection.ts'
+import { compileForward, compileSampling } from './compiler/prediction.ts'
 import { normalizeOptimizer, optimizerInfo, type Optimizer } from './compiler/optimizers.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
 import { checkInteger, describeLimits, describeValue, isWithin, type Limits } from './check.ts'

@@ -1,7 +1,8 @@
 /** The programs of a few networks, pinned as text: a change of the compiler shows here instruction by instruction. */
 
 import { expect, test } from 'vitest'
-import { compileForward, compileTraining, type TrainingPlan } from '../src/compiler/compile.ts'
+import { compileForward } from '../src/compiler/prediction.ts'
+import { compileTraining, type TrainingPlan } from '../src/compiler/training.ts'
 import { normalizeOptimizer } from '../src/compiler/optimizers.ts'
 import { printProgram } from '../src/compiler/program.ts'
 import { activation } from '../src/layers/activation.ts'

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { chooseBackend } from '../src/backends/choose.ts'
-import { compileTraining } from '../src/compiler/compile.ts'
+import { compileTraining } from '../src/compiler/training.ts'
 import { normalizeOptimizer } from '../src/compiler/optimizers.ts'
 import { slotNamed } from '../src/compiler/program.ts'
 import { dense } from '../src/layers/dense.ts'

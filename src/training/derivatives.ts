@@ -1,7 +1,7 @@
 /** Derivatives of a network's predictions: products with the Jacobian, and the Jacobian itself. */
 
 import type { Backend, Executable } from '../backends/backend.ts'
-import { compileDerivatives } from '../compiler/compile.ts'
+import { compileDerivatives } from '../compiler/inspection.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { SpecError } from '../errors.ts'
 import { activationName, hasGradient } from '../layers/activation.ts'

@@ -1,7 +1,7 @@
 /** One fit: compiles the training program, runs its epochs on a backend, and reports what comes back. */
 
 import type { Backend, Executable } from '../backends/backend.ts'
-import { compileTraining, trainingMetrics, type TrainingPlan } from '../compiler/compile.ts'
+import { compileTraining, trainingMetrics, type TrainingPlan } from '../compiler/training.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { DataError, DivergenceError, SpecError } from '../errors.ts'

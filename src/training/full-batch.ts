@@ -1,7 +1,7 @@
 /** One fit by an optimizer that takes all rows at once: the objective runs on a backend, the decisions are taken here. */
 
 import type { Executable } from '../backends/backend.ts'
-import { compileObjective, trainingMetrics } from '../compiler/compile.ts'
+import { compileObjective, trainingMetrics } from '../compiler/training.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { SpecError } from '../errors.ts'
 import { floatArray } from '../ops/arithmetic.ts'

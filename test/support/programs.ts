@@ -1,7 +1,7 @@
 /** Training programs of random networks, run on a backend to the last bit of their arena. */
 
 import type { Backend } from '../../src/backends/backend.ts'
-import { compileTraining } from '../../src/compiler/compile.ts'
+import { compileTraining } from '../../src/compiler/training.ts'
 import {
   normalizeOptimizer,
   optimizerInfo,

@@ -1,10 +1,9 @@
-/** The pipeline from a network's spec to its programs: training, one step at a time, and prediction. */
+/** Programs that train: whole epochs, and the objective over all rows. */
 
 import { REDUCTIONS, type Reduction } from '../ops/losses.ts'
-import { hasAccuracy, isDecided, outputsOf, parametersOf, reductionOf, type NetworkSpec } from '../spec.ts'
+import { isDecided, outputsOf, parametersOf, reductionOf, type NetworkSpec } from '../spec.ts'
 import { allocate } from './allocate.ts'
-import { Builder, type Node, type Value } from './builder.ts'
-import { differentiate } from './differentiate.ts'
+import { Builder, type Value } from './builder.ts'
 import {
   addPenaltyGradient,
   backwardPass,
@@ -12,16 +11,15 @@ import {
   flagOf,
   forwardPass,
   lossPerRow,
-  prediction,
   sumOfLosses,
   update,
   type ForwardPass,
-  type HeadLoss,
   type Persistent,
   type RowLosses,
 } from './graph.ts'
 import type { OptimizerSpec } from './optimizers.ts'
 import type { Program } from './program.ts'
+import { keepGradients } from './slots.ts'
 
 /** What a training program is compiled for. */
 export interface TrainingPlan {
@@ -138,175 +136,6 @@ export function compileObjective(
     builder.repeat('validate', validationRows, builder.rows)
   }
   return allocate(builder)
-}
-
-/**
- * Compiles one step on a batch that is written into the slots `x`, `t` and, where rows have weights, `weights`, for tools
- * that look at every number.
- *
- * Entries: `gradient` (forward pass in training mode, loss, gradients of parameters and input), `update`, `forward` (in
- * prediction mode). Slots beside the parameters: `loss` (sum over the rows), `gradient of NAME`, `gradient of x`,
- * `output of LAYER`, `LAYER.mask`.
- */
-export function compileStep(
-  spec: NetworkSpec,
-  rows: number,
-  optimizer: OptimizerSpec,
-  isWeighted = false,
-): Program {
-  const builder = new Builder(rows, spec.dtype)
-  const persistent = declarePersistent(builder, spec)
-  const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
-  const t = builder.value('t', ['rows', outputsOf(spec)], { region: 'batch', isPinned: true })
-  builder.beginEntry('gradient')
-  const forward = forwardPass(builder, spec, persistent, x, { isTraining: true, areMasksGiven: true })
-  const outputSlots = new Map(
-    [...forward.layerOutputs].map(([name, { shape }]) => [
-      name,
-      builder.value(`output of ${name}`, shape, { region: 'batch', isPinned: true }),
-    ]),
-  )
-  const keepOutputs = ({ layerOutputs }: ForwardPass): void => {
-    for (const [name, y] of outputSlots) {
-      const x = layerOutputs.get(name)
-      if (x !== undefined) builder.emit('scale', { x }, { alpha: 1 }, { y })
-    }
-  }
-  keepOutputs(forward)
-  const perRow = lossPerRow(builder, spec, forward, t, weightSlot(builder, isWeighted))
-  keepSum(builder, 'loss', perRow)
-  const wanted = [...persistent.parameters.values(), x]
-  const found = backwardPass(builder, perRow, reductionOf(spec), wanted)
-  const gradients = keepGradients(builder, persistent, found)
-  addPenaltyGradient(builder, spec, persistent, gradients)
-  const inputGradient = found.get(x)
-  if (inputGradient !== undefined) {
-    const kept = builder.value('gradient of x', x.shape, { region: 'batch', isPinned: true })
-    builder.emit('scale', { x: inputGradient }, { alpha: 1 }, { y: kept })
-  }
-  for (const { name, isPenalised } of parametersOf(spec)) {
-    const w = persistent.parameters.get(name)
-    if (!isPenalised || w === undefined) continue
-    const s = builder.value(`squared norm of ${name}`, [1], { region: 'metrics', isPinned: true })
-    builder.emit('squared_norm', { x: w }, {}, { s })
-    const absolute = builder.value(`absolute sum of ${name}`, [1], { region: 'metrics', isPinned: true })
-    builder.emit('absolute_sum', { x: w }, {}, { s: absolute })
-  }
-  builder.beginEntry('update')
-  update(builder, spec, persistent, gradients, forward, optimizer)
-
-  builder.beginEntry('forward')
-  keepOutputs(forwardPass(builder, spec, persistent, x, { isTraining: false }))
-  return allocate(builder)
-}
-
-/**
- * Compiles prediction for up to `rows` rows at once.
- *
- * Entries: `forward` (slot `x` in, `output` out, logits squashed to probabilities) and `evaluate` (slots `x`, `t` and,
- * where rows have weights, `weights` in, the sums over the rows `loss` and, for classification, `correct` out).
- */
-export function compileForward(spec: NetworkSpec, rows: number, isWeighted = false): Program {
-  const builder = new Builder(rows, spec.dtype)
-  const persistent = declarePersistent(builder, spec)
-  const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
-  const t = builder.value('t', ['rows', outputsOf(spec)], { region: 'batch', isPinned: true })
-  predictionEntry(builder, spec, persistent, x, false)
-
-  builder.beginEntry('evaluate')
-  const forward = forwardPass(builder, spec, persistent, x, { isTraining: false })
-  const perRow = lossPerRow(builder, spec, forward, t, weightSlot(builder, isWeighted))
-  keepSum(builder, 'loss', perRow)
-  const correct: [string, HeadLoss][] = hasAccuracy(spec) ? [['correct', perRow.heads[0]]] : []
-  if (spec.outputs !== undefined) {
-    for (const each of perRow.heads) {
-      const { head, loss } = each
-      keepSum(builder, `loss of ${head.layer}`, { loss, weight: perRow.weight })
-      if (isDecided(head)) correct.push([`correct of ${head.layer}`, each])
-    }
-  }
-  for (const [name, { scores: y, answers: t }] of correct) {
-    keepSum(builder, name, { loss: builder.emit('count_correct', { y, t }) })
-  }
-  return allocate(builder)
-}
-
-// Adds the sum of what rows have, to be read by name.
-function keepSum(builder: Builder, name: string, perRow: Pick<RowLosses, 'loss' | 'weight'>): void {
-  sumOfLosses(builder, perRow, { s: builder.value(name, [1], { region: 'metrics', isPinned: true }) })
-}
-
-function weightSlot(builder: Builder, isWeighted: boolean): Value | undefined {
-  return isWeighted ? builder.value('weights', ['rows', 1], { region: 'batch', isPinned: true }) : undefined
-}
-
-/**
- * Compiles predictions with dropout for up to `rows` rows at once.
- *
- * Entry: `forward` (slot `x` in, `output` out, logits squashed to probabilities). The masks follow from the slot `step`
- * and the slots `LAYER.key`.
- */
-export function compileSampling(spec: NetworkSpec, rows: number): Program {
-  const builder = new Builder(rows, spec.dtype)
-  const persistent = declarePersistent(builder, spec)
-  const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
-  predictionEntry(builder, spec, persistent, x, true)
-  return allocate(builder)
-}
-
-function predictionEntry(
-  builder: Builder,
-  spec: NetworkSpec,
-  persistent: Persistent,
-  x: Value,
-  isDropping: boolean,
-): void {
-  builder.beginEntry('forward')
-  const forward = forwardPass(builder, spec, persistent, x, { isTraining: false, isDropping })
-  const kept = builder.value('output', ['rows', outputsOf(spec)], { region: 'batch', isPinned: true })
-  prediction(builder, spec, forward, kept)
-}
-
-/**
- * Compiles derivatives of predictions for up to `rows` rows at once, from the slots `x` and `v`, the latter in the place of
- * the loss's gradient with respect to the output.
- *
- * Entries: `vjp` (slots `gradient of NAME` and `gradient of x` out) and `input` (only the latter).
- */
-export function compileDerivatives(spec: NetworkSpec, rows: number): Program {
-  const builder = new Builder(rows, spec.dtype)
-  const persistent = declarePersistent(builder, spec)
-  const x = builder.value('x', ['rows', spec.inputs], { region: 'batch', isPinned: true })
-  const v = builder.value('v', ['rows', outputsOf(spec)], { region: 'batch', isPinned: true })
-  const kept = builder.value('gradient of x', x.shape, { region: 'batch', isPinned: true })
-  const differentiateTo = (wanted: readonly Value[]): ReadonlyMap<Value, Value> => {
-    const { output, nodes } = squashedPrediction(builder, spec, persistent, x)
-    const found = differentiate(builder, nodes, new Map([[output, v]]), wanted)
-    const gradient = found.get(x)
-    if (gradient === undefined) throw new Error('x does not reach the output')
-    builder.emit('scale', { x: gradient }, { alpha: 1 }, { y: kept })
-    return found
-  }
-  builder.beginEntry('vjp')
-  keepGradients(builder, persistent, differentiateTo([...persistent.parameters.values(), x]))
-  builder.beginEntry('input')
-  differentiateTo([x])
-  return allocate(builder)
-}
-
-// What `predict` gives, with the nodes that lead there.
-function squashedPrediction(
-  builder: Builder,
-  spec: NetworkSpec,
-  persistent: Persistent,
-  x: Value,
-): { output: Value; nodes: readonly Node[] } {
-  const forward = forwardPass(builder, spec, persistent, x, { isTraining: false })
-  const output = builder.value('output', ['rows', outputsOf(spec)])
-  const first = builder.steps.length
-  prediction(builder, spec, forward, output)
-  const behind = builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
-  return { output, nodes: [...forward.nodes, ...behind] }
 }
 
 // The batch is one place for all entries: an epoch uses one after the other.
@@ -507,24 +336,4 @@ function endOfEpoch(
   }
   const state = builder.value('best.state', [4], { region: 'settings', type: 'f64' })
   builder.emit('keep_best', { loss: watched, w, best, state, status }, { patience, minDelta })
-}
-
-// Moves each parameter's gradient to the place in a region that mirrors the parameter's own: the node that computes it
-// writes there at once.
-function keepGradients(
-  builder: Builder,
-  { parameters }: Persistent,
-  found: ReadonlyMap<Value, Value>,
-  region: 'gradients' | 'parts' = 'gradients',
-): ReadonlyMap<string, Value> {
-  const kept = new Map<string, Value>()
-  for (const [name, parameter] of parameters) {
-    const gradient = found.get(parameter)
-    if (gradient === undefined) throw new Error(`${name} does not reach the loss`)
-    const label = region === 'parts' ? 'part of gradient' : 'gradient'
-    const place = builder.value(`${label} of ${name}`, parameter.shape, { region })
-    builder.redirect(gradient, place)
-    kept.set(name, place)
-  }
-  return kept
 }
