@@ -120,6 +120,7 @@ export class Network<D extends Dtype = 'float32'> {
   #isFitting = false
   #forward = new Map<string, LinkedForward>()
   #trainer: StepTrainer | undefined
+  #isTrainerCurrent = false
   #derivatives: Derivatives | undefined
 
   constructor(options: NetworkOptions<D> & BackendOptions) {
@@ -503,7 +504,7 @@ export class Network<D extends Dtype = 'float32'> {
 
   #invalidate(isTrainerCurrent = false): void {
     for (const cached of this.#forward.values()) cached.isFresh = false
-    if (!isTrainerCurrent) this.#trainer = undefined
+    this.#isTrainerCurrent = isTrainerCurrent
   }
 
   #differentiator(): Derivatives {
@@ -528,7 +529,8 @@ export class Network<D extends Dtype = 'float32'> {
         spec ?? normalizeOptimizer('adam'),
         compileStep,
       )
-    }
+    } else if (!this.#isTrainerCurrent) this.#trainer.restart(this.#parameters)
+    this.#isTrainerCurrent = true
     return this.#trainer
   }
 

@@ -119,10 +119,20 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
   return spec
 }
 
-/** Parameters of a network in the order of its layers. */
-export function parametersOf(spec: NetworkSpec): NamedParameter[] {
-  return arraysOf(spec, (layer, features) => layerTypeOf(layer).parameters(layer, features))
+// What follows from a spec, computed once: a spec never changes.
+function remembered<T>(compute: (spec: NetworkSpec) => T): (spec: NetworkSpec) => T {
+  const known = new WeakMap<NetworkSpec, { readonly value: T }>()
+  return (spec) => {
+    const found = known.get(spec) ?? { value: compute(spec) }
+    known.set(spec, found)
+    return found.value
+  }
 }
+
+/** Parameters of a network in the order of its layers. */
+export const parametersOf = remembered((spec): readonly NamedParameter[] =>
+  arraysOf(spec, (layer, features) => layerTypeOf(layer).parameters(layer, features)),
+)
 
 /** State of a network in the order of its layers: running statistics, under names such as `batchNorm1.runningMean`. */
 export function stateOf(spec: NetworkSpec): NamedState[] {
@@ -149,12 +159,12 @@ function arraysOf<A extends { readonly name: string }>(
 }
 
 /** The layers of a network in the order in which they run. */
-export function wireNetwork(spec: NetworkSpec): WiredLayer[] {
-  return wire(
+export const wireNetwork = remembered((spec): readonly WiredLayer[] =>
+  wire(
     spec,
     goalsOf(spec).map(({ layer }) => layer),
-  )
-}
+  ),
+)
 
 /** Whether each layer takes in the one before it alone, and the last gives the only output. */
 export function isChain({ inputColumns, outputs, layers }: NetworkSpec): boolean {
@@ -178,7 +188,7 @@ export interface Head extends OutputSpec {
 }
 
 /** The outputs of a network, most often one. */
-export function headsOf(spec: NetworkSpec): Head[] {
+export const headsOf = remembered((spec): readonly Head[] => {
   const wired = wireNetwork(spec)
   let first = 0
   return goalsOf(spec).map((goal) => {
@@ -195,7 +205,7 @@ export function headsOf(spec: NetworkSpec): Head[] {
       info: lossInfo(goal.loss.name, activation),
     }
   })
-}
+})
 
 /** What a network's loss is, behind its last activation; of several outputs the first one's. */
 export function lossOf(spec: NetworkSpec): ReturnType<typeof lossInfo> {

@@ -244,6 +244,31 @@ describe.each(backends)('a fit on the %s backend', (backend) => {
   })
 })
 
+test.each(backends)('a step that diverges on the %s backend leaves the network as it was', (backend) => {
+  const build = (): Network =>
+    new Network({ inputs: 2, layers: [dense(3, 'tanh'), dense(1)], seed: 1, backend })
+  const [net, calm] = [build(), build()]
+  const optimizer = { name: 'adam', learningRate: 0.1 } as const
+  const step = (network: Network, y: number): unknown => network.trainStep([[1, -1]], [[y]], { optimizer })
+  step(net, 1)
+  step(calm, 1)
+  expect(() => step(net, 3e38)).toThrow(DivergenceError)
+  expect(net.parameters).toEqual(calm.parameters)
+  expect(step(net, 1)).toEqual(step(calm, 1))
+  expect(net.parameters).toEqual(calm.parameters)
+})
+
+test.each(backends)('set parameters on the %s backend begin anew', (backend) => {
+  const net = new Network({ inputs: 2, layers: [dense(3, 'tanh'), dense(1)], seed: 1, backend })
+  const start = net.parameters
+  const steps = (): unknown[] => [1, 2, 3].map((y) => net.trainStep([[1, -1]], [[y]], { optimizer: 'adam' }))
+  const first = steps()
+  const end = net.parameters
+  net.setParameters(start)
+  expect(steps()).toEqual(first)
+  expect(net.parameters).toEqual(end)
+})
+
 test('independent probabilities per row have a loss but no accuracy', async () => {
   const net = new Network({
     inputs: 2,

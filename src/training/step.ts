@@ -66,10 +66,19 @@ export class StepTrainer {
     this.#compile = compile
     this.#parameterCount = parameters.length
     this.#linked = this.#link(1, false)
+    this.restart(parameters)
+  }
+
+  /** Begins anew from the given region of parameters and state, as a new trainer would. */
+  restart(parameters: FloatArray): void {
+    const { program } = this.#linked
+    this.#steps = 0
     this.#write('parameters', parameters)
-    for (const { name, values } of initialOptimizerState(optimizer, this.#linked.program)) {
-      this.#write(name, values)
+    const state = program.slots.get('optimizer')
+    if (state !== undefined && state.length > 0) {
+      this.#write('optimizer', floatArray(this.#spec.dtype, state.length))
     }
+    for (const { name, values } of initialOptimizerState(this.#optimizer, program)) this.#write(name, values)
   }
 
   /** Whether the trainer's optimizer is this one. */
@@ -121,13 +130,13 @@ export class StepTrainer {
     const rows = this.#load(x, targets, options)
     const result = this.#runGradient(rows)
     this.#write('learningRate', Float64Array.of(this.#optimizer.learningRate))
-    this.#linked.executable.write(slotNamed(this.#linked.program, 'status'), Uint32Array.of(0))
     this.#linked.executable.runSync('update', rows)
     const [status] = this.#linked.executable.read(
       slotNamed(this.#linked.program, 'status'),
       new Uint32Array(1),
     )
     if (status !== 0) {
+      this.#lowerFlags()
       throw new DivergenceError({
         where: `trainStep ${this.#steps + 1}`,
         expected: `a finite ${flagOfStatus(this.#spec, status)}`,
@@ -137,6 +146,15 @@ export class StepTrainer {
     }
     this.#steps++
     return result
+  }
+
+  // A step that failed must not halt whatever runs behind it.
+  #lowerFlags(): void {
+    const { program, executable } = this.#linked
+    for (const name of ['status', 'flags']) {
+      const slot = slotNamed(program, name)
+      executable.write(slot, new Uint32Array(slot.length))
+    }
   }
 
   #runGradient(rows: number): StepResult {
