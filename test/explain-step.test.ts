@@ -162,7 +162,7 @@ const cases: readonly { layers: readonly LayerSpec[]; loss: Loss; y: number[] }[
 test.each(cases)(
   'every line of arithmetic is right: $layers.length layers, $loss, targets $y',
   ({ layers, loss, y }) => {
-    const network = new Network({ inputs: 2, layers, loss, seed: 3 })
+    const network = new Network({ inputs: 2, layers, loss, seed: 3, backend: 'fallback' })
     const lines = arithmetic(explainStep(network, [[0.5, -1.25]], [y], { learningRate: 0.3 }))
     // A line for each net input, the loss, each error, and at least one for each weight and its update.
     const weights = Object.values(network.parameters).filter(({ shape }) => shape.length === 2)

@@ -87,6 +87,7 @@ export function passOf(network: Network<Dtype>, x: Rows, y: Targets, learningRat
   const layers = stages.map(({ name, units, hasBias, activation: h }, i): PassLayer => {
     const [weight, bias] = [`${name}.weight`, `${name}.bias`]
     const isLast = i === stages.length - 1
+    const own = networkOf(h, twin.backend.name)
     const layer = {
       name,
       activation: h,
@@ -98,8 +99,8 @@ export function passOf(network: Network<Dtype>, x: Rows, y: Targets, learningRat
       ...(hasBias ? { bias: before[bias].data, newBias: behind[bias].data } : {}),
       from,
       net: net[i],
-      output: isLast ? prediction : networkOf(h).predict(net[i]),
-      slope: activationName(h) === 'softmax' ? new Float64Array() : networkOf(h).jacobian(net[i]).data,
+      output: isLast ? prediction : own.predict(net[i]),
+      slope: activationName(h) === 'softmax' ? new Float64Array() : own.jacobian(net[i]).data,
       delta: delta[i],
     }
     from = layer.output
@@ -193,12 +194,13 @@ function unfolded(
 }
 
 // A network that is the activation: of one input, which it passes on. Its loss plays no part; hinge goes with all of them.
-function networkOf(h: ActivationData): Network<'float64'> {
+function networkOf(h: ActivationData, backend: 'native' | 'fallback'): Network<'float64'> {
   const network = new Network<'float64'>({
     inputs: 1,
     layers: [dense(1, 'linear', { bias: false }), { ...h, type: 'activation', name: 'h' }],
     loss: 'hinge',
     dtype: 'float64',
+    backend,
   })
   network.setParameters({ 'dense1.weight': [1] })
   return network
