@@ -8,27 +8,23 @@ import { normalizeOptimizer, optimizerInfo, type Optimizer } from './compiler/op
 import { slotNamed, type Program } from './compiler/program.ts'
 import { checkInteger, describeLimits, describeValue, isWithin, type Limits } from './check.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
-import { layerTypeOf } from './layers/index.ts'
 import { warnOfPairing } from './layers/pairing.ts'
 import { regressionMetrics, type RegressionMetrics } from './metrics/regression.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
 import { streamKey } from './random.ts'
 import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from './ops/arithmetic.ts'
-import { elementsIn } from './shape.ts'
 import { joinLinearLayers } from './simplify.ts'
+import { summarize } from './summary.ts'
 import {
   hasAccuracy,
   customActivationOf,
-  describeLoss,
   headsOf,
   isChain,
   isDecided,
   normalizeSpec,
   outputsOf,
-  parametersOf,
   stateOf,
-  wireNetwork,
   type NetworkOptions,
   type NetworkSpec,
 } from './spec.ts'
@@ -36,6 +32,7 @@ import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toRowsOfOutputs, toTrainingData } from './training/data.ts'
 import { Derivatives, type Jacobian, type VectorJacobianProduct } from './training/derivatives.ts'
 import { lossScale, outputScores } from './training/fit.ts'
+import { Moments } from './training/moments.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
 import {
@@ -432,21 +429,8 @@ export class Network<D extends Dtype = 'float32'> {
 
   /** The network as text: layers with output shapes and parameters, loss, seed, backend. */
   summary(): string {
-    const parameters = parametersOf(this.spec)
-    const table = summaryTable(this.spec)
-    const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)))
-    const last = widths.length - 1
-    const lines = table.map((row) =>
-      row.map((cell, i) => (i === last ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '),
-    )
-    const total = parameters.reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
-    const depth = this.spec.layers.filter((layer) => parameters.some((p) => p.layer === layer.name)).length
-    const { l1, l2, seed } = this.spec
-    return [
-      ...lines,
-      `${total.toLocaleString('en')} parameters in ${depth} layers; loss ${describeLoss(this.spec)}${l2 > 0 ? `, l2 ${l2}` : ''}${l1 > 0 ? `, l1 ${l1}` : ''}; seed ${seed}; ` +
-        `${this.#backend.name} backend (${this.#backend.isa})`,
-    ].join('\n')
+    const { name, isa } = this.#backend
+    return `${summarize(this.spec)}; ${name} backend (${isa})`
   }
 
   #arraysAt(places: readonly ArrayPlace[]): Record<string, Parameter<D>> {
@@ -615,66 +599,10 @@ function reasonForFallback(spec: NetworkSpec): string | undefined {
   return name === undefined ? undefined : `the activation '${name}' is a function in TypeScript`
 }
 
-// A row per input and layer; where layers do more than follow one another, a column tells what each takes in.
-function summaryTable(spec: NetworkSpec): string[][] {
-  const parameters = parametersOf(spec)
-  const wired = new Map(wireNetwork(spec).map((each) => [each.layer.name, each]))
-  const inputs = Object.entries(spec.inputColumns ?? { input: spec.inputs })
-  const rows = spec.layers.map((layer) => {
-    const place = wired.get(layer.name)
-    const count = parameters
-      .filter((p) => p.layer === layer.name)
-      .reduce((sum, p) => sum + elementsIn(p.shape, 1), 0)
-    const shared = place?.owner === layer.name ? '' : ` (weights of ${place?.owner ?? ''})`
-    return [
-      layer.name,
-      `${place?.from.join(', ') ?? ''}${shared}${place?.isUsed === true ? '' : ' (unused)'}`,
-      layerTypeOf(layer).describe(layer),
-      `[batch, ${place?.outputs ?? 0}]`,
-      count.toLocaleString('en'),
-    ]
-  })
-  const table = [
-    ['layer', 'from', 'activation', 'output', 'parameters'],
-    ...inputs.map(([name, columns]) => [name, '', '', `[batch, ${columns}]`, '0']),
-    ...rows,
-  ]
-  return isChain(spec) ? table.map((row) => row.filter((_, column) => column !== 1)) : table
-}
-
 interface BlockRun {
   (entry: string): void
   read(name: string, out: FloatArray): FloatArray
   write(name: string, values: FloatArray | Uint32Array): void
-}
-
-/**
- * Mean and deviation of arrays that come one after the other, in double.
- *
- * @source Welford 1962, Note on a Method for Calculating Corrected Sums of Squares and Products
- */
-class Moments {
-  readonly mean: Float64Array
-  readonly #squares: Float64Array
-  #count = 0
-
-  constructor(length: number) {
-    this.mean = new Float64Array(length)
-    this.#squares = new Float64Array(length)
-  }
-
-  add(values: FloatArray): void {
-    this.#count++
-    for (let i = 0; i < values.length; i++) {
-      const difference = values[i] - this.mean[i]
-      this.mean[i] += difference / this.#count
-      this.#squares[i] += difference * (values[i] - this.mean[i])
-    }
-  }
-
-  deviation(): Float64Array {
-    return this.#squares.map((squares) => Math.sqrt(squares / this.#count))
-  }
 }
 
 function valuesOf(given: ArrayLike<number> | Parameter | null | undefined): ArrayLike<number> | undefined {
