@@ -12,7 +12,7 @@ struct Mask {
 };
 
 constexpr int kWidth = 8;
-constexpr int kTileRows = 6;
+constexpr int kRegisters = 16;
 constexpr int kTileVecs = 2;
 
 inline __m256i lane_mask(long long count) {
@@ -97,7 +97,7 @@ struct Mask {
 };
 
 constexpr int kWidth = 4;
-constexpr int kTileRows = 6;
+constexpr int kRegisters = 16;
 constexpr int kTileVecs = 2;
 
 inline __m256i lane_mask(long long count) {

@@ -12,8 +12,8 @@ struct Mask {
 };
 
 constexpr int kWidth = 16;
-constexpr int kTileRows = 14;
-constexpr int kTileVecs = 2;
+constexpr int kRegisters = 32;
+constexpr int kTileVecs = 4;
 
 inline __mmask16 lane_mask(long long count) { return count >= 16 ? __mmask16(0xffff) : __mmask16((1u << count) - 1); }
 
@@ -88,8 +88,8 @@ struct Mask {
 };
 
 constexpr int kWidth = 8;
-constexpr int kTileRows = 14;
-constexpr int kTileVecs = 2;
+constexpr int kRegisters = 32;
+constexpr int kTileVecs = 4;
 
 inline __mmask8 lane_mask(long long count) { return count >= 8 ? __mmask8(0xff) : __mmask8((1u << count) - 1); }
 

@@ -12,7 +12,7 @@ struct Mask {
 };
 
 constexpr int kWidth = 4;
-constexpr int kTileRows = 6;
+constexpr int kRegisters = 32;
 constexpr int kTileVecs = 4;
 
 inline uint32x4_t lane_mask(long long count) {
@@ -95,7 +95,7 @@ struct Mask {
 };
 
 constexpr int kWidth = 2;
-constexpr int kTileRows = 6;
+constexpr int kRegisters = 32;
 constexpr int kTileVecs = 4;
 
 inline uint64x2_t lane_mask(long long count) {

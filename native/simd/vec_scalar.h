@@ -13,7 +13,7 @@ struct Mask {
 };
 
 constexpr int kWidth = 1;
-constexpr int kTileRows = 4;
+constexpr int kRegisters = 16;
 constexpr int kTileVecs = 4;
 
 // a*b + c rounded once. The product is exact in a double; the sum's residual decides the last bit where the second
@@ -97,7 +97,7 @@ struct Mask {
 };
 
 constexpr int kWidth = 1;
-constexpr int kTileRows = 4;
+constexpr int kRegisters = 16;
 constexpr int kTileVecs = 4;
 
 inline double mul_add(double a, double b, double c) { return a * b + c; }
