@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "barrier.h"
 #include "thread_pool.h"
@@ -69,10 +70,11 @@ class Run {
 
   // `is_step` tells the walk through a batch of a repeat from the walk through the run's own entry.
   std::uint32_t walk(const Entry& entry, Batch batch, int thread, bool is_step = false) {
-    for (const Instruction& instruction : entry.instructions) {
+    for (auto at = entry.instructions.begin(); at != entry.instructions.end(); at += at->together) {
+      const Instruction& instruction = *at;
       std::uint32_t signal = go;
       switch (instruction.kind) {
-        case Instruction::Kind::op: execute(instruction, batch, thread); break;
+        case Instruction::Kind::op: execute(std::span(at, static_cast<std::size_t>(at->together)), batch, thread); break;
         case Instruction::Kind::barrier: signal = meet([this] { return must_halt() ? halt : go; }); break;
         case Instruction::Kind::repeat:
           signal = is_step ? repeat_part(instruction, batch, thread) : repeat(instruction, thread);
@@ -109,17 +111,29 @@ class Run {
     return go;
   }
 
-  void execute(const Instruction& instruction, Batch batch, int thread) const {
-    Index begin = 0, end = instruction.splits_rows ? batch.rows : instruction.extent;
-    if (instruction.is_serial) {
+  // This thread's part of instructions that run together, a strip of rows at a time.
+  void execute(std::span<const Instruction> together, Batch batch, int thread) const {
+    const Instruction& first = together.front();
+    Index begin = 0, end = first.splits_rows ? batch.rows : first.extent;
+    if (first.is_serial) {
       if (thread != 0) return;
     } else if (threads_ > 1) {
-      const Index grain = instruction.splits_rows ? 1 : split_grain;
+      const Index grain = first.splits_rows ? 1 : split_grain;
       const Index parts = (end + grain - 1) / grain;
       begin = parts * thread / threads_ * grain;
       end = std::min(end, parts * (thread + 1) / threads_ * grain);
       if (begin >= end) return;
     }
+    const Index strip = first.strip > 0 && end - begin > first.strip ? first.strip : end - begin;
+    for (Index at = begin;;) {
+      const Index next = std::min(end, at + strip);
+      for (const Instruction& instruction : together) call(instruction, batch, at, next);
+      if (next == end) return;
+      at = next;
+    }
+  }
+
+  static void call(const Instruction& instruction, Batch batch, Index begin, Index end) {
     instruction.kernel({.dims = instruction.dims,
                         .scalars = instruction.scalars,
                         .operands = instruction.operands,

@@ -55,6 +55,7 @@
         "csv_number.cc",
         "dispatch.cc",
         "executor.cc",
+        "huge_pages.cc",
         "program.cc",
         "signature.cc",
         "thread_pool.cc",

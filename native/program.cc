@@ -15,6 +15,9 @@ constexpr Index max_bytes = Index{1} << 52;
 constexpr Index max_numbers = Index{1} << 24;  // of all entries together: the pools are reserved before linking
 constexpr Index arena_alignment = 64;
 constexpr int barrier_op = -1, repeat_op = -2;
+// Strips of rows: what the widest op of a group reads and writes of one fits into a first-level cache beside the
+// weights, and their height suits the tiles of products.
+constexpr Index strip_bytes = 24 * 1024, strip_grain = 12, max_strip_shared_bytes = 64 * 1024;
 
 std::string show(double value) {
   if (value == std::floor(value) && std::fabs(value) < 1e15) return std::to_string(static_cast<Index>(value));
@@ -63,6 +66,7 @@ class Linker {
       Program& program = result_.program;
       program.rows = source_.rows;
       program.arena = buffers_[0];
+      program.data.assign(buffers_.begin() + 1, buffers_.end());
       program.status = reinterpret_cast<const unsigned*>(static_cast<const char*>(buffers_[0].data) + source_.status);
       program.entries.resize(source_.entries.size());
       reserve_pools();
@@ -151,6 +155,7 @@ class Linker {
     }
     auto& all = linked.instructions;
     while (!all.empty() && all.back().kind == Instruction::Kind::barrier) all.pop_back();
+    plan_strips(all);
   }
 
   // The next numbers of the instruction, or none where the entry ends too early.
@@ -189,6 +194,7 @@ class Linker {
       result_.program.scalars.push_back(value);
     }
     if (ok()) link_operands(signature, numbers.subspan(dims + scalars));
+    if (ok()) measure(signature, result);
     return result;
   }
 
@@ -228,6 +234,39 @@ class Linker {
     for (const Range& range : ranges_) {
       auto* const base = static_cast<char*>(buffers_[static_cast<std::size_t>(range.buffer)].data);
       result_.program.operands.push_back(base + range.offset);
+    }
+  }
+
+  void measure(const Signature& op, Instruction& result) const {
+    for (std::size_t i = 0; i < op.operands.size(); ++i) {
+      const Operand& operand = op.operands[i];
+      const auto names_rows = [&](std::size_t dim) { return static_cast<int>(dim) == op.rows_dim; };
+      if (std::any_of(operand.dims.begin(), operand.dims.end(), names_rows)) {
+        result.row_bytes += ranges_[i].bytes / std::max(source_.rows, Index{1});
+      } else if (ranges_[i].buffer == 0 && operand.element == Element::own) {
+        result.shared_bytes += ranges_[i].bytes;
+      }
+    }
+  }
+
+  // Neighbours that split rows do not look at each other's rows before the next barrier, so they may go through the rows
+  // in strips, and what one leaves is still in the first-level cache when the next wants it. Where an op shares more
+  // than that cache among its rows, it would read it anew for every strip.
+  static void plan_strips(std::vector<Instruction>& instructions) {
+    const auto can_join = [](const Instruction& i) {
+      return i.kind == Instruction::Kind::op && i.splits_rows && i.shared_bytes <= max_strip_shared_bytes;
+    };
+    for (std::size_t first = 0; first < instructions.size();) {
+      std::size_t end = first;
+      Index row_bytes = 1;
+      while (end < instructions.size() && can_join(instructions[end])) {
+        row_bytes = std::max(row_bytes, instructions[end++].row_bytes);
+      }
+      if (end - first > 1) {
+        instructions[first].together = static_cast<Index>(end - first);
+        instructions[first].strip = std::max(strip_bytes / row_bytes / strip_grain, Index{2}) * strip_grain;
+      }
+      first = std::max(end, first + 1);
     }
   }
 

@@ -49,6 +49,10 @@ struct Instruction {
   bool splits_rows = false;  // the extent is the number of rows in the batch
   bool has_rows = false;
   double work = 0;  // multiply-adds, about
+  Index row_bytes = 0;     // of the operands that have rows, per row
+  Index shared_bytes = 0;  // of the arena's numbers that every row needs
+  Index together = 1;      // instructions from here on that are run `strip` rows at a time
+  Index strip = 0;         // 0: all rows at once
 
   // repeat
   std::size_t entry = 0;
@@ -71,6 +75,7 @@ struct Program {
   Index rows = 0;
 
   Buffer arena;
+  std::vector<Buffer> data;  // the other buffers
   const unsigned* status = nullptr;
   std::vector<Index> dims;
   std::vector<double> scalars;

@@ -13,6 +13,7 @@ struct Mask {
 
 constexpr int kWidth = 8;
 constexpr int kRegisters = 16;
+constexpr float kSmallestNormal = 0x1p-126f;
 constexpr int kTileVecs = 2;
 
 inline __m256i lane_mask(long long count) {
@@ -46,6 +47,12 @@ inline Mask is_nan(Vec a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {_mm256_castsi256_ps(lane_mask(count))}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
 inline bool any_nan(Vec a) { return _mm256_movemask_ps(is_nan(a).v) != 0; }
+// Lane j takes in lane j + 4, + 2, + 1.
+inline float fold(Vec x) {
+  const __m128 half = _mm_add_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1));
+  const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
 
 // to[j][i] = from[i][j] for a square of kWidth: pairs, then quads, then halves change places.
 inline void transpose(const float* from, long long from_stride, float* to, long long to_stride) {
@@ -98,6 +105,7 @@ struct Mask {
 
 constexpr int kWidth = 4;
 constexpr int kRegisters = 16;
+constexpr double kSmallestNormal = 0x1p-1022;
 constexpr int kTileVecs = 2;
 
 inline __m256i lane_mask(long long count) {
@@ -130,6 +138,11 @@ inline Mask is_nan(Vec a) { return {_mm256_cmp_pd(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {_mm256_castsi256_pd(lane_mask(count))}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_pd(b.v, a.v, m.v)}; }
 inline bool any_nan(Vec a) { return _mm256_movemask_pd(is_nan(a).v) != 0; }
+// Lane j takes in lane j + 2, + 1.
+inline double fold(Vec x) {
+  const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(x.v), _mm256_extractf128_pd(x.v, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
+}
 
 // to[j][i] = from[i][j] for a square of kWidth: pairs, then halves change places.
 inline void transpose(const double* from, long long from_stride, double* to, long long to_stride) {

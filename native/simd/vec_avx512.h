@@ -13,6 +13,7 @@ struct Mask {
 
 constexpr int kWidth = 16;
 constexpr int kRegisters = 32;
+constexpr float kSmallestNormal = 0x1p-126f;
 constexpr int kTileVecs = 4;
 
 inline __mmask16 lane_mask(long long count) { return count >= 16 ? __mmask16(0xffff) : __mmask16((1u << count) - 1); }
@@ -43,19 +44,46 @@ inline Mask is_nan(Vec a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)};
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
 inline bool any_nan(Vec a) { return is_nan(a).v != 0; }
+// Lane j takes in lane j + 8, + 4, + 2, + 1.
+inline float fold(Vec x) {
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
+  const __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  const __m128 pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+  return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
 
-// to[j][i] = from[i][j] for a square of kWidth: row j of the result is gathered from column j.
+// to[j][i] = from[i][j] for a square of kWidth: pairs, then quads, then quarters and halves change places.
 inline void transpose(const float* from, long long from_stride, float* to, long long to_stride) {
-  if (from_stride > (1 << 26)) {
-    // Beyond what the gather's 32-bit indices reach.
-    for (int j = 0; j < 16; j++) {
-      for (int i = 0; i < 16; i++) to[j * to_stride + i] = from[i * from_stride + j];
-    }
-    return;
+  __m512 row[16], pair[16], quad[16], half[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) row[i] = _mm512_loadu_ps(from + i * from_stride);
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    pair[i] = _mm512_unpacklo_ps(row[i], row[i + 1]);
+    pair[i + 1] = _mm512_unpackhi_ps(row[i], row[i + 1]);
   }
-  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  const __m512i rows = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(int(from_stride)));
-  for (int j = 0; j < 16; j++) _mm512_storeu_ps(to + j * to_stride, _mm512_i32gather_ps(rows, from + j, 4));
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    quad[i] = _mm512_shuffle_ps(pair[i], pair[i + 2], 0x44);
+    quad[i + 1] = _mm512_shuffle_ps(pair[i], pair[i + 2], 0xee);
+    quad[i + 2] = _mm512_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+    quad[i + 3] = _mm512_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
+  }
+  // Quarter q of quad[4 g + j] holds column 4 q + j of the rows of group g.
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+    half[j] = _mm512_shuffle_f32x4(quad[j], quad[4 + j], 0x88);
+    half[4 + j] = _mm512_shuffle_f32x4(quad[j], quad[4 + j], 0xdd);
+    half[8 + j] = _mm512_shuffle_f32x4(quad[8 + j], quad[12 + j], 0x88);
+    half[12 + j] = _mm512_shuffle_f32x4(quad[8 + j], quad[12 + j], 0xdd);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+    _mm512_storeu_ps(to + j * to_stride, _mm512_shuffle_f32x4(half[j], half[8 + j], 0x88));
+    _mm512_storeu_ps(to + (4 + j) * to_stride, _mm512_shuffle_f32x4(half[4 + j], half[12 + j], 0x88));
+    _mm512_storeu_ps(to + (8 + j) * to_stride, _mm512_shuffle_f32x4(half[j], half[8 + j], 0xdd));
+    _mm512_storeu_ps(to + (12 + j) * to_stride, _mm512_shuffle_f32x4(half[4 + j], half[12 + j], 0xdd));
+  }
 }
 
 // p * 2^n for an integral n in [-150, 129], rounded once: the first product is exact.
@@ -89,6 +117,7 @@ struct Mask {
 
 constexpr int kWidth = 8;
 constexpr int kRegisters = 32;
+constexpr double kSmallestNormal = 0x1p-1022;
 constexpr int kTileVecs = 4;
 
 inline __mmask8 lane_mask(long long count) { return count >= 8 ? __mmask8(0xff) : __mmask8((1u << count) - 1); }
@@ -119,12 +148,38 @@ inline Mask is_nan(Vec a) { return {_mm512_cmp_pd_mask(a.v, a.v, _CMP_UNORD_Q)};
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_pd(m.v, b.v, a.v)}; }
 inline bool any_nan(Vec a) { return is_nan(a).v != 0; }
+// Lane j takes in lane j + 4, + 2, + 1.
+inline double fold(Vec x) {
+  const __m256d half = _mm256_add_pd(_mm512_castpd512_pd256(x.v), _mm512_extractf64x4_pd(x.v, 1));
+  const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(half), _mm256_extractf128_pd(half, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
+}
 
-// to[j][i] = from[i][j] for a square of kWidth: row j of the result is gathered from column j.
+// to[j][i] = from[i][j] for a square of kWidth: pairs, then quarters, then halves change places.
 inline void transpose(const double* from, long long from_stride, double* to, long long to_stride) {
-  const __m512i lanes = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
-  const __m512i rows = _mm512_mullo_epi64(lanes, _mm512_set1_epi64(from_stride));
-  for (int j = 0; j < 8; j++) _mm512_storeu_pd(to + j * to_stride, _mm512_i64gather_pd(rows, from + j, 8));
+  __m512d row[8], pair[8], quad[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) row[i] = _mm512_loadu_pd(from + i * from_stride);
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    pair[i] = _mm512_unpacklo_pd(row[i], row[i + 1]);
+    pair[i + 1] = _mm512_unpackhi_pd(row[i], row[i + 1]);
+  }
+  // Quarter q of pair[2 g + j] holds column 2 q + j of the rows of group g.
+#pragma GCC unroll 2
+  for (int j = 0; j < 2; j++) {
+    quad[j] = _mm512_shuffle_f64x2(pair[j], pair[2 + j], 0x88);
+    quad[2 + j] = _mm512_shuffle_f64x2(pair[j], pair[2 + j], 0xdd);
+    quad[4 + j] = _mm512_shuffle_f64x2(pair[4 + j], pair[6 + j], 0x88);
+    quad[6 + j] = _mm512_shuffle_f64x2(pair[4 + j], pair[6 + j], 0xdd);
+  }
+#pragma GCC unroll 2
+  for (int j = 0; j < 2; j++) {
+    _mm512_storeu_pd(to + j * to_stride, _mm512_shuffle_f64x2(quad[j], quad[4 + j], 0x88));
+    _mm512_storeu_pd(to + (2 + j) * to_stride, _mm512_shuffle_f64x2(quad[2 + j], quad[6 + j], 0x88));
+    _mm512_storeu_pd(to + (4 + j) * to_stride, _mm512_shuffle_f64x2(quad[j], quad[4 + j], 0xdd));
+    _mm512_storeu_pd(to + (6 + j) * to_stride, _mm512_shuffle_f64x2(quad[2 + j], quad[6 + j], 0xdd));
+  }
 }
 
 // p * 2^n for an integral n in [-1076, 1025], rounded once: the first product is exact.

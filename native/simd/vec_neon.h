@@ -13,6 +13,7 @@ struct Mask {
 
 constexpr int kWidth = 4;
 constexpr int kRegisters = 32;
+constexpr float kSmallestNormal = 0x1p-126f;
 constexpr int kTileVecs = 4;
 
 inline uint32x4_t lane_mask(long long count) {
@@ -54,6 +55,11 @@ inline Mask is_nan(Vec a) { return {vmvnq_u32(vceqq_f32(a.v, a.v))}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {vbslq_f32(m.v, a.v, b.v)}; }
 inline bool any_nan(Vec a) { return vmaxvq_u32(is_nan(a).v) != 0; }
+// Lane j takes in lane j + 2, + 1.
+inline float fold(Vec x) {
+  const float32x2_t pair = vadd_f32(vget_low_f32(x.v), vget_high_f32(x.v));
+  return vget_lane_f32(pair, 0) + vget_lane_f32(pair, 1);
+}
 
 // to[j][i] = from[i][j] for a square of kWidth: pairs, then halves change places.
 inline void transpose(const float* from, long long from_stride, float* to, long long to_stride) {
@@ -96,6 +102,7 @@ struct Mask {
 
 constexpr int kWidth = 2;
 constexpr int kRegisters = 32;
+constexpr double kSmallestNormal = 0x1p-1022;
 constexpr int kTileVecs = 4;
 
 inline uint64x2_t lane_mask(long long count) {
@@ -135,6 +142,7 @@ inline Mask is_nan(Vec a) {
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {vbslq_f64(m.v, a.v, b.v)}; }
 inline bool any_nan(Vec a) { return vmaxvq_u32(vreinterpretq_u32_u64(is_nan(a).v)) != 0; }
+inline double fold(Vec x) { return vgetq_lane_f64(x.v, 0) + vgetq_lane_f64(x.v, 1); }
 
 // to[j][i] = from[i][j] for a square of kWidth.
 inline void transpose(const double* from, long long from_stride, double* to, long long to_stride) {

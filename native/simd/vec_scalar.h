@@ -14,6 +14,7 @@ struct Mask {
 
 constexpr int kWidth = 1;
 constexpr int kRegisters = 16;
+constexpr float kSmallestNormal = 0x1p-126f;
 constexpr int kTileVecs = 4;
 
 // a*b + c rounded once. The product is exact in a double; the sum's residual decides the last bit where the second
@@ -61,6 +62,7 @@ inline Mask is_nan(Vec a) { return {a.v != a.v}; }
 inline Mask first_lanes(long long count) { return {count > 0}; }
 inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
 inline bool any_nan(Vec a) { return a.v != a.v; }
+inline float fold(Vec x) { return x.v; }
 
 // to[j][i] = from[i][j] for a square of kWidth.
 inline void transpose(const float* from, long long, float* to, long long) { *to = *from; }
@@ -98,6 +100,7 @@ struct Mask {
 
 constexpr int kWidth = 1;
 constexpr int kRegisters = 16;
+constexpr double kSmallestNormal = 0x1p-1022;
 constexpr int kTileVecs = 4;
 
 inline double mul_add(double a, double b, double c) { return a * b + c; }
@@ -125,6 +128,7 @@ inline Mask is_nan(Vec a) { return {a.v != a.v}; }
 inline Mask first_lanes(long long count) { return {count > 0}; }
 inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
 inline bool any_nan(Vec a) { return a.v != a.v; }
+inline double fold(Vec x) { return x.v; }
 
 // to[j][i] = from[i][j] for a square of kWidth.
 inline void transpose(const double* from, long long, double* to, long long) { *to = *from; }

@@ -3,6 +3,7 @@
 import { opNamed } from '../ops/index.ts'
 import { elementsIn } from '../shape.ts'
 import { placeBarriers } from './barriers.ts'
+import { fuse } from './fuse.ts'
 import { schedule } from './schedule.ts'
 import {
   inputsOf,
@@ -19,7 +20,7 @@ import { ALIGNMENT, bytesOf, type Instruction, type Place, type Program, type Sl
 /** Compiles the builder's entries to a program. */
 export function allocate(builder: Builder): Program {
   const entries = new Map(
-    [...builder.entries].map(([name, steps]) => [name, schedule(withoutDeadNodes(steps))]),
+    [...builder.entries].map(([name, steps]) => [name, schedule(fuse(withoutDeadNodes(steps)))]),
   )
   const shared = shareInPlace([...entries.values()])
   const layout = layOut(builder, [...entries.values()], shared)

@@ -40,7 +40,16 @@ export function placeBarriers(instructions: readonly Instruction[], dtype: Dtype
     }
     const footprint = footprintOf(instruction, dtype)
     const isFence = opsWithRunEffects.has(instruction.op)
-    if (isFence || sinceBarrier.some((earlier) => conflicts(earlier, footprint))) barrier()
+    const last = sinceBarrier.findLastIndex((earlier) => conflicts(earlier, footprint))
+    if (isFence) barrier()
+    else if (last >= 0) {
+      // Behind the last that it waits for, where the split changes: neighbours of one split stay together.
+      const { split } = sinceBarrier[last]
+      const change = sinceBarrier.findIndex((earlier, i) => i > last && earlier.split !== split)
+      const kept = change < 0 ? 0 : sinceBarrier.length - change
+      result.splice(result.length - kept, 0, { kind: 'barrier' })
+      sinceBarrier = sinceBarrier.slice(sinceBarrier.length - kept)
+    }
     result.push(instruction)
     sinceBarrier.push(footprint)
     if (isFence) barrier()

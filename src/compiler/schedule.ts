@@ -5,7 +5,8 @@ import { opsWithRunEffects } from './barriers.ts'
 import { inputsOf, outputsOf, type Node, type Step, type Value } from './builder.ts'
 
 /**
- * Reorders steps without changing what any of them reads: rows first, as far as they go, then what waits for them.
+ * Reorders steps without changing what any of them reads: what rows need of the parameters, then rows as far as they go,
+ * then what waits for them.
  *
  * Ops that act on the run itself, and repeats, stay where they are relative to everything else.
  */
@@ -23,13 +24,19 @@ export function schedule(steps: readonly Step[]): Step[] {
   return [...result, ...scheduleSegment(segment)]
 }
 
-// Takes, again and again, every node of one split that waits for nothing, in their old order.
+// What rows will need and waits for nothing goes first; then, again and again, every node of one split that waits for
+// nothing, in their old order.
 function scheduleSegment(nodes: readonly Node[]): Node[] {
-  const result: Node[] = []
-  let waiting = [...nodes]
+  const isRows = (node: Node): boolean => opNamed(node.op).split === 'rows'
+  const readByRows = new Set(nodes.filter(isRows).flatMap(inputsOf))
+  const result = takeReady(
+    nodes,
+    (node) => !isRows(node) && outputsOf(node).some((value) => readByRows.has(value)),
+  )
+  let waiting = nodes.filter((node) => !result.includes(node))
   while (waiting.length > 0) {
-    const rows = takeReady(waiting, (node) => opNamed(node.op).split === 'rows')
-    const others = rows.length > 0 ? [] : takeReady(waiting, (node) => opNamed(node.op).split !== 'rows')
+    const rows = takeReady(waiting, isRows)
+    const others = rows.length > 0 ? [] : takeReady(waiting, (node) => !isRows(node))
     const taken = new Set([...rows, ...others])
     result.push(...taken)
     waiting = waiting.filter((node) => !taken.has(node))

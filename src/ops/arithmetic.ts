@@ -38,6 +38,8 @@ export function floatArray(
 /** Rounding and fused multiply-add of one element type. */
 export interface Arithmetic {
   readonly dtype: Dtype
+  /** Below it numbers are subnormal. */
+  readonly smallestNormal: number
   /** Rounds a double to the element type. */
   readonly round: (value: number) => number
   /** a·b + c: float32 rounded once (in fast mode: almost always), float64 after the product and after the sum. */
@@ -96,14 +98,20 @@ export function fmaFast(a: number, b: number, c: number): number {
 }
 
 /** float32 with the fma that agrees with the native core bit for bit. */
-export const exactFloat32: Arithmetic = { dtype: 'float32', round: Math.fround, mulAdd: fmaExact }
+export const exactFloat32: Arithmetic = {
+  dtype: 'float32',
+  smallestNormal: 2 ** -126,
+  round: Math.fround,
+  mulAdd: fmaExact,
+}
 
 /** float32 with the fast fma. */
-export const fastFloat32: Arithmetic = { dtype: 'float32', round: Math.fround, mulAdd: fmaFast }
+export const fastFloat32: Arithmetic = { ...exactFloat32, mulAdd: fmaFast }
 
 /** float64: what JavaScript computes with. */
 export const float64: Arithmetic = {
   dtype: 'float64',
+  smallestNormal: 2 ** -1022,
   round: (value) => value,
   mulAdd: (a, b, c) => a * b + c,
 }

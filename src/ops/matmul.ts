@@ -1,7 +1,7 @@
 /** Products. Every output element is one fma chain over k in increasing order; n = 1 with A not transposed uses lanes. */
 
 import type { Arithmetic, FloatArray } from './arithmetic.ts'
-import { defineOp, type Op } from './op.ts'
+import { defineOp, type Emitter, type Op } from './op.ts'
 
 /** `c = alpha · op(a) · op(b) + beta · c`, row-major, the BLAS way. Sizes are not checked here. */
 export type Gemm = (
@@ -104,6 +104,31 @@ export function gemm(arithmetic: Arithmetic): Gemm {
   }
 }
 
+/** Elements of a weight up to which a transposed copy, made once in a step, is cheaper than a transposing product. */
+const MAX_COPY = 65536
+
+// dy · wᵀ; the chains are the same either way.
+function inputGradient<V>(g: Emitter<V>, w: V, dy: V, elements: number): V {
+  return elements <= MAX_COPY
+    ? g.emit('matmul_nn', { x: dy, w: g.emit('transpose', { x: w }) })
+    : g.emit('matmul_nt', { dy, w })
+}
+
+// x · w, each row then finished with the help of a third operand, as the ops in the name do it one after another.
+function fused(
+  name: string,
+  third: string,
+  finish: (y: FloatArray, third: FloatArray, row: number, n: number) => void,
+): Op {
+  return defineOp(name, 'rows', `(rows n k | | x[rows k] w[k n] ${third}) -> y[rows n]`, (arithmetic) => {
+    const multiply = gemm(arithmetic)
+    return ({ operands: [x, w, other, y], dims: [, n, k], rows }) => {
+      multiply(false, false, rows, n, k, 1, x, k, w, n, 0, y, n)
+      for (let row = 0; row < rows * n; row += n) finish(y, other, row, n)
+    }
+  })
+}
+
 /** The ops of this family. */
 export const matmul: readonly Op[] = [
   defineOp(
@@ -115,11 +140,23 @@ export const matmul: readonly Op[] = [
       return ({ operands: [x, w, y], dims: [, n, k], rows }) =>
         multiply(false, false, rows, n, k, 1, x, k, w, n, 0, y, n)
     },
-    (g, { inputs: { x, w } }, dy) => ({
-      x: () => g.emit('matmul_nt', { dy, w }),
+    (g, { inputs: { x, w }, dims: [, n, k] }, dy) => ({
+      x: () => inputGradient(g, w, dy, n * k),
       w: () => g.emit('matmul_tn', { x, dy }),
     }),
   ),
+  fused('matmul_bias', 'b[n]', (y, b, row, n) => {
+    for (let j = 0; j < n; j++) y[row + j] += b[j]
+  }),
+  fused('matmul_bias_relu', 'b[n]', (y, b, row, n) => {
+    for (let j = 0; j < n; j++) {
+      y[row + j] += b[j]
+      if (y[row + j] <= 0) y[row + j] = 0
+    }
+  }),
+  fused('matmul_relu_backward', 'mask[rows n]', (y, mask, row, n) => {
+    for (let j = 0; j < n; j++) if (!(mask[row + j] > 0)) y[row + j] = 0
+  }),
   defineOp('matmul_tn', 'm', '(m n rows | | x[rows m] dy[rows n]) -> dw[m n]', (arithmetic) => {
     const multiply = gemm(arithmetic)
     return ({ operands: [x, dy, dw], dims: [m, n], rows }) =>
@@ -129,5 +166,10 @@ export const matmul: readonly Op[] = [
     const multiply = gemm(arithmetic)
     return ({ operands: [dy, w, dx], dims: [, n, k], rows }) =>
       multiply(false, true, rows, n, k, 1, dy, k, w, k, 0, dx, n)
+  }),
+  defineOp('transpose', 'm', '(m n | | x[m n]) -> y[n m]', () => ({ operands: [x, y], dims: [m, n] }) => {
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) y[j * m + i] = x[i * n + j]
+    }
   }),
 ]

@@ -5,16 +5,23 @@ import { defineOp, type Kernel, type Op } from './op.ts'
 
 const MOMENTUM = '(count | mu | rate:f64[1] dw[count] v[count] w[count]) -> v[count] w[count]'
 
+// A state that decays towards 0 is 0 below the normal numbers: processors take a hundred times longer for those, and a
+// unit that no longer learns would stay there for ever.
+function settled({ smallestNormal }: Arithmetic, x: number): number {
+  return Math.abs(x) < smallestNormal ? 0 : x
+}
+
 // v = mu·v + dw, then w moves against direction(mu, v, dw).
 function momentumKernel(
-  { round, mulAdd }: Arithmetic,
+  arithmetic: Arithmetic,
   direction: (mu: number, velocity: number, gradient: number) => number,
 ): Kernel {
+  const { round, mulAdd } = arithmetic
   return ({ operands: [, dw, v, w], doubles: [rate], dims: [count], scalars }) => {
     const mu = round(scalars[0])
     const step = round(-rate[0])
     for (let i = 0; i < count; i++) {
-      v[i] = mulAdd(mu, v[i], dw[i])
+      v[i] = settled(arithmetic, mulAdd(mu, v[i], dw[i]))
       w[i] = mulAdd(step, direction(mu, v[i], dw[i]), w[i])
     }
   }
@@ -69,7 +76,8 @@ export const optimizers: readonly Op[] = [
     'adam',
     'count',
     '(count | beta1 beta2 epsilon | coefficients:f64[2] dw[count] m[count] v[count] w[count]) -> m[count] v[count] w[count]',
-    ({ round, mulAdd }) => {
+    (arithmetic) => {
+      const { round, mulAdd } = arithmetic
       return ({ operands: [, dw, m, v, w], doubles: [coefficients], dims: [count], scalars }) => {
         const step = round(-coefficients[0])
         const correction = round(coefficients[1])
@@ -77,8 +85,8 @@ export const optimizers: readonly Op[] = [
         const [rest1, rest2] = [round(1 - scalars[0]), round(1 - scalars[1])]
         for (let i = 0; i < count; i++) {
           const g = dw[i]
-          m[i] = mulAdd(beta1, m[i], round(rest1 * g))
-          v[i] = mulAdd(beta2, v[i], round(round(rest2 * g) * g))
+          m[i] = settled(arithmetic, mulAdd(beta1, m[i], round(rest1 * g)))
+          v[i] = settled(arithmetic, mulAdd(beta2, v[i], round(round(rest2 * g) * g)))
           const denominator = mulAdd(round(Math.sqrt(v[i])), correction, epsilon)
           w[i] = mulAdd(step, round(m[i] / denominator), w[i])
         }
@@ -97,15 +105,16 @@ export const optimizers: readonly Op[] = [
     'rmsprop',
     'count',
     '(count | rho epsilon mu | rate:f64[1] dw[count] v[count] b[count] w[count]) -> v[count] b[count] w[count]',
-    ({ round, mulAdd }) => {
+    (arithmetic) => {
+      const { round, mulAdd } = arithmetic
       return ({ operands: [, dw, v, b, w], doubles: [rate], dims: [count], scalars }) => {
         const step = round(-rate[0])
         const [rho, epsilon, mu] = scalars.map(round)
         const rest = round(1 - scalars[0])
         for (let i = 0; i < count; i++) {
           const g = dw[i]
-          v[i] = mulAdd(rho, v[i], round(round(rest * g) * g))
-          b[i] = mulAdd(mu, b[i], round(g / round(round(Math.sqrt(v[i])) + epsilon)))
+          v[i] = settled(arithmetic, mulAdd(rho, v[i], round(round(rest * g) * g)))
+          b[i] = settled(arithmetic, mulAdd(mu, b[i], round(g / round(round(Math.sqrt(v[i])) + epsilon))))
           w[i] = mulAdd(step, b[i], w[i])
         }
       }
@@ -133,19 +142,20 @@ export const optimizers: readonly Op[] = [
     'adadelta',
     'count',
     '(count | rho epsilon | rate:f64[1] dw[count] v[count] a[count] w[count]) -> v[count] a[count] w[count]',
-    ({ round, mulAdd }) => {
+    (arithmetic) => {
+      const { round, mulAdd } = arithmetic
       return ({ operands: [, dw, v, a, w], doubles: [rate], dims: [count], scalars }) => {
         const step = round(-rate[0])
         const [rho, epsilon] = scalars.map(round)
         const rest = round(1 - scalars[0])
         for (let i = 0; i < count; i++) {
           const g = dw[i]
-          v[i] = mulAdd(rho, v[i], round(round(rest * g) * g))
+          v[i] = settled(arithmetic, mulAdd(rho, v[i], round(round(rest * g) * g)))
           const ratio = round(
             round(Math.sqrt(round(a[i] + epsilon))) / round(Math.sqrt(round(v[i] + epsilon))),
           )
           const u = round(ratio * g)
-          a[i] = mulAdd(rho, a[i], round(round(rest * u) * u))
+          a[i] = settled(arithmetic, mulAdd(rho, a[i], round(round(rest * u) * u)))
           w[i] = mulAdd(step, u, w[i])
         }
       }
