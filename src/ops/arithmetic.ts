@@ -17,6 +17,11 @@ export function bytesOfDtype(dtype: Dtype): number {
   return dtype === 'float32' ? 4 : 8
 }
 
+/** Whether a value is an array that holds floating-point numbers. */
+export function isFloatArray(value: unknown): value is FloatArray {
+  return value instanceof Float32Array || value instanceof Float64Array
+}
+
 /** The element type of an array. */
 export function dtypeOf(array: FloatArray): Dtype {
   return array instanceof Float32Array ? 'float32' : 'float64'
