@@ -55,6 +55,7 @@ const double = new Float64Array(1)
 const words = new Uint32Array(double.buffer)
 // Index of the low word of a double in this machine's byte order.
 const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
+const SMALLEST_NORMAL = 2 ** -126
 
 /**
  * a·b + c of three float32 values, rounded once to float32, subnormals included.
@@ -69,13 +70,15 @@ const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
 export function fmaExact(a: number, b: number, c: number): number {
   const product = a * b
   const sum = product + c
-  const rounded = Math.fround(sum)
-  const distance = sum - rounded
-  if (distance === 0) return rounded
-  // Half-way means that as far again on the other side of the sum lies a float, too.
-  const opposite = sum + distance
-  if (Math.fround(opposite) !== opposite && distance - distance === 0) return rounded
+  double[0] = sum
+  // The 29 bits that a double has beyond a float. Among subnormals the half-way point is at one of the bits above them.
+  const rest = words[LOW] & 0x1fffffff
+  if (rest !== 0x10000000 && (rest !== 0 || !isSubnormal(sum))) return Math.fround(sum)
   return roundByResidual(product, c, sum)
+}
+
+function isSubnormal(value: number): boolean {
+  return Math.abs(value) < SMALLEST_NORMAL && value !== 0
 }
 
 // Forces an inexact sum to odd in the direction of its residual, so that the second rounding decides as a single one.
