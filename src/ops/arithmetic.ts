@@ -74,7 +74,8 @@ export function fmaExact(a: number, b: number, c: number): number {
   // The 29 bits that a double has beyond a float. Among subnormals the half-way point is at one of the bits above them.
   const rest = words[LOW] & 0x1fffffff
   if (rest !== 0x10000000 && (rest !== 0 || !isSubnormal(sum))) return Math.fround(sum)
-  return roundByResidual(product, c, sum)
+  // Rounded here, because V8 would box every result in the heap if one way ended in a call that is not inlined.
+  return Math.fround(forceToOdd(product, c, sum))
 }
 
 function isSubnormal(value: number): boolean {
@@ -82,10 +83,10 @@ function isSubnormal(value: number): boolean {
 }
 
 // Forces an inexact sum to odd in the direction of its residual, so that the second rounding decides as a single one.
-function roundByResidual(product: number, addend: number, sum: number): number {
+function forceToOdd(product: number, addend: number, sum: number): number {
   const back = sum - product
   const residual = product - (sum - back) + (addend - back)
-  if (residual === 0 || residual !== residual) return Math.fround(sum)
+  if (residual === 0 || residual !== residual) return sum
   double[0] = sum
   if ((words[LOW] & 1) === 0) {
     if (residual > 0 === sum > 0) words[LOW] |= 1
@@ -94,7 +95,7 @@ function roundByResidual(product: number, addend: number, sum: number): number {
       words[LOW] -= 1
     }
   }
-  return Math.fround(double[0])
+  return double[0]
 }
 
 /**
