@@ -111,11 +111,12 @@ double number_of(const Napi::Value& value, const std::string& what) {
   return value.As<Napi::Number>().DoubleValue();
 }
 
-Index integer_of(const Napi::Value& value, Index least, Index most, const std::string& what) {
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+Index integer_of(const Napi::Value& value, Index least, Index most, std::string_view what) {
+  double number = NAN;  // what is no number leaves it so
+  napi_get_value_double(value.Env(), value, &number);
   const bool fits = number >= static_cast<double>(least) && number <= static_cast<double>(most);
   if (!fits || number != std::floor(number)) {
-    mismatch(value, what, "an integer in [" + std::to_string(least) + ", " + std::to_string(most) + "]");
+    mismatch(value, std::string(what), "an integer in [" + std::to_string(least) + ", " + std::to_string(most) + "]");
   }
   return static_cast<Index>(number);
 }

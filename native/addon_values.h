@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dispatch.h"
@@ -33,7 +34,7 @@ Napi::Array array_of(const Napi::Value& value, const std::string& what);
 Napi::Object object_of(const Napi::Value& value, const std::string& what);
 std::string string_of(const Napi::Value& value, const std::string& what);
 double number_of(const Napi::Value& value, const std::string& what);
-Index integer_of(const Napi::Value& value, Index least, Index most, const std::string& what);
+Index integer_of(const Napi::Value& value, Index least, Index most, std::string_view what);
 bool boolean_of(const Napi::Value& value, const std::string& what);
 const Isa& isa_of(const Napi::Value& value);
 

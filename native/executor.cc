@@ -24,11 +24,8 @@ constexpr Index split_grain = 16;
 // The state of one run that its threads share.
 class Run {
  public:
-  Run(const Program& program, const RunOptions& options, const Helpers& helpers)
-      : program_(program),
-        options_(options),
-        threads_(helpers.threads()),
-        barrier_(helpers.threads(), helpers.spins()) {}
+  Run(const Program& program, const RunOptions& options, int threads, int spins)
+      : program_(program), options_(options), threads_(threads), barrier_(threads, spins) {}
 
   void work(int thread) {
     const Entry& entry = program_.entries[options_.entry];
@@ -189,9 +186,17 @@ int Executor::threads_for(std::size_t entry) const {
 
 RunResult Executor::run(const RunOptions& options) const {
   Helpers helpers(threads_for(options.entry));
-  Run run(program_, options, helpers);
+  Run run(program_, options, helpers.threads(), helpers.spins());
   helpers.run([&run](int thread) { run.work(thread); });
   return run.result();
+}
+
+void Executor::run_once(const RunOptions& options) const {
+  if (threads_for(options.entry) == 1) {
+    Run(program_, options, 1, 0).work(0);
+  } else {
+    run(options);
+  }
 }
 
 }  // namespace hadamard

@@ -70,6 +70,9 @@ class Executor {
   // early_stop ends with the current run, any other at the next barrier. The caller resets the status word.
   RunResult run(const RunOptions& options) const;
 
+  // Runs an entry once. Where one thread serves, that is the caller's, and the pool hears nothing of it.
+  void run_once(const RunOptions& options) const;
+
  private:
   Program program_;
   int threads_;

@@ -13,7 +13,15 @@ import { regressionMetrics, type RegressionMetrics } from './metrics/regression.
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
 import { streamKey } from './random.ts'
-import { arithmeticOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from './ops/arithmetic.ts'
+import {
+  arithmeticOf,
+  dtypeOf,
+  floatArray,
+  isFloatArray,
+  type Dtype,
+  type FloatArray,
+  type FloatArrayOf,
+} from './ops/arithmetic.ts'
 import { joinLinearLayers } from './simplify.ts'
 import { summarize } from './summary.ts'
 import {
@@ -85,8 +93,14 @@ export interface SampledPrediction<D extends Dtype = Dtype> {
 interface LinkedForward {
   readonly program: Program
   readonly executable: Executable
+  /** Where rows go in and their predictions come out. */
+  readonly x: FloatArray
+  readonly output: FloatArray
   isFresh: boolean
 }
+
+/** Numbers that are sooner copied one by one than by a call into the core (0.4 µs). */
+const FEW = 128
 
 /** Rows of one prediction pass; the last may have fewer. */
 const BLOCK_ROWS = 256
@@ -112,10 +126,12 @@ export class Network<D extends Dtype = 'float32'> {
   /** The network as plain data, all defaults filled in. */
   readonly spec: NetworkSpec
   readonly #backend: Backend
+  readonly #outputs: number
   /** All parameters, then all state, as the region that programs start with: each padded to groups of 16. */
   #parameters: FloatArrayOf<D>
   #isFitting = false
   #forward = new Map<string, LinkedForward>()
+  #forwardOfOneRow: LinkedForward | undefined
   #trainer: StepTrainer | undefined
   #isTrainerCurrent = false
   #derivatives: Derivatives | undefined
@@ -125,6 +141,7 @@ export class Network<D extends Dtype = 'float32'> {
     for (const { loss, activation } of headsOf(this.spec)) warnOfPairing(loss.name, activation)
     const { backend, isa, exact, verify } = options
     this.#backend = chooseBackend({ backend, isa, exact, verify }, reasonForFallback(this.spec))
+    this.#outputs = outputsOf(this.spec)
     this.#parameters = initialParameters(this.spec) as FloatArrayOf<D>
   }
 
@@ -137,7 +154,7 @@ export class Network<D extends Dtype = 'float32'> {
 
   /** Outputs per row. */
   get outputs(): number {
-    return outputsOf(this.spec)
+    return this.#outputs
   }
 
   /** Copies of all parameters by name, such as `dense1.weight`. */
@@ -206,13 +223,20 @@ export class Network<D extends Dtype = 'float32'> {
   }
 
   /**
-   * Outputs for rows; logits come as probabilities.
+   * Outputs for rows; logits come as probabilities. One row, in a typed array and with `out` given, allocates nothing and
+   * takes a microsecond or so for small networks.
    *
    * @param x [rows, inputs]
-   * @returns [rows · outputs], row by row
-   * @throws SpecError while the network is fitting; DataError if x does not fit
+   * @param out receives the result: of the network's element type, [rows · outputs] long, sharing no memory with x;
+   *   default a new array. What it holds after an error is not defined.
+   * @returns [rows · outputs], row by row: `out` where given
+   * @throws SpecError while the network is fitting, or if `out` does not fit; DataError if x does not fit
+   * @example
+   * const net = new Network({ inputs: 2, layers: [dense(1)], loss: 'squaredError' })
+   * net.setParameters({ 'dense1.weight': [3, 4] })
+   * net.predict(Float32Array.of(1, 2), new Float32Array(1)) // Float32Array(1) [ 11 ]
    */
-  predict(x: Rows): FloatArrayOf<D>
+  predict(x: Rows, out?: FloatArrayOf<D>): FloatArrayOf<D>
   /**
    * Predictions with dropout acting (Monte Carlo dropout): their mean, and their deviation as a measure of how uncertain
    * the network is. The same seed gives the same masks, and more samples begin with those of fewer.
@@ -227,15 +251,19 @@ export class Network<D extends Dtype = 'float32'> {
    * const { mean, deviation } = net.predict([[0.5, 1]], { samples: 100 })
    */
   predict(x: Rows, options: SampleOptions): SampledPrediction<D>
-  predict(x: Rows, options?: SampleOptions): FloatArrayOf<D> | SampledPrediction<D> {
+  predict(x: Rows, given?: FloatArrayOf<D> | SampleOptions): FloatArrayOf<D> | SampledPrediction<D> {
     this.#assertIdle('predict')
-    const flat = toInputs(this.spec, x)
-    if (options !== undefined) return this.#sample(flat, options)
-    const out = this.#newOutputs(flat)
-    this.#forEachBlock(flat, (run, first, rows) => {
-      run('forward')
-      run.read('output', out.subarray(first * this.outputs, (first + rows) * this.outputs))
-    })
+    if (given !== undefined && !isFloatArray(given)) return this.#sample(toInputs(this.spec, x), given)
+    // What fits already is checked for infinities and NaN as it is copied.
+    const flat = this.#isFlat(x) ? x : toInputs(this.spec, x)
+    const out = given === undefined ? this.#newOutputs(flat) : this.#checkedOut(given, flat)
+    if (flat.length === this.spec.inputs) this.#predictRow(flat, out)
+    else {
+      this.#forEachBlock(flat, (run, first, rows) => {
+        run('forward')
+        run.read('output', out.subarray(first * this.outputs, (first + rows) * this.outputs))
+      })
+    }
     return out
   }
 
@@ -518,6 +546,35 @@ export class Network<D extends Dtype = 'float32'> {
     return this.#trainer
   }
 
+  // Whether x is rows of numbers of the network's element type, one after another; they may be infinite or NaN.
+  #isFlat(x: Rows): x is FloatArray {
+    const { dtype, inputs } = this.spec
+    return isFloatArray(x) && dtypeOf(x) === dtype && x.length > 0 && x.length % inputs === 0
+  }
+
+  #checkedOut(out: FloatArrayOf<D>, flat: FloatArray): FloatArrayOf<D> {
+    const { dtype, inputs } = this.spec
+    const length = (flat.length / inputs) * this.#outputs
+    if (dtypeOf(out) === dtype && out.length === length) return out
+    throw new SpecError({
+      where: 'predict: out',
+      expected: `a ${dtype === 'float32' ? 'Float32Array' : 'Float64Array'} of ${length} elements, the outputs of all rows`,
+      received: `${describeValue(out)} of ${out.length}`,
+    })
+  }
+
+  // Through views of the program's memory: calls that copy would take longer than a small network.
+  #predictRow(flat: FloatArray, out: FloatArray): void {
+    const forward = (this.#forwardOfOneRow ??= this.#linkedForward('forward', 1, compileForward))
+    if (!forward.isFresh) this.#refresh(forward)
+    const { program, executable, x, output } = forward
+    const isFinite =
+      x.length <= FEW ? copyFinite(flat, x) : executable.writeFinite(slotNamed(program, 'x'), flat) < 0
+    if (!isFinite) toInputs(this.spec, flat)
+    executable.runSync('forward', 1)
+    for (let j = 0; j < output.length; j++) out[j] = output[j]
+  }
+
   #newOutputs(flat: FloatArray): FloatArrayOf<D> {
     const rows = flat.length / this.spec.inputs
     return floatArray(this.spec.dtype, rows * this.outputs) as FloatArrayOf<D>
@@ -570,12 +627,9 @@ export class Network<D extends Dtype = 'float32'> {
     const { inputs } = this.spec
     const total = flat.length / inputs
     const capacity = total === 1 ? 1 : BLOCK_ROWS
-    const key = `${name} ${capacity}`
-    const cached = this.#forward.get(key) ?? this.#linkForward(compile(this.spec, capacity))
-    this.#forward.set(key, cached)
-    const { program, executable } = cached
-    if (!cached.isFresh) executable.write(slotNamed(program, 'parameters'), this.#parameters)
-    cached.isFresh = true
+    const forward = this.#linkedForward(name, capacity, compile)
+    if (!forward.isFresh) this.#refresh(forward)
+    const { program, executable } = forward
     for (let first = 0; first < total; first += capacity) {
       const rows = Math.min(capacity, total - first)
       const run: BlockRun = Object.assign((entry: string) => executable.runSync(entry, rows), {
@@ -583,13 +637,32 @@ export class Network<D extends Dtype = 'float32'> {
         write: (name: string, values: FloatArray | Uint32Array) =>
           executable.write(slotNamed(program, name), values),
       })
-      run.write('x', flat.subarray(first * inputs, (first + rows) * inputs))
+      const block = flat.subarray(first * inputs, (first + rows) * inputs)
+      if (executable.writeFinite(slotNamed(program, 'x'), block) >= 0) toInputs(this.spec, flat)
       body(run, first, rows)
     }
   }
 
+  #linkedForward(
+    name: string,
+    capacity: number,
+    compile: (spec: NetworkSpec, rows: number) => Program,
+  ): LinkedForward {
+    const key = `${name} ${capacity}`
+    const cached = this.#forward.get(key) ?? this.#linkForward(compile(this.spec, capacity))
+    this.#forward.set(key, cached)
+    return cached
+  }
+
   #linkForward(program: Program): LinkedForward {
-    return { program, executable: this.#backend.link(program, [], { threads: 1 }), isFresh: false }
+    const executable = this.#backend.link(program, [], { threads: 1 })
+    const [x, output] = ['x', 'output'].map((name) => executable.view(slotNamed(program, name)))
+    return { program, executable, x, output, isFresh: false }
+  }
+
+  #refresh(forward: LinkedForward): void {
+    forward.executable.write(slotNamed(forward.program, 'parameters'), this.#parameters)
+    forward.isFresh = true
   }
 }
 
@@ -597,6 +670,17 @@ export class Network<D extends Dtype = 'float32'> {
 function reasonForFallback(spec: NetworkSpec): string | undefined {
   const name = customActivationOf(spec)
   return name === undefined ? undefined : `the activation '${name}' is a function in TypeScript`
+}
+
+// Copies numbers, and tells whether all of them are finite.
+function copyFinite(from: FloatArray, to: FloatArray): boolean {
+  const { length } = to
+  for (let i = 0; i < length; i++) {
+    const value = from[i]
+    if (value - value !== 0) return false
+    to[i] = value
+  }
+  return true
 }
 
 interface BlockRun {

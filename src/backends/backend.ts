@@ -44,6 +44,10 @@ export interface Executable {
   read<T extends OperandArray>(slot: Pick<Slot, 'offset'>, out: T): T
   /** Copies values into the arena at a slot's start. */
   write(slot: Pick<Slot, 'offset'>, values: OperandArray): void
+  /** As `write`, in the same pass over the values: the index of the first that is not finite, or −1. */
+  writeFinite(slot: Pick<Slot, 'offset'>, values: FloatArray): number
+  /** A slot of the program's element type in place, for values that are too few to be worth a call that copies them. */
+  view(slot: Slot): FloatArray
 }
 
 /** How a program is to be run. */

@@ -135,6 +135,7 @@ class Turns {
 
 class Interpreter implements Executable {
   readonly #arena: ArrayBuffer
+  readonly #dtype: Dtype
   readonly #entries = new Map<string, LinkedInstruction[]>()
   readonly #status: Uint32Array
   #reports: Float64Array[] = []
@@ -147,6 +148,7 @@ class Interpreter implements Executable {
     kernelOf: (name: string, dtype: Dtype) => Kernel,
   ) {
     this.#arena = new ArrayBuffer(program.arenaBytes)
+    this.#dtype = program.dtype
     this.#status = new Uint32Array(this.#arena, program.slots.get('status')?.offset ?? 0, 1)
     for (const [name, instructions] of program.entries) {
       this.#entries.set(
@@ -262,6 +264,16 @@ class Interpreter implements Executable {
   write(slot: Pick<Slot, 'offset'>, values: OperandArray): void {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
     new Uint8Array(this.#arena, slot.offset, values.byteLength).set(bytes)
+  }
+
+  writeFinite(slot: Pick<Slot, 'offset'>, values: FloatArray): number {
+    this.write(slot, values)
+    for (let i = 0; i < values.length; i++) if (values[i] - values[i] !== 0) return i
+    return -1
+  }
+
+  view({ offset, length }: Slot): FloatArray {
+    return floatArray(this.#dtype, length, this.#arena, offset)
   }
 
   #execute({ kernel, call }: LinkedOp, rows: number, cursor: number): void {

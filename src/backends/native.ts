@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { BackendError, SpecError } from '../errors.ts'
 import { ALIGNMENT, type Program, type Slot } from '../compiler/program.ts'
 import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
+import { floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 import { opNamed, ops } from '../ops/index.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
 import { checkOperands } from './operands.ts'
@@ -39,11 +40,13 @@ interface NativeExecutable {
       onDone: (error: Error | null, result: NativeRunResult) => void
     },
   ): void
+  readonly arenaStart: number
   history(first: number): Float64Array
-  runSync(entry: string, rows: number, cursor: number): void
+  runSync(entry: number, rows: number, cursor: number): void
   cancel(): void
   read(offset: number, out: OperandArray): void
   write(offset: number, values: OperandArray): void
+  copyRows(offset: number, values: FloatArray): number
 }
 
 /** What the addon exports. */
@@ -167,20 +170,17 @@ function nativeBackend(binding: Binding, isa: string, defaultThreads: number): B
   return {
     name: 'native',
     isa,
-    link: (program, buffers, { threads, minimumWork } = {}) =>
-      new NativeBackendExecutable(
-        new binding.Executable(
-          encode(program),
-          buffers,
-          {
-            isa,
-            threads: threads ?? defaultThreads,
-            minimumWork:
-              minimumWork ?? (threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS),
-          },
-          arenaOf(program),
-        ),
-      ),
+    link(program, buffers, { threads, minimumWork } = {}) {
+      const arena = arenaOf(program)
+      const options = {
+        isa,
+        threads: threads ?? defaultThreads,
+        minimumWork:
+          minimumWork ?? (threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS),
+      }
+      const native = new binding.Executable(encode(program), buffers, options, arena)
+      return new NativeBackendExecutable(native, program, arena.buffer)
+    },
     call(op, dims, scalars, operands, batch, names) {
       checkOperands(op, dims, scalars, operands, names)
       withSpecErrors(() => binding.call(isa, op, dims, scalars, operands, batch?.rows, batch?.cursor))
@@ -201,9 +201,15 @@ export function parseCsvBody(bytes: Uint8Array, options: CsvBodyOptions): CsvBod
 
 class NativeBackendExecutable implements Executable {
   readonly #native: NativeExecutable
+  readonly #entries: ReadonlyMap<string, number>
+  readonly #dtype: Dtype
+  readonly #arena: ArrayBufferLike
 
-  constructor(native: NativeExecutable) {
+  constructor(native: NativeExecutable, { entries, dtype }: Program, arena: ArrayBufferLike) {
     this.#native = native
+    this.#entries = new Map([...entries.keys()].map((name, i) => [name, i]))
+    this.#dtype = dtype
+    this.#arena = arena
   }
 
   run(entry: string, times: number, { report, onProgress }: RunOptions): Promise<RunOutcome> {
@@ -224,7 +230,9 @@ class NativeBackendExecutable implements Executable {
   }
 
   runSync(entry: string, rows: number, cursor = 0): void {
-    this.#native.runSync(entry, rows, cursor)
+    const index = this.#entries.get(entry)
+    if (index === undefined) throw new BackendError(`run: the program has no entry ${entry}`)
+    this.#native.runSync(index, rows, cursor)
   }
 
   cancel(): void {
@@ -238,6 +246,14 @@ class NativeBackendExecutable implements Executable {
 
   write(slot: Pick<Slot, 'offset'>, values: OperandArray): void {
     this.#native.write(slot.offset, values)
+  }
+
+  writeFinite(slot: Pick<Slot, 'offset'>, values: FloatArray): number {
+    return this.#native.copyRows(slot.offset, values)
+  }
+
+  view({ offset, length }: Slot): FloatArray {
+    return floatArray(this.#dtype, length, this.#arena, this.#native.arenaStart + offset)
   }
 }
 

@@ -17,6 +17,11 @@ export function bytesOfDtype(dtype: Dtype): number {
   return dtype === 'float32' ? 4 : 8
 }
 
+/** Whether a value is an array that holds floating-point numbers. */
+export function isFloatArray(value: unknown): value is FloatArray {
+  return value instanceof Float32Array || value instanceof Float64Array
+}
+
 /** The element type of an array. */
 export function dtypeOf(array: FloatArray): Dtype {
   return array instanceof Float32Array ? 'float32' : 'float64'
@@ -50,6 +55,7 @@ const double = new Float64Array(1)
 const words = new Uint32Array(double.buffer)
 // Index of the low word of a double in this machine's byte order.
 const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
+const SMALLEST_NORMAL = 2 ** -126
 
 /**
  * a·b + c of three float32 values, rounded once to float32, subnormals included.
@@ -64,20 +70,23 @@ const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
 export function fmaExact(a: number, b: number, c: number): number {
   const product = a * b
   const sum = product + c
-  const rounded = Math.fround(sum)
-  const distance = sum - rounded
-  if (distance === 0) return rounded
-  // Half-way means that as far again on the other side of the sum lies a float, too.
-  const opposite = sum + distance
-  if (Math.fround(opposite) !== opposite && distance - distance === 0) return rounded
-  return roundByResidual(product, c, sum)
+  double[0] = sum
+  // The 29 bits that a double has beyond a float. Among subnormals the half-way point is at one of the bits above them.
+  const rest = words[LOW] & 0x1fffffff
+  if (rest !== 0x10000000 && (rest !== 0 || !isSubnormal(sum))) return Math.fround(sum)
+  // Rounded here, because V8 would box every result in the heap if one way ended in a call that is not inlined.
+  return Math.fround(forceToOdd(product, c, sum))
+}
+
+function isSubnormal(value: number): boolean {
+  return Math.abs(value) < SMALLEST_NORMAL && value !== 0
 }
 
 // Forces an inexact sum to odd in the direction of its residual, so that the second rounding decides as a single one.
-function roundByResidual(product: number, addend: number, sum: number): number {
+function forceToOdd(product: number, addend: number, sum: number): number {
   const back = sum - product
   const residual = product - (sum - back) + (addend - back)
-  if (residual === 0 || residual !== residual) return Math.fround(sum)
+  if (residual === 0 || residual !== residual) return sum
   double[0] = sum
   if ((words[LOW] & 1) === 0) {
     if (residual > 0 === sum > 0) words[LOW] |= 1
@@ -86,7 +95,7 @@ function roundByResidual(product: number, addend: number, sum: number): number {
       words[LOW] -= 1
     }
   }
-  return Math.fround(double[0])
+  return double[0]
 }
 
 /**

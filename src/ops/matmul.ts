@@ -2,6 +2,7 @@
 
 import type { Arithmetic, FloatArray } from './arithmetic.ts'
 import { defineOp, type Emitter, type Op } from './op.ts'
+import { TILE_COLUMNS, TILE_ROWS, tileKernel } from './product-tiles.ts'
 
 /** `c = alpha · op(a) · op(b) + beta · c`, row-major, the BLAS way. Sizes are not checked here. */
 export type Gemm = (
@@ -20,15 +21,63 @@ export type Gemm = (
   ldc: number,
 ) => void
 
-const TILE = 4
+// Numbers of the second factor that are packed at once: 256 KiB, which stay in the second-level cache.
+const PACKED = 32768
+
+// Packed operands of the product that runs; products never overlap in time.
+let packedRows = new Float64Array(2048)
+let packedColumns = new Float64Array(PACKED)
+
+// Rows of op(a), TILE_ROWS side by side, as packedRows [k, TILE_ROWS]. Where one row is left it stands there twice.
+function packRows(a: FloatArray, start: number, rows: number, row: number, step: number, k: number): void {
+  const second = rows > 1 ? row : 0
+  for (let p = 0, at = start; p < k; p++, at += step) {
+    packedRows[2 * p] = a[at]
+    packedRows[2 * p + 1] = a[at + second]
+  }
+}
+
+// Columns of op(b), TILE_COLUMNS side by side, as packedColumns [columns / TILE_COLUMNS, k, TILE_COLUMNS]. Columns that the
+// last tile has too many repeat its first.
+function packColumns(
+  b: FloatArray,
+  start: number,
+  columns: number,
+  column: number,
+  step: number,
+  k: number,
+): void {
+  for (let j = 0, to = 0; j < columns; j += TILE_COLUMNS) {
+    const first = start + j * column
+    const second = j + 1 < columns ? column : 0
+    const third = j + 2 < columns ? 2 * column : 0
+    const fourth = j + 3 < columns ? 3 * column : 0
+    for (let p = 0, at = first; p < k; p++, at += step, to += TILE_COLUMNS) {
+      packedColumns[to] = b[at]
+      packedColumns[to + 1] = b[at + second]
+      packedColumns[to + 2] = b[at + third]
+      packedColumns[to + 3] = b[at + fourth]
+    }
+  }
+}
 
 /** gemm over one arithmetic. */
 export function gemm(arithmetic: Arithmetic): Gemm {
   const { round, mulAdd } = arithmetic
   const lanes = new Float64Array(16)
+  const tile = new Float64Array(TILE_ROWS * TILE_COLUMNS)
+  const addProducts = tileKernel(arithmetic)
 
   function startValue(c: FloatArray, index: number, beta: number): number {
     return beta === 0 ? 0 : beta === 1 ? c[index] : round(beta * c[index])
+  }
+
+  function loadTile(c: FloatArray, at: number, ldc: number, rows: number, width: number, beta: number): void {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < width; column++) {
+        tile[row * TILE_COLUMNS + column] = startValue(c, at + row * ldc + column, beta)
+      }
+    }
   }
 
   // One dot product through the lanes; alpha multiplies a first.
@@ -71,34 +120,28 @@ export function gemm(arithmetic: Arithmetic): Gemm {
     const aStep = transA ? lda : 1
     const bColumn = transB ? ldb : 1
     const bStep = transB ? 1 : ldb
-    for (let i = 0; i < m; i++) {
-      let j = 0
-      // Four columns at a time share the loads of a; the chains stay one per element.
-      for (; j + TILE <= n; j += TILE) {
-        const at = i * ldc + j
-        let s0 = startValue(c, at, beta)
-        let s1 = startValue(c, at + 1, beta)
-        let s2 = startValue(c, at + 2, beta)
-        let s3 = startValue(c, at + 3, beta)
-        for (let p = 0, ai = i * aRow, bi = j * bColumn; p < k; p++, ai += aStep, bi += bStep) {
-          const x = alpha === 1 ? a[ai] : round(alpha * a[ai])
-          s0 = mulAdd(x, b[bi], s0)
-          s1 = mulAdd(x, b[bi + bColumn], s1)
-          s2 = mulAdd(x, b[bi + 2 * bColumn], s2)
-          s3 = mulAdd(x, b[bi + 3 * bColumn], s3)
+    const block = Math.max(1, Math.floor(PACKED / (k * TILE_COLUMNS))) * TILE_COLUMNS
+    if (packedRows.length < k * TILE_ROWS) packedRows = new Float64Array(k * TILE_ROWS)
+    if (packedColumns.length < k * TILE_COLUMNS) packedColumns = new Float64Array(k * TILE_COLUMNS)
+    for (let j0 = 0; j0 < n; j0 += block) {
+      const columns = Math.min(block, n - j0)
+      packColumns(b, j0 * bColumn, columns, bColumn, bStep, k)
+      for (let i = 0; i < m; i += TILE_ROWS) {
+        const rows = Math.min(TILE_ROWS, m - i)
+        packRows(a, i * aRow, rows, aRow, aStep, k)
+        if (alpha !== 1) for (let p = 0; p < k * TILE_ROWS; p++) packedRows[p] = round(alpha * packedRows[p])
+        for (let j = 0; j < columns; j += TILE_COLUMNS) {
+          const width = Math.min(TILE_COLUMNS, columns - j)
+          const at = i * ldc + j0 + j
+          if (beta === 0) for (let t = 0; t < tile.length; t++) tile[t] = 0
+          else loadTile(c, at, ldc, rows, width, beta)
+          addProducts(k, packedRows, packedColumns, j * k, tile)
+          for (let row = 0; row < rows; row++) {
+            for (let column = 0; column < width; column++) {
+              c[at + row * ldc + column] = tile[row * TILE_COLUMNS + column]
+            }
+          }
         }
-        c[at] = s0
-        c[at + 1] = s1
-        c[at + 2] = s2
-        c[at + 3] = s3
-      }
-      for (; j < n; j++) {
-        let s = startValue(c, i * ldc + j, beta)
-        for (let p = 0; p < k; p++) {
-          const x = alpha === 1 ? a[i * aRow + p * aStep] : round(alpha * a[i * aRow + p * aStep])
-          s = mulAdd(x, b[p * bStep + j * bColumn], s)
-        }
-        c[i * ldc + j] = s
       }
     }
   }
