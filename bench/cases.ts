@@ -1,7 +1,7 @@
 /** Everything that can be measured, as data: the same cases for this library and for its rivals. */
 
-import type { Workload } from './workloads.ts'
-import { workloads } from './workloads.ts'
+import type { Dtype } from '../src/ops/arithmetic.ts'
+import { workloads, type Workload } from './workloads.ts'
 
 /** One measurement to take of every peer. */
 export interface Case {
@@ -30,7 +30,7 @@ export type Job =
       readonly m: number
       readonly n: number
       readonly k: number
-      readonly dtype: 'float32' | 'float64'
+      readonly dtype: Dtype
     }
   | { readonly kind: 'map'; readonly op: string; readonly count: number }
 
@@ -91,6 +91,11 @@ export function inferenceFlops(workload: Workload): number {
   return productsOf(workload).reduce((sum, products) => sum + 2 * products, 0)
 }
 
+/** The element type of a case's operations. */
+export function dtypeOf({ job }: Pick<Case, 'job'>): Dtype {
+  return job.kind === 'product' ? job.dtype : 'float32'
+}
+
 // Multiply-adds of each layer, per row.
 function productsOf({ network, units }: Workload): number[] {
   return units.map(([count], i) => count * (i === 0 ? network.inputs : units[i - 1][0]))
@@ -123,7 +128,7 @@ export function networkCase(
 function productCase(
   form: Form,
   [m, n, k]: readonly [number, number, number],
-  dtype: 'float32' | 'float64',
+  dtype: Dtype,
   threads: number,
 ): Case {
   const task = dtype === 'float32' ? 'sgemm' : 'dgemm'

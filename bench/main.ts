@@ -12,7 +12,7 @@ import { writeTables } from './docs.ts'
 import { compare, lastCommitted, save, thisMachine } from './history.ts'
 import { lineOf, measure, TABLE_PACE, type Line } from './measure.ts'
 import { ourPeers } from './ours.ts'
-import { measurePeak, peakLines, type Peak } from './peak.ts'
+import { measurePeak, peakLines, type PeakGauge } from './peak.ts'
 import type { Peer } from './peer.ts'
 import { startRivals } from './rivals/table.ts'
 import { format, rowOf } from './table.ts'
@@ -50,10 +50,14 @@ async function runTables(): Promise<void> {
   for (const threads of new Set([1, cores])) {
     const cases = casesOf(threads).filter(isWanted)
     if (cases.length === 0) continue
-    const peak = await notePeak(threads, note)
+    const gauge = await notePeak(threads, note)
     const peers = ourPeers().filter(({ name }) => options.fallback || name !== 'hadamard-fallback')
     if (options.rivals) peers.push(...(await startWanted(cases, threads)))
-    await measure(cases, peers, TABLE_PACE, (result) => note(lineOf(result), rowOf(result, peak)))
+    await measure(cases, peers, TABLE_PACE, {
+      gauge,
+      onResult: (result) => note(lineOf(result), rowOf(result, gauge?.peak)),
+    })
+    gauge?.close()
     for (const peer of peers) peer.close()
   }
   if (options.compare) compareWithHistory(lines)
@@ -63,19 +67,19 @@ async function runTables(): Promise<void> {
 async function notePeak(
   threads: number,
   note: (line: Line, text: string) => void,
-): Promise<Peak | undefined> {
-  const peak = await measurePeak(threads)
-  if (typeof peak === 'string') {
-    say(`no share of the peak is shown: ${peak}`)
+): Promise<PeakGauge | undefined> {
+  const gauge = await measurePeak(threads)
+  if (typeof gauge === 'string') {
+    say(`no share of the peak is shown: ${gauge}`)
     return undefined
   }
-  for (const line of peakLines(peak, threads)) {
+  for (const line of peakLines(gauge.peak, threads)) {
     note(
       line,
       `peak ${line.config}, ${threads} thread${threads > 1 ? 's' : ''}: ${format(line.value)} ${line.unit}`,
     )
   }
-  return peak
+  return gauge
 }
 
 async function startWanted(cases: readonly Case[], threads: number): Promise<Peer[]> {

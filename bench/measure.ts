@@ -1,7 +1,8 @@
 /** Measures cases: all peers of a case in turns, several times, after a warm-up. */
 
-import type { Case } from './cases.ts'
+import { dtypeOf, type Case } from './cases.ts'
 import { TooFewThreads } from './ours.ts'
+import type { PeakGauge } from './peak.ts'
 import type { Meter, Peer } from './peer.ts'
 
 /** A measurement as `--json` prints it. */
@@ -37,20 +38,27 @@ export interface Pace {
 export const TABLE_PACE: Pace = { rounds: 3, roundMs: 80 }
 export const CHECK_PACE: Pace = { rounds: 7, roundMs: 150 }
 
-/** Rounds are given up where a call takes so many times a round's time. */
+/** A peer's first round is its only one where it takes so many times its time: a single call is that long. */
 const PATIENCE = 4
+
+/** What is told while a measurement runs. */
+export interface Listeners {
+  /** Called as results come. */
+  readonly onResult?: (result: Result) => void
+  /** Called with the reason of a peer that cannot do a case. */
+  readonly onRefusal?: (peer: Peer, one: Case, reason: string) => void
+}
 
 /**
  * Measures the cases, one after the other, of all peers that can do them.
  *
- * @param onResult is called as results come; @param onRefusal with the reason of a peer that cannot do a case
+ * @param gauge looks at the machine's peak again in every round
  */
 export async function measure(
   cases: readonly Case[],
   peers: readonly Peer[],
   { rounds, roundMs }: Pace,
-  onResult: (result: Result) => void = () => undefined,
-  onRefusal: (peer: Peer, one: Case, reason: string) => void = () => undefined,
+  { gauge, onResult, onRefusal }: Listeners & { gauge?: PeakGauge } = {},
 ): Promise<Result[]> {
   const results: Result[] = []
   for (const one of cases) {
@@ -58,7 +66,7 @@ export async function measure(
     for (const peer of peers) {
       const meter = await peer.open(one)
       if (typeof meter === 'string') {
-        onRefusal(peer, one, meter)
+        onRefusal?.(peer, one, meter)
         continue
       }
       try {
@@ -68,12 +76,13 @@ export async function measure(
         running.push({ peer, meter, rates: isSlow ? [first] : [], isSlow })
       } catch (error) {
         if (!(error instanceof TooFewThreads)) throw error
-        onRefusal(peer, one, error.message)
+        onRefusal?.(peer, one, error.message)
       }
     }
     for (let round = 0; round < rounds; round++) {
+      if (one.flops !== undefined) await gauge?.glance(dtypeOf(one))
       for (const { meter, rates, isSlow } of running) {
-        if (!isSlow || round === 0) rates.push(await meter.rate(roundMs))
+        if (!isSlow) rates.push(await meter.rate(roundMs))
       }
     }
     for (const { peer, rates } of running) {
@@ -82,7 +91,7 @@ export async function measure(
       const median = rates[Math.floor(rates.length / 2)]
       const result = { peer: peer.name, version: peer.version, of: one, best, median }
       results.push(result)
-      onResult(result)
+      onResult?.(result)
     }
   }
   return results

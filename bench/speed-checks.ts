@@ -23,14 +23,16 @@ export async function runTarget(target: Target): Promise<Outcome> {
   const missing = new Set<string>()
   for (const threads of new Set(isThreaded ? [1, all] : [1])) {
     const cases = casesOf(threads).filter(isOf)
-    const peak = await measurePeak(threads)
-    peaks.set(threads, typeof peak === 'string' ? undefined : peak)
-    if (typeof peak === 'string') missing.add(`no share of the peak: ${peak}`)
+    const found = await measurePeak(threads)
+    if (typeof found === 'string') missing.add(`no share of the peak: ${found}`)
+    const gauge = typeof found === 'string' ? undefined : found
+    peaks.set(threads, gauge?.peak)
     const tasks = new Set(cases.map(({ task }) => task))
     const { peers, absent } = await startRivals(threads, { tasks, names: rivals })
     for (const text of absent) missing.add(text)
     const own = ourPeers().filter(({ name }) => ours.includes(name))
-    results.push(...(await measure(cases, [...own, ...peers], CHECK_PACE)))
+    results.push(...(await measure(cases, [...own, ...peers], CHECK_PACE, { gauge })))
+    gauge?.close()
     for (const peer of peers) peer.close()
   }
   const verdicts = goals.flatMap((goal) => goal({ results, peaks, threads: all }))

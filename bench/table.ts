@@ -1,6 +1,6 @@
 /** Results as text for people. */
 
-import type { Case } from './cases.ts'
+import { dtypeOf } from './cases.ts'
 import { lineOf, type Line, type Result } from './measure.ts'
 import type { Peak } from './peak.ts'
 
@@ -26,10 +26,6 @@ export function gigaflops({ best, of }: Result): number | undefined {
 export function shareOf(result: Result, peak: Peak): number | undefined {
   const reached = gigaflops(result)
   return reached === undefined ? undefined : reached / peak[dtypeOf(result.of)]
-}
-
-function dtypeOf({ job }: Case): keyof Peak {
-  return job.kind === 'product' ? job.dtype : 'float32'
 }
 
 /** A result as a row of the printed table. */
