@@ -43,20 +43,22 @@ async function runTables(): Promise<void> {
   const { cpu, cores, node } = thisMachine()
   say(`${cpu}, ${cores} cores, Node ${node}, ${new Date().toISOString()}`)
   const lines: Line[] = []
-  const note = (line: Line, text: string): void => {
-    lines.push(line)
-    console.log(options.json ? JSON.stringify(line) : text)
-  }
   for (const threads of new Set([1, cores])) {
     const cases = casesOf(threads).filter(isWanted)
     if (cases.length === 0) continue
-    const gauge = await notePeak(threads, note)
+    const gauge = await showPeak(threads)
     const peers = ourPeers().filter(({ name }) => options.fallback || name !== 'hadamard-fallback')
     if (options.rivals) peers.push(...(await startWanted(cases, threads)))
     await measure(cases, peers, TABLE_PACE, {
       gauge,
-      onResult: (result) => note(lineOf(result), rowOf(result, gauge?.peak)),
+      onResult: (result) => {
+        const line = lineOf(result)
+        lines.push(line)
+        show(line, rowOf(result, gauge?.peak))
+      },
     })
+    // What is kept is the peak in the end: it grows where a later look finds more.
+    if (gauge !== undefined) lines.push(...peakLines(gauge.peak, threads))
     gauge?.close()
     for (const peer of peers) peer.close()
   }
@@ -64,17 +66,18 @@ async function runTables(): Promise<void> {
   if (options.save) say(`saved to ${save(lines)}`)
 }
 
-async function notePeak(
-  threads: number,
-  note: (line: Line, text: string) => void,
-): Promise<PeakGauge | undefined> {
+function show(line: Line, text: string): void {
+  console.log(options.json ? JSON.stringify(line) : text)
+}
+
+async function showPeak(threads: number): Promise<PeakGauge | undefined> {
   const gauge = await measurePeak(threads)
   if (typeof gauge === 'string') {
     say(`no share of the peak is shown: ${gauge}`)
     return undefined
   }
   for (const line of peakLines(gauge.peak, threads)) {
-    note(
+    show(
       line,
       `peak ${line.config}, ${threads} thread${threads > 1 ? 's' : ''}: ${format(line.value)} ${line.unit}`,
     )
