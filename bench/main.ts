@@ -10,7 +10,7 @@ import { casesOf, type Case } from './cases.ts'
 import { checks } from './checks.ts'
 import { writeTables } from './docs.ts'
 import { compare, lastCommitted, save, thisMachine } from './history.ts'
-import { lineOf, measure, TABLE_PACE, type Line } from './measure.ts'
+import { lineOf, measure, TABLE_PACES, type Line } from './measure.ts'
 import { ourPeers } from './ours.ts'
 import { measurePeak, peakLines, type PeakGauge } from './peak.ts'
 import type { Peer } from './peer.ts'
@@ -49,7 +49,7 @@ async function runTables(): Promise<void> {
     const gauge = await showPeak(threads)
     const peers = ourPeers().filter(({ name }) => options.fallback || name !== 'hadamard-fallback')
     if (options.rivals) peers.push(...(await startWanted(cases, threads)))
-    await measure(cases, peers, TABLE_PACE, {
+    await measure(cases, peers, TABLE_PACES, {
       gauge,
       onResult: (result) => {
         const line = lineOf(result)

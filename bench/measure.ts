@@ -34,12 +34,25 @@ export interface Pace {
   readonly roundMs: number
 }
 
-/** The pace of the tables, which take about six minutes, and that of checks. */
-export const TABLE_PACE: Pace = { rounds: 3, roundMs: 80 }
-export const CHECK_PACE: Pace = { rounds: 7, roundMs: 150 }
+/**
+ * Training has a round for every fit. Calls are measured in many short rounds: on a shared machine the best of them had the
+ * core for itself.
+ */
+export interface Paces {
+  readonly training: Pace
+  readonly calls: Pace
+}
 
-/** A peer's first round is its only one where it takes so many times its time: a single call is that long. */
-const PATIENCE = 4
+/** The paces of the tables, which take about six minutes, and those of checks. */
+export const TABLE_PACES: Paces = { training: { rounds: 3, roundMs: 80 }, calls: { rounds: 12, roundMs: 12 } }
+export const CHECK_PACES: Paces = {
+  training: { rounds: 7, roundMs: 150 },
+  calls: { rounds: 40, roundMs: 12 },
+}
+
+const WARM_UP_MS = 80
+/** A peer's warm-up is its only round where it takes so long: it is a single call, or a few. */
+const SLOW_MS = 1000
 
 /** What is told while a measurement runs. */
 export interface Listeners {
@@ -57,11 +70,12 @@ export interface Listeners {
 export async function measure(
   cases: readonly Case[],
   peers: readonly Peer[],
-  { rounds, roundMs }: Pace,
+  paces: Paces,
   { gauge, onResult, onRefusal }: Listeners & { gauge?: PeakGauge } = {},
 ): Promise<Result[]> {
   const results: Result[] = []
   for (const one of cases) {
+    const { rounds, roundMs } = one.job.kind === 'train' ? paces.training : paces.calls
     const running: { peer: Peer; meter: Meter; rates: number[]; isSlow: boolean }[] = []
     for (const peer of peers) {
       const meter = await peer.open(one)
@@ -71,8 +85,8 @@ export async function measure(
       }
       try {
         const start = performance.now()
-        const first = await meter.rate(roundMs)
-        const isSlow = performance.now() - start > PATIENCE * roundMs
+        const first = await meter.rate(Math.max(WARM_UP_MS, roundMs))
+        const isSlow = performance.now() - start > SLOW_MS
         running.push({ peer, meter, rates: isSlow ? [first] : [], isSlow })
       } catch (error) {
         if (!(error instanceof TooFewThreads)) throw error

@@ -1,7 +1,7 @@
 /** How a step's time grows with rows, width and depth, from the size of W2 to that of W4. */
 
 import { networkCase } from './cases.ts'
-import { CHECK_PACE, measure } from './measure.ts'
+import { CHECK_PACES, measure } from './measure.ts'
 import { ourPeers } from './ours.ts'
 import type { Outcome } from './speed-checks.ts'
 import { format, gigaflops } from './table.ts'
@@ -45,7 +45,7 @@ function workloadAt({ inputs, width, depth, batch }: Size): Workload {
 /** The check `scaling`: the rate of operations of each size beside the median of all. */
 export async function checkScaling(): Promise<Outcome> {
   const cases = sizes.map((size) => networkCase('train', workloadAt(size), size.batch, 1))
-  const results = await measure(cases, ourPeers().slice(0, 1), CHECK_PACE)
+  const results = await measure(cases, ourPeers().slice(0, 1), CHECK_PACES)
   const rates = results.map((result) => gigaflops(result) ?? 0)
   const middle = [...rates].sort((a, b) => a - b)[Math.floor(rates.length / 2)]
   // Time per operation, 1 where it is that of the median.

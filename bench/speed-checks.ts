@@ -2,7 +2,7 @@
 
 import { cpus } from 'node:os'
 import { casesOf } from './cases.ts'
-import { CHECK_PACE, measure, type Result } from './measure.ts'
+import { CHECK_PACES, measure, type Result } from './measure.ts'
 import { ourPeers } from './ours.ts'
 import { measurePeak, type Peak } from './peak.ts'
 import { startRivals } from './rivals/table.ts'
@@ -31,7 +31,7 @@ export async function runTarget(target: Target): Promise<Outcome> {
     const { peers, absent } = await startRivals(threads, { tasks, names: rivals })
     for (const text of absent) missing.add(text)
     const own = ourPeers().filter(({ name }) => ours.includes(name))
-    results.push(...(await measure(cases, [...own, ...peers], CHECK_PACE, { gauge })))
+    results.push(...(await measure(cases, [...own, ...peers], CHECK_PACES, { gauge })))
     gauge?.close()
     for (const peer of peers) peer.close()
   }
