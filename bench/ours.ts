@@ -85,7 +85,8 @@ function inference(
   if (threads > 1) return 'it predicts on one thread'
   const net = new Network({ ...workload.network, ...backend })
   const x = dataOf({ ...workload, rows: batch }).x
-  return timed(() => net.predict(x), batch)
+  const out = new Float32Array(batch * net.outputs)
+  return timed(() => net.predict(x, out), batch)
 }
 
 const OPS: Readonly<Record<Form, string>> = { NN: 'matmul_nn', TN: 'matmul_tn', NT: 'matmul_nt' }
