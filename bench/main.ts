@@ -1,138 +1,129 @@
-/** `npm run bench`: rates of the workloads and kernels; `-- --check NAME` for one target, `-- --json` for raw lines. */
+/**
+ * `npm run bench`: rates of all workloads and kernels. `-- --json` raw lines, `-- --rivals` beside other libraries,
+ * `-- --only W2,sgemm` a part, `-- --save` into bench/history, `-- --compare` with the last committed history,
+ * `-- --check NAME` one target, `-- --docs` the tables of docs/performance.md from the history.
+ */
 
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { Bench } from 'tinybench'
-import type { BackendOptions } from '../src/backends/choose.ts'
-import { createFallback } from '../src/backends/fallback.ts'
-import { createNative, loadBinding } from '../src/backends/native.ts'
+import { casesOf, type Case } from './cases.ts'
 import { checks } from './checks.ts'
-import { measureTraining } from './measure.ts'
-import { workloads } from './workloads.ts'
+import { writeTables } from './docs.ts'
+import { compare, lastCommitted, save, thisMachine } from './history.ts'
+import { lineOf, measure, TABLE_PACES, type Line } from './measure.ts'
+import { ourPeers } from './ours.ts'
+import { measurePeak, peakLines, type PeakGauge } from './peak.ts'
+import type { Peer } from './peer.ts'
+import { startRivals } from './rivals/table.ts'
+import { format, rowOf } from './table.ts'
 
 const { values: options } = parseArgs({
   options: {
     check: { type: 'string' },
-    json: { type: 'boolean', default: false },
+    compare: { type: 'boolean', default: false },
+    docs: { type: 'boolean', default: false },
     fallback: { type: 'boolean', default: true },
+    json: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rivals: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    slow: { type: 'boolean', default: false },
   },
   allowNegative: true,
 })
 
-function print(
-  peer: string,
-  task: string,
-  config: string,
-  threads: number,
-  value: number,
-  unit: string,
-): void {
-  if (options.json) console.log(JSON.stringify({ peer, task, config, threads, value, unit }))
-  else
-    console.log(
-      `${peer.padEnd(20)} ${task.padEnd(6)} ${config.padEnd(20)} ${threads} thread${threads > 1 ? 's' : ' '} ${format(value).padStart(10)} ${unit}`,
-    )
-}
+// What is not a measurement goes to standard error, so that `--json` prints lines of JSON only.
+const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
-function format(value: number): string {
-  return value >= 1e6
-    ? `${(value / 1e6).toFixed(2)} M`
-    : value >= 1e3
-      ? `${(value / 1e3).toFixed(1)} k`
-      : value.toFixed(2)
-}
+if (options.docs) await writeTables()
+else if (options.check !== undefined) await runCheck(options.check)
+else await runTables()
 
-async function benchTraining(): Promise<void> {
-  const peers: { peer: string; backend: BackendOptions; threads: number }[] = loadBinding()
-    .info()
-    .isas.flatMap((isa) =>
-      [1, 2].map((threads) => ({ peer: `native ${isa}`, backend: { backend: 'native', isa }, threads })),
-    )
-  if (options.fallback) peers.push({ peer: 'fallback', backend: { backend: 'fallback' }, threads: 1 })
-  for (const workload of workloads) {
-    for (const batchSize of workload.batchSizes) {
-      for (const { peer, backend, threads } of peers) {
-        const { best, threads: used } = await measureTraining(workload, batchSize, {
-          ...backend,
-          threads,
-          runs: 3,
-        })
-        if (used === threads) print(peer, 'train', `${workload.name} b${batchSize}`, threads, best, 'rows/s')
-      }
-    }
+async function runTables(): Promise<void> {
+  const { cpu, cores, node } = thisMachine()
+  say(`${cpu}, ${cores} cores, Node ${node}, ${new Date().toISOString()}`)
+  const lines: Line[] = []
+  for (const threads of new Set([1, cores])) {
+    const cases = casesOf(threads).filter(isWanted)
+    if (cases.length === 0) continue
+    const gauge = await showPeak(threads)
+    const peers = ourPeers().filter(({ name }) => options.fallback || name !== 'hadamard-fallback')
+    if (options.rivals) peers.push(...(await startWanted(cases, threads)))
+    await measure(cases, peers, TABLE_PACES, {
+      gauge,
+      onResult: (result) => {
+        const line = lineOf(result)
+        lines.push(line)
+        show(line, rowOf(result, gauge?.peak))
+      },
+    })
+    // What is kept is the peak in the end: it grows where a later look finds more.
+    if (gauge !== undefined) lines.push(...peakLines(gauge.peak, threads))
+    gauge?.close()
+    for (const peer of peers) peer.close()
   }
+  if (options.compare) compareWithHistory(lines)
+  if (options.save) say(`saved to ${save(lines)}`)
 }
 
-async function benchProducts(): Promise<void> {
-  const shapes = [
-    [128, 64, 64],
-    [128, 64, 28],
-    [128, 1, 64],
-    [32, 128, 784],
-    [128, 10, 128],
-    [256, 1024, 1024],
-  ]
-  const backends = [
-    ...loadBinding()
-      .info()
-      .isas.map((isa) => createNative({ isa })),
-    createFallback(),
-  ]
-  for (const [m, n, k] of shapes) {
-    for (const [name, transA, transB] of [
-      ['NN', false, false],
-      ['TN', true, false],
-      ['NT', false, true],
-    ] as const) {
-      const a = new Float32Array(m * k).fill(0.5)
-      const b = new Float32Array(k * n).fill(0.25)
-      const c = new Float32Array(m * n)
-      const bench = new Bench({ time: 100, iterations: 1, warmupTime: 10, warmupIterations: 1 })
-      for (const backend of backends) {
-        bench.add(`${backend.name} ${backend.isa}`, () =>
-          backend.gemm(transA, transB, m, n, k, 1, a, transA ? m : k, b, transB ? k : n, 0, c, n),
-        )
-      }
-      await bench.run()
-      for (const { name: peer, result } of bench.tasks) {
-        if (result.state !== 'completed') continue
-        print(
-          peer,
-          'sgemm',
-          `${name} ${m}x${n}x${k}`,
-          1,
-          (2 * m * n * k) / (result.latency.min * 1e6),
-          'GFLOP/s',
-        )
-      }
-    }
+function show(line: Line, text: string): void {
+  console.log(options.json ? JSON.stringify(line) : text)
+}
+
+async function showPeak(threads: number): Promise<PeakGauge | undefined> {
+  const gauge = await measurePeak(threads)
+  if (typeof gauge === 'string') {
+    say(`no share of the peak is shown: ${gauge}`)
+    return undefined
   }
+  for (const line of peakLines(gauge.peak, threads)) {
+    show(
+      line,
+      `peak ${line.config}, ${threads} thread${threads > 1 ? 's' : ''}: ${format(line.value)} ${line.unit}`,
+    )
+  }
+  return gauge
 }
 
-if (options.check !== undefined) {
-  const check = Object.hasOwn(checks, options.check) ? checks[options.check] : undefined
+async function startWanted(cases: readonly Case[], threads: number): Promise<Peer[]> {
+  const { peers, absent } = await startRivals(threads, {
+    tasks: new Set(cases.map(({ task }) => task)),
+    includesSlow: options.slow,
+  })
+  if (threads === 1) for (const text of absent) say(text)
+  return peers
+}
+
+// `--only` takes parts of `TASK CONFIG`, divided by commas.
+function isWanted({ task, config }: Case): boolean {
+  return options.only?.split(',').some((part) => `${task} ${config}`.includes(part.trim())) ?? true
+}
+
+function compareWithHistory(lines: readonly Line[]): void {
+  const before = lastCommitted()
+  if (before === undefined) {
+    say('no committed history of this model of machine to compare with')
+    return
+  }
+  const moved = compare(before.results, lines)
+  say(
+    `${moved.length} of ${lines.length} figures moved by more than 10 % since ${before.date} (${before.name}):`,
+  )
+  for (const text of moved) say(text)
+}
+
+async function runCheck(name: string): Promise<void> {
+  const check = Object.hasOwn(checks, name) ? checks[name] : undefined
   if (check === undefined) {
-    console.error(`--check: expected one of ${Object.keys(checks).join(', ')}; received ${options.check}`)
+    console.error(`--check: expected one of ${Object.keys(checks).join(', ')}; received ${name}`)
     process.exitCode = 1
-  } else {
-    const { text, isMet } = await check.run()
-    const machine = `${cpus()[0].model}, Node ${process.version}`
-    if (options.json)
-      console.log(
-        JSON.stringify({
-          check: options.check,
-          about: check.about,
-          text,
-          isMet,
-          machine,
-          date: new Date().toISOString(),
-        }),
-      )
-    else console.log(`${options.check} (${check.about}): ${text}: ${isMet ? 'met' : 'MISSED'}`)
-    process.exitCode = isMet ? 0 : 1
+    return
   }
-} else {
-  if (!options.json) console.log(`${cpus()[0].model}, Node ${process.version}`)
-  await benchProducts()
-  await benchTraining()
+  const { about } = check
+  const { text, isMet } = await check.run()
+  const machine = `${cpus()[0].model}, Node ${process.version}`
+  if (options.json)
+    console.log(JSON.stringify({ check: name, about, text, isMet, machine, date: new Date().toISOString() }))
+  else console.log(`${name} (${about}): ${text}: ${isMet ? 'met' : 'MISSED'}`)
+  process.exitCode = isMet ? 0 : 1
 }

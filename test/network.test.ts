@@ -244,6 +244,26 @@ describe.each(backends)('a fit on the %s backend', (backend) => {
   })
 })
 
+test.each(backends)('a fit on the %s backend after others is that of a fresh network', async (backend) => {
+  const fits: FitOptions[] = [
+    { epochs: 2, optimizer: adam, batchSize: 2 },
+    { epochs: 2, optimizer: adam, batchSize: 2 },
+    { epochs: 2, optimizer: { ...adam, learningRate: 0.01, beta1: 0.5 }, batchSize: 2 },
+    { epochs: 2, optimizer: 'sgd', batchSize: 2 },
+    { epochs: 2, optimizer: 'sgd', batchSize: 3 },
+    { epochs: 2, optimizer: 'sgd', batchSize: 3, validation: Uint32Array.of(1) },
+    { epochs: 2, optimizer: adam, batchSize: 2 },
+  ]
+  const used = new Network({ ...xorNetwork, backend })
+  for (const options of fits) {
+    const fresh = new Network({ ...xorNetwork, backend })
+    fresh.setParameters(used.parameters)
+    const [again, first] = [await used.fit(XOR_X, XOR_Y, options), await fresh.fit(XOR_X, XOR_Y, options)]
+    expect(again.epochs).toEqual(first.epochs)
+    expect(used.parameters).toEqual(fresh.parameters)
+  }
+})
+
 test.each(backends)('a step that diverges on the %s backend leaves the network as it was', (backend) => {
   const build = (): Network =>
     new Network({ inputs: 2, layers: [dense(3, 'tanh'), dense(1)], seed: 1, backend })

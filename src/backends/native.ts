@@ -178,7 +178,7 @@ function nativeBackend(binding: Binding, isa: string, defaultThreads: number): B
         minimumWork:
           minimumWork ?? (threads === undefined ? WORK_FOR_DEFAULT_THREADS : WORK_FOR_ASKED_THREADS),
       }
-      const native = new binding.Executable(encode(program), buffers, options, arena)
+      const native = new binding.Executable(encoded(program), buffers, options, arena)
       return new NativeBackendExecutable(native, program, arena.buffer)
     },
     call(op, dims, scalars, operands, batch, names) {
@@ -274,6 +274,15 @@ function arenaOf({ arenaBytes }: Program): Uint8Array {
     const expected = 'a program whose arena fits into memory'
     throw new BackendError({ where: 'link', expected, received: `${arenaBytes} bytes` }, { cause })
   }
+}
+
+const encodings = new WeakMap<Program, NativeProgram>()
+
+// A program that is linked again is not encoded again.
+function encoded(program: Program): NativeProgram {
+  const known = encodings.get(program) ?? encode(program)
+  encodings.set(program, known)
+  return known
 }
 
 // The flat form that the core links: op names once, then every instruction as numbers.

@@ -99,7 +99,7 @@ export function toRows(data: Rows, expectation: Expectation, { isShared = false 
  */
 export function toLabels(data: IntegerArray | readonly number[], classes: number, where = 'y'): Uint32Array {
   if (data.length === 0) throw noRows(where)
-  const labels = new Uint32Array(new SharedArrayBuffer(data.length * 4))
+  const labels = allocateIndices(data.length)
   for (let i = 0; i < data.length; i++) {
     const label = data[i]
     if (!Number.isInteger(label) || label < 0 || label >= classes) {
@@ -130,9 +130,14 @@ export function allocate(dtype: Dtype, length: number, isShared: boolean): Float
   return floatArray(dtype, length, isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes))
 }
 
+/** Room for row numbers or class indices on shared memory. */
+export function allocateIndices(length: number): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(length * 4))
+}
+
 /** Row numbers on shared memory. */
 export function toSharedIndices(rows: ArrayLike<number>): Uint32Array {
-  const indices = new Uint32Array(new SharedArrayBuffer(rows.length * 4))
+  const indices = allocateIndices(rows.length)
   indices.set(rows)
   return indices
 }

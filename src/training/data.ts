@@ -6,6 +6,7 @@ import { randomStream } from '../random.ts'
 import { describeLoss, headsOf, outputsOf, type Head, type NetworkSpec } from '../spec.ts'
 import {
   allocate,
+  allocateIndices,
   checkRows,
   isIntegerArray,
   toLabels,
@@ -100,8 +101,8 @@ function toRowSets(
     return {
       x: joinNumbers(flat, moreX),
       y: joinTargets(targets, toTargets(spec, validation.y, more, 'validation.y')),
-      trainRows: toSharedIndices(rowNumbers(rows, 0)),
-      validationRows: toSharedIndices(rowNumbers(more, rows)),
+      trainRows: rowNumbers(rows, 0),
+      validationRows: rowNumbers(more, rows),
     }
   }
   const heldOut =
@@ -252,19 +253,26 @@ function divideRows(rows: number, heldOut: Uint32Array): Pick<TrainingData, 'tra
     }
     isHeldOut[row] = 1
   }
-  const train = rowNumbers(rows, 0).filter((row) => isHeldOut[row] === 0)
-  if (train.length === 0) {
+  if (rows === heldOut.length) {
     throw new DataError({
       where: 'fit: validation',
       expected: 'at least one row left to train on',
       received: 'all rows',
     })
   }
-  return { trainRows: toSharedIndices(train), validationRows: toSharedIndices(heldOut) }
+  // Filled in place: of many rows, every copy of their numbers counts.
+  const trainRows = allocateIndices(rows - heldOut.length)
+  for (let row = 0, next = 0; row < rows; row++) {
+    if (isHeldOut[row] === 0) trainRows[next++] = row
+  }
+  return { trainRows, validationRows: toSharedIndices(heldOut) }
 }
 
+// On shared memory.
 function rowNumbers(count: number, first: number): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, i) => first + i)
+  const numbers = allocateIndices(count)
+  for (let i = 0; i < count; i++) numbers[i] = first + i
+  return numbers
 }
 
 function joinNumbers(a: FloatArray, b: FloatArray): FloatArray {
@@ -275,7 +283,12 @@ function joinNumbers(a: FloatArray, b: FloatArray): FloatArray {
 }
 
 function joinTargets(a: FloatArray | Uint32Array, b: FloatArray | Uint32Array): FloatArray | Uint32Array {
-  if (a instanceof Uint32Array && b instanceof Uint32Array) return toSharedIndices([...a, ...b])
+  if (a instanceof Uint32Array && b instanceof Uint32Array) {
+    const both = allocateIndices(a.length + b.length)
+    both.set(a)
+    both.set(b, a.length)
+    return both
+  }
   if (!(a instanceof Uint32Array || b instanceof Uint32Array)) return joinNumbers(a, b)
   throw new DataError({
     where: 'validation.y',

@@ -67,7 +67,7 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
   const { batchSize, accumulate } = batchesOf(settings, trainRows.length)
   const rates = ratesOf(settings, Math.ceil(trainRows.length / batchSize))
   const minDeltaScale = 1 / loweredScale(spec, watchedRows)
-  const program = compileTraining(spec, {
+  const program = programOf(spec, {
     batchSize,
     accumulate,
     rates: rates && { count: rates.rates.length, stride: rates.stride },
@@ -101,6 +101,18 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
         },
       )
   }
+}
+
+// The program of each network's last fit: for small data, compiling takes longer than training.
+const lastPrograms = new WeakMap<NetworkSpec, { plan: string; program: Program }>()
+
+function programOf(spec: NetworkSpec, plan: TrainingPlan): Program {
+  const key = JSON.stringify(plan)
+  const last = lastPrograms.get(spec)
+  if (last?.plan === key) return last.program
+  const program = compileTraining(spec, plan)
+  lastPrograms.set(spec, { plan: key, program })
+  return program
 }
 
 /** The data buffers of a program, in its order. */
