@@ -24,7 +24,7 @@ export interface EarlyStopping {
 export interface MonitorOptions {
   /** Epochs between two records, an integer ≥ 1, default 1. */
   every?: number
-  /** Training rows that are looked at, evenly spaced, an integer from 1 to 65536, default 128; at most all are. */
+  /** Training rows that are looked at, evenly spaced, an integer from 1 to 65536, default 64; at most all are. */
   rows?: number
 }
 
@@ -187,7 +187,7 @@ function normalizeMonitor(
   if (option === undefined || option === false) return undefined
   const given = option === true ? {} : option
   rejectUnknownKeys('fit: monitor', given, ['every', 'rows'])
-  const { every = 1, rows = 128 } = given
+  const { every = 1, rows = 64 } = given
   checkInteger('fit: monitor.every', every, { min: 1 })
   checkInteger('fit: monitor.rows', rows, { min: 1, max: 2 ** 16 })
   return { every, rows }

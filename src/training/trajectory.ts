@@ -85,13 +85,15 @@ async function innerProducts(points: readonly FloatArray[]): Promise<Float64Arra
 }
 
 function centre(points: readonly FloatArray[]): Float64Array[] {
-  const centred = points.map((point) => Float64Array.from(point))
-  for (let k = 0; k < (centred.at(0)?.length ?? 0); k++) {
-    let mean = 0
-    for (const point of centred) mean += point[k] / centred.length
-    for (const point of centred) point[k] -= mean
-  }
+  const centred = points.map((point) => new Float64Array(point))
+  const mean = new Float64Array(centred.at(0)?.length ?? 0)
+  for (const point of centred) addScaled(mean, point, 1 / centred.length)
+  for (const point of centred) addScaled(point, mean, -1)
   return centred
+}
+
+function addScaled(y: Float64Array, x: Float64Array, factor: number): void {
+  for (let k = 0; k < y.length; k++) y[k] += factor * x[k]
 }
 
 // Four sums that do not wait for each other.
