@@ -15,8 +15,8 @@ export interface Check {
 
 const TIMER_MS = 10
 const JOB_MS = 5000
-const MONITORED_EPOCHS = 50
-const MONITORED_PAIRS = 7
+const MONITORED_EPOCHS = 100
+const MONITORED_PAIRS = 5
 const WITH_AND_WITHOUT = [
   ['on', true],
   ['off', false],

@@ -257,12 +257,28 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
 
   test('aborted, it has seen what was complete', async () => {
     const stop = new AbortController()
-    const run = networkOf({ layers: chain }).fit(x, y, { epochs: 1e6, monitor: true, signal: stop.signal })
+    const run = networkOf({ layers: chain }).fit(x, y, {
+      epochs: 1e6,
+      monitor: { every: 1 },
+      signal: stop.signal,
+    })
     for await (const { epoch } of run) if (epoch === 3) stop.abort()
     const { stopped, epochs, monitor } = await run
     expect(stopped).toBe('aborted')
     expect(monitor?.records.length).toBeGreaterThan(3)
     expect(Math.abs((monitor?.records.length ?? 0) - 1 - epochs.length)).toBeLessThanOrEqual(1)
+  })
+
+  test.each([
+    [20, 1],
+    [100, 4],
+    [300, 10],
+  ])('of %i epochs every %i-th is looked at by default', async (epochs, every) => {
+    const { records } = await monitorOf(
+      networkOf({ layers: [dense(2)] }).fit(x, y, { epochs, monitor: true }),
+    )
+    expect(records.slice(0, 3).map(({ epoch }) => epoch)).toEqual([0, every, 2 * every])
+    expect(records.at(-1)?.epoch).toBe(epochs)
   })
 
   test('options that cannot be are refused', () => {
@@ -318,7 +334,7 @@ describe('trajectory', () => {
     points.forEach((point, epoch) => {
       recorder.add(epoch, point)
     })
-    return recorder.project()
+    return recorder.project(chooseBackend({}).gemm)
   }
   const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
     norm(Array.from(a, (value, i) => value - b[i]))

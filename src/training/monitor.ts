@@ -4,6 +4,7 @@ import type { Executable } from '../backends/backend.ts'
 import { compileMonitor, monitorSlots } from '../compiler/monitor.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import type { FloatArray } from '../ops/arithmetic.ts'
+import type { Gemm } from '../ops/matmul.ts'
 import { outputsOf, parametersOf, usedLayers, type NetworkSpec } from '../spec.ts'
 import { pickRows } from './arrays.ts'
 import { oneHot } from './data.ts'
@@ -79,11 +80,13 @@ export class Monitoring {
   readonly #records: MonitorRecord[] = []
   readonly #trajectory = new TrajectoryRecorder()
   readonly #weightCount: number
+  readonly #gemm: Gemm
 
   constructor(job: FitJob, { every, rows }: Required<MonitorOptions>) {
     const { spec, backend, settings, trainRows, x, y, weights } = job
     const count = Math.min(rows, trainRows.length)
     this.every = every
+    this.#gemm = backend.gemm
     this.#spec = spec
     this.#rows = Array.from(
       { length: count },
@@ -128,7 +131,8 @@ export class Monitoring {
 
   /** What was seen. */
   async finish(): Promise<Monitor> {
-    return { rows: this.#rows, records: this.#records, trajectory: await this.#trajectory.project() }
+    const trajectory = await this.#trajectory.project(this.#gemm)
+    return { rows: this.#rows, records: this.#records, trajectory }
   }
 
   #read(epoch: number, hasUpdate: boolean): MonitorRecord {

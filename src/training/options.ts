@@ -22,7 +22,7 @@ export interface EarlyStopping {
 
 /** What a monitor looks at, and how often. */
 export interface MonitorOptions {
-  /** Epochs between two records, an integer ≥ 1, default 1. */
+  /** Epochs between two records, an integer ≥ 1; default a 25th of `epochs` rounded up, at most 10. */
   every?: number
   /** Training rows that are looked at, evenly spaced, an integer from 1 to 65536, default 64; at most all are. */
   rows?: number
@@ -135,7 +135,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
     sampleWeights: options.sampleWeights,
     classWeights: options.classWeights,
     earlyStopping: normalizeEarlyStopping(options.earlyStopping),
-    monitor: normalizeMonitor(options.monitor),
+    monitor: normalizeMonitor(options.monitor, epochs),
     maxTimeMs,
     signal,
     threads,
@@ -183,11 +183,12 @@ function normalizeEarlyStopping(
 
 function normalizeMonitor(
   option: MonitorOptions | boolean | undefined,
+  epochs: number,
 ): Required<MonitorOptions> | undefined {
   if (option === undefined || option === false) return undefined
   const given = option === true ? {} : option
   rejectUnknownKeys('fit: monitor', given, ['every', 'rows'])
-  const { every = 1, rows = 64 } = given
+  const { every = Math.min(10, Math.ceil(epochs / 25)), rows = 64 } = given
   checkInteger('fit: monitor.every', every, { min: 1 })
   checkInteger('fit: monitor.rows', rows, { min: 1, max: 2 ** 16 })
   return { every, rows }

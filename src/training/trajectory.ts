@@ -1,6 +1,7 @@
 /** The way that weights take while they are trained, projected on the plane that shows most of it. */
 
 import type { FloatArray } from '../ops/arithmetic.ts'
+import type { Gemm } from '../ops/matmul.ts'
 
 /** Weights over the epochs, as points in the plane of their first two principal components. */
 export interface Trajectory {
@@ -20,7 +21,8 @@ interface Snapshot {
 /** Points of a trajectory at most, and the memory that their weights may take. */
 const MAX_POINTS = 64
 const MAX_BYTES = 2 ** 26
-const SLICE_MS = 8
+/** Multiply-adds between two turns of the event loop. */
+const PRODUCTS_AT_ONCE = 2 ** 22
 
 /** Collects weights; where they become too many, every second is dropped, and of those that follow. */
 export class TrajectoryRecorder {
@@ -45,11 +47,16 @@ export class TrajectoryRecorder {
    *
    * The components are found from the inner products of the points, never from a matrix as wide as the weights are many.
    */
-  async project(): Promise<Trajectory> {
+  async project(gemm: Gemm): Promise<Trajectory> {
     const last = this.#last === undefined || this.#snapshots.includes(this.#last) ? [] : [this.#last]
     const snapshots = [...this.#snapshots, ...last]
     const epochs = snapshots.map(({ epoch }) => epoch)
-    const { values, vectors } = symmetricEigen(await innerProducts(snapshots.map(({ weights }) => weights)))
+    const { values, vectors } = symmetricEigen(
+      await innerProducts(
+        snapshots.map(({ weights }) => weights),
+        gemm,
+      ),
+    )
     const total = values.reduce((sum, value) => sum + value, 0)
     const order = values.map((_, i) => i).sort((a, b) => values[b] - values[a])
     const [first, second] = [0, 1].map((rank) => {
@@ -68,46 +75,30 @@ export class TrajectoryRecorder {
   }
 }
 
-// Of each two points, both taken from their mean.
-async function innerProducts(points: readonly FloatArray[]): Promise<Float64Array[]> {
-  const centred = centre(points)
-  const products = points.map(() => new Float64Array(points.length))
-  let end = performance.now() + SLICE_MS
-  for (const [i, point] of centred.entries()) {
-    for (let j = 0; j <= i; j++) {
-      products[i][j] = products[j][i] = dot(point, centred[j])
-      if (performance.now() < end) continue
-      await new Promise((resolve) => setImmediate(resolve))
-      end = performance.now() + SLICE_MS
-    }
+// Of each two points, both taken from their mean; columns by columns, so that the event loop has its turns.
+async function innerProducts(points: readonly FloatArray[], gemm: Gemm): Promise<Float64Array[]> {
+  const n = points.length
+  const length = points.at(0)?.length ?? 0
+  const x = centre(points, length)
+  const products = new Float64Array(n * n)
+  const columns = Math.ceil(PRODUCTS_AT_ONCE / Math.max(1, n * n))
+  for (let first = 0; first < length; first += columns) {
+    const part = x.subarray(first)
+    gemm(false, true, n, n, Math.min(columns, length - first), 1, part, length, part, length, 1, products, n)
+    await new Promise((resolve) => setImmediate(resolve))
   }
-  return products
+  return points.map((_, i) => products.slice(i * n, (i + 1) * n))
 }
 
-function centre(points: readonly FloatArray[]): Float64Array[] {
-  const centred = points.map((point) => new Float64Array(point))
-  const mean = new Float64Array(centred.at(0)?.length ?? 0)
-  for (const point of centred) addScaled(mean, point, 1 / centred.length)
-  for (const point of centred) addScaled(point, mean, -1)
+// The points as rows.
+function centre(points: readonly FloatArray[], length: number): Float64Array {
+  const mean = new Float64Array(length)
+  for (const point of points) for (let k = 0; k < length; k++) mean[k] += point[k] / points.length
+  const centred = new Float64Array(points.length * length)
+  points.forEach((point, i) => {
+    for (let k = 0; k < length; k++) centred[i * length + k] = point[k] - mean[k]
+  })
   return centred
-}
-
-function addScaled(y: Float64Array, x: Float64Array, factor: number): void {
-  for (let k = 0; k < y.length; k++) y[k] += factor * x[k]
-}
-
-// Four sums that do not wait for each other.
-function dot(a: Float64Array, b: Float64Array): number {
-  let [first, second, third, fourth] = [0, 0, 0, 0]
-  let k = 0
-  for (; k + 4 <= a.length; k += 4) {
-    first += a[k] * b[k]
-    second += a[k + 1] * b[k + 1]
-    third += a[k + 2] * b[k + 2]
-    fourth += a[k + 3] * b[k + 3]
-  }
-  for (; k < a.length; k++) first += a[k] * b[k]
-  return first + second + (third + fourth)
 }
 
 /**
