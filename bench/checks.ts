@@ -19,6 +19,12 @@ export interface Check {
 const TIMER_MS = 10
 const JOB_MS = 5000
 const SMALL_FIT_US = 300
+const MONITORED_EPOCHS = 100
+const MONITORED_PAIRS = 5
+const WITH_AND_WITHOUT = [
+  ['on', true],
+  ['off', false],
+] as const
 
 /** The checks by name. */
 export const checks: Readonly<Record<string, Check>> = {
@@ -63,6 +69,34 @@ export const checks: Readonly<Record<string, Check>> = {
           `${percentile(1).toFixed(1)} ms over ${lateness.length} ticks; ${history.threads} training threads, ` +
           `${history.epochs.length} epochs; target: 99th percentile below 20 ms`,
         isMet: p99 < 20,
+      }
+    },
+  },
+  monitors: {
+    about: `W2 (batch 128), native, one thread: ${MONITORED_EPOCHS} epochs with \`monitor: true\` against none, in turns`,
+    async run() {
+      const workload = workloadNamed('W2')
+      const { x, y } = dataOf(workload)
+      const { optimizer, network } = workload
+      const times = { on: [] as number[], off: [] as number[] }
+      // Of the processors, which other work on the machine disturbs less than the clock. The first pair warms up.
+      const processorMs = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000
+      for (let pair = 0; pair <= MONITORED_PAIRS; pair++) {
+        for (const [name, monitor] of pair % 2 === 0 ? WITH_AND_WITHOUT : WITH_AND_WITHOUT.toReversed()) {
+          const net = new Network({ ...network, backend: 'native' })
+          const before = process.cpuUsage()
+          await net.fit(x, y, { epochs: MONITORED_EPOCHS, batchSize: 128, optimizer, threads: 1, monitor })
+          if (pair > 0) times[name].push(processorMs(process.cpuUsage(before)))
+        }
+      }
+      const [on, off] = [Math.min(...times.on), Math.min(...times.off)]
+      const costs = times.on.map((time, pair) => time / times.off[pair] - 1).sort((a, b) => a - b)
+      const [best, median] = [on / off - 1, costs[Math.floor(costs.length / 2)]]
+      return {
+        text:
+          `processor time at best ${on.toFixed(0)} ms with, ${off.toFixed(0)} ms without: ${(100 * best).toFixed(1)} %; ` +
+          `median of ${costs.length} pairs ${(100 * median).toFixed(1)} %; target: both below 5 %`,
+        isMet: best < 0.05 && median < 0.05,
       }
     },
   },

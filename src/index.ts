@@ -65,7 +65,15 @@ export type { Output, OutputSpec } from './outputs.ts'
 export type { BackendOptions } from './backends/choose.ts'
 export type { Optimizer, OptimizerName } from './compiler/optimizers.ts'
 export type { Rows, Targets } from './training/arrays.ts'
-export type { EarlyStopping, FitOptions, Validation } from './training/options.ts'
+export type { EarlyStopping, FitOptions, MonitorOptions, Validation } from './training/options.ts'
+export type {
+  Distribution,
+  LayerMonitor,
+  Monitor,
+  MonitorRecord,
+  ParameterMonitor,
+} from './training/monitor.ts'
+export type { Trajectory } from './training/trajectory.ts'
 export type {
   EpochRecord,
   FitRun,

@@ -12,8 +12,10 @@ import {
   Network,
   type ActivationName,
   type Loss,
+  type NetworkOptions,
   type Parameter,
 } from '../src/index.ts'
+import { randomStream } from '../src/random.ts'
 import { backendsUnderTest } from './support/backends.ts'
 
 type Nested = number | readonly Nested[]
@@ -49,6 +51,7 @@ interface Stage {
   readonly activation?: ActivationName
 }
 
+const CURVE_SEEDS = 9
 const SUM = { reduction: 'sum' } as const
 const squaredErrorSum: Loss = { name: 'squaredError', ...SUM }
 const identity = (size: number): number[][] =>
@@ -87,8 +90,29 @@ const twoLayers = (inputs: Values, hidden: ActivationName): [Stage, Stage] => [
   { weight: inputs.W2, bias: inputs.b2, activation: 'logistic' },
 ]
 
+/** Three tanh units that L-BFGS fits to the values of f at x: the root of the mean squared error. */
+async function fitCurve(
+  x: Nested,
+  f: (x: number) => number,
+  network: Partial<NetworkOptions>,
+): Promise<number> {
+  const layers = [dense(3, 'tanh'), dense(1)]
+  const net = new Network<'float64'>({
+    inputs: 1,
+    layers,
+    loss: 'squaredError',
+    ...network,
+    dtype: 'float64',
+  })
+  const y = flat(x).map(f)
+  await net.fit(flat(x), y, { optimizer: 'lbfgs', epochs: 300 })
+  return Math.sqrt(net.evaluate(flat(x), y).loss)
+}
+
+type Check = (build: Build, inputs: Values, computed: Values, options: BackendOptions) => void | Promise<void>
+
 /** What each example compares, by id. */
-const checks: Readonly<Record<string, (build: Build, inputs: Values, computed: Values) => void>> = {
+const checks: Readonly<Record<string, Check>> = {
   'cs615-forward'(build, { x, W1, W2 }, { h, y }) {
     const outputs = build(squaredErrorSum, { weight: W1 }, { weight: W2 }).forward(rowsOf(x))
     expectLike(outputs.dense1, h)
@@ -168,6 +192,35 @@ const checks: Readonly<Record<string, (build: Build, inputs: Values, computed: V
     expectLike(parameters['dense1.weight'][0], computed.dE_dw1)
     expectLike(parameters['dense2.weight'][0], computed.dE_dw5)
     expectLike(parameters['dense2.bias'], computed.dE_db3)
+  },
+  'uva-xavier-scale'(_build, { layers, units, rows, printed_layers: places }, computed, options) {
+    const [count, width, total] = [layers, units, rows].map(numberOf)
+    // 2.5·10⁹ multiply-adds are the core's; a tenth of the rows says the same within the tolerance.
+    const some = options.backend === 'fallback' ? total / 10 : total
+    const deep = Array.from({ length: count }, () => dense(width, 'tanh', { initializer: 'lecunNormal' }))
+    const network = new Network<'float64'>({
+      inputs: width,
+      layers: deep,
+      loss: 'squaredError',
+      dtype: 'float64',
+      ...options,
+    })
+    const random = randomStream(1, 'rows')
+    const outputs = network.forward(new Float64Array(some * width).map((_, i) => random.normal(i)))
+    const deviations = Object.values(outputs).map((values) => {
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+      return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
+    })
+    const expectNear = (received: readonly number[], expected: Nested): void => {
+      flat(expected).forEach((value, i) => {
+        expect(Math.abs(received[i] - value), `value ${i}`).toBeLessThan(numberOf(computed.tolerance))
+      })
+    }
+    expectNear(deviations, computed.std_infinite_width)
+    expectNear(
+      flat(places).map((layer) => deviations[layer - 1]),
+      computed.std_printed,
+    )
   },
   // One weight w5 and a bias that makes the printed net value; the hidden output is printed with four digits only.
   'yeum-w5'(build, { o1, net_o1: net, out_h1: printed }, computed) {
@@ -268,6 +321,17 @@ const checks: Readonly<Record<string, (build: Build, inputs: Values, computed: V
     expectLike(parameters['dense1.bias'], computed.dL_dB)
     expectLike(input, computed.dL_dX)
   },
+  // Every seed ends in one of several minima: scikit-learn's 20 tell where they lie.
+  async 'annmlp-curve-fitting'(_build, { x }, computed, options) {
+    const curves = [(v: number) => v * v, Math.sin, Math.abs, (v: number) => Number(v >= 0)]
+    for (const [i, f] of curves.entries()) {
+      const errors: number[] = []
+      for (let seed = 0; seed < CURVE_SEEDS; seed++) errors.push(await fitCurve(x, f, { seed, ...options }))
+      errors.sort((a, b) => a - b)
+      expect(errors[0]).toBeLessThanOrEqual(flat(computed.rmse_best)[i])
+      expect(errors[(CURVE_SEEDS - 1) / 2]).toBeLessThanOrEqual(flat(computed.rmse_median)[i])
+    }
+  },
   'scully-forward'(build, inputs, computed) {
     const outputs = build(squaredErrorSum, ...twoLayers(inputs, 'logistic')).forward(rowsOf(inputs.x))
     expectLike(outputs.dense1, computed.net_h)
@@ -316,8 +380,8 @@ test('every example has its check', () => {
 })
 
 describe.each(backendsUnderTest)('$label', ({ options }) => {
-  test.each(Object.entries(checks))('%s', (id, check) => {
+  test.each(Object.entries(checks))('%s', async (id, check) => {
     const { inputs, computed } = examples[id]
-    check(builderFor(options), inputs, computed)
+    await check(builderFor(options), inputs, computed, options)
   })
 })

@@ -39,6 +39,8 @@ export interface TrainingPlan {
   readonly areTargetsLabels: boolean
   /** Whether rows have weights, in a data buffer `weights`. Default no. */
   readonly isWeighted?: boolean
+  /** Whether the weights before the last update of an epoch are kept in a slot `previous`. Default no. */
+  readonly isMonitored?: boolean
   /** Epochs without improvement after which the run ends; 0 never ends it. Undefined: the best is not kept. */
   readonly patience?: number
   /** Improvement of the sum of losses over the watched rows that counts. */
@@ -79,14 +81,12 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
   const order = builder.value('order', [trainRows], { region: 'batch', type: 'u32' })
 
   if (accumulate === 1) {
-    builder.beginEntry('step')
-    lookUpRate(builder, persistent, plan)
+    beginStep(builder, persistent, plan)
     const { gradients, forward } = batchGradients(builder, spec, persistent, gather(order), totals)
     applyGradients(builder, spec, persistent, { gradients, updates: forward.updates }, plan.optimizer)
   } else {
     const { gradients, rows } = partialGradients(builder, spec, persistent, gather, order, totals)
-    builder.beginEntry('step')
-    lookUpRate(builder, persistent, plan)
+    beginStep(builder, persistent, plan)
     sumGradients(builder, spec, { rows, total: plan.batchSize * accumulate, batch: plan.batchSize })
     applyGradients(builder, spec, persistent, { gradients, updates: [] }, plan.optimizer)
   }
@@ -212,10 +212,27 @@ function accumulateLosses(
   }
 }
 
-function lookUpRate(builder: Builder, { rate, step }: Persistent, { rates }: TrainingPlan): void {
+// The entry `step` up to the gradients.
+function beginStep(builder: Builder, persistent: Persistent, plan: TrainingPlan): void {
+  const { rate, step } = persistent
+  const { rates, isMonitored = false } = plan
+  builder.beginEntry('step')
+  if (isMonitored) keepPrevious(builder, persistent, plan)
   if (rates === undefined) return
   const table = builder.value('rates', [rates.count], { region: 'settings', type: 'f64' })
   builder.emit('look_up', { table, step }, { stride: rates.stride }, { rate })
+}
+
+// Copies the weights before the last update of every epoch; `step` counts batches.
+function keepPrevious(
+  builder: Builder,
+  { weights: x, step }: Persistent,
+  { trainRows, batchSize, accumulate = 1 }: TrainingPlan,
+): void {
+  const batches = Math.ceil(trainRows / batchSize)
+  const phase = Math.floor((batches - 1) / accumulate) * accumulate
+  const y = builder.value('previous', x.shape, { region: 'scratch' })
+  builder.emit('copy_at', { step, x, y }, { stride: batches, phase })
 }
 
 // Forward and backward pass over a batch; the sums of its losses are added to the totals.

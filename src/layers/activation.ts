@@ -26,14 +26,23 @@ interface ActivationInfo {
   readonly initializer: InitializerName
   /** Formula for docs and messages. */
   readonly formula: string
+  /** The limits that its outputs approach, where it has two and its slope vanishes there. */
+  readonly range?: readonly [number, number]
+  /** Whether a unit can be 0, without a gradient, for every input that comes. */
+  readonly canDie?: boolean
 }
 
 /** The activations by name. */
 export const activationTable = {
   linear: { initializer: 'glorotUniform', formula: 'x' },
-  logistic: { op: 'logistic', initializer: 'glorotUniform', formula: '1 / (1 + e^-x)' },
-  tanh: { op: 'tanh', initializer: 'glorotUniform', formula: '(e^x - e^-x) / (e^x + e^-x)' },
-  relu: { op: 'relu', initializer: 'heUniform', formula: 'max(0, x)' },
+  logistic: { op: 'logistic', initializer: 'glorotUniform', formula: '1 / (1 + e^-x)', range: [0, 1] },
+  tanh: {
+    op: 'tanh',
+    initializer: 'glorotUniform',
+    formula: '(e^x - e^-x) / (e^x + e^-x)',
+    range: [-1, 1],
+  },
+  relu: { op: 'relu', initializer: 'heUniform', formula: 'max(0, x)', canDie: true },
   leaky_relu: {
     op: 'leaky_relu',
     settings: { slope: { default: 0.01, limits: { min: 0 } } },
@@ -60,7 +69,12 @@ export const activationTable = {
   },
   silu: { op: 'silu', initializer: 'heUniform', formula: 'x / (1 + e^-x)' },
   mish: { op: 'mish', initializer: 'heUniform', formula: 'x * tanh(log(1 + e^x))' },
-  gudermannian: { op: 'gudermannian', initializer: 'glorotUniform', formula: '2 * atan(tanh(x / 2))' },
+  gudermannian: {
+    op: 'gudermannian',
+    initializer: 'glorotUniform',
+    formula: '2 * atan(tanh(x / 2))',
+    range: [-Math.PI / 2, Math.PI / 2],
+  },
   step: { op: 'step', initializer: 'glorotUniform', formula: 'x >= 0 ? 1 : 0' },
   softmax: { op: 'softmax', initializer: 'glorotUniform', formula: 'e^x_j / sum_k e^x_k, over each row' },
 } satisfies Record<string, ActivationInfo>
@@ -169,6 +183,13 @@ export function activationName({ activation }: ActivationData): string {
 export function describeActivation(spec: ActivationData): string {
   const settings = Object.values(settingsOf(spec)).join(', ')
   return settings === '' ? activationName(spec) : `${activationName(spec)}(${settings})`
+}
+
+/** What monitors look for behind an activation: units that are saturated, or dead. */
+export function monitoredTraits({ activation }: ActivationData): Pick<ActivationInfo, 'range' | 'canDie'> {
+  if (typeof activation === 'object') return {}
+  const { range, canDie }: ActivationInfo = activationTable[activation]
+  return { range, canDie }
 }
 
 /** Whether an activation is given by functions. */

@@ -9,6 +9,7 @@ import { dropout } from './dropout.ts'
 import { elementwise } from './elementwise.ts'
 import { losses } from './losses.ts'
 import { matmul } from './matmul.ts'
+import { monitors } from './monitors.ts'
 import type { Op } from './op.ts'
 import { normalization } from './normalization.ts'
 import { optimizers } from './optimizers.ts'
@@ -30,6 +31,7 @@ export const ops: ReadonlyMap<string, Op> = new Map(
     optimizers,
     data,
     control,
+    monitors,
   ]
     .flat()
     .map((op) => [op.name, op]),

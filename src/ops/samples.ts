@@ -48,7 +48,10 @@ const SCALARS: Readonly<Record<string, number | undefined>> = {
   outputs: 3,
   limit: 0.8,
   stride: 2,
+  phase: 1,
   first: 2,
+  low: -0.5,
+  high: 0.5,
 }
 
 /** Scalars that suit an op: rates and factors in the range that the op is used with. */

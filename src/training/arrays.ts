@@ -178,3 +178,10 @@ function notFinite({ where, dtype }: Expectation, row: number, position: number,
 function noRows(where: string, received = '0 rows'): DataError {
   return new DataError({ where, expected: 'at least one row', received })
 }
+
+/** Some of flat rows, in the order in which they are named. */
+export function pickRows(values: FloatArray, features: number, rows: readonly number[]): FloatArray {
+  const picked = floatArray(dtypeOf(values), rows.length * features)
+  rows.forEach((row, i) => picked.set(values.subarray(row * features, (row + 1) * features), i * features))
+  return picked
+}

@@ -63,11 +63,15 @@ export function toRowsOfOutputs(spec: NetworkSpec, values: Rows, rows: number, w
  */
 export function toDenseTargets(spec: NetworkSpec, y: Targets, rows: number): FloatArray {
   const targets = toTargets(spec, y, rows)
-  if (!(targets instanceof Uint32Array)) return targets
+  return targets instanceof Uint32Array ? oneHot(spec, targets) : targets
+}
+
+/** Class indices as one-hot rows [labels · outputs]. */
+export function oneHot(spec: NetworkSpec, labels: readonly number[] | Uint32Array): FloatArray {
   const outputs = outputsOf(spec)
-  const oneHot = floatArray(spec.dtype, rows * outputs)
-  targets.forEach((label, row) => (oneHot[row * outputs + label] = 1))
-  return oneHot
+  const rows = floatArray(spec.dtype, labels.length * outputs)
+  labels.forEach((label, row) => (rows[row * outputs + label] = 1))
+  return rows
 }
 
 /**

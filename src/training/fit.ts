@@ -21,6 +21,7 @@ import {
   type Head,
   type NetworkSpec,
 } from '../spec.ts'
+import type { Monitoring } from './monitor.ts'
 import type { FitSettings } from './options.ts'
 import type { EpochRecord, History, OutputScores, Progress, StopReason } from './run.ts'
 import { rateTable, type RateTable } from './schedules.ts'
@@ -59,7 +60,11 @@ export const METRIC_STRIDE = 8
  *
  * @returns the run, to be started at once; `keep` receives the weights to keep, whatever the end
  */
-export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => void): PreparedFit {
+export function prepareBatchFit(
+  job: FitJob,
+  keep: (parameters: FloatArray) => void,
+  monitoring?: Monitoring,
+): PreparedFit {
   const { spec, settings, trainRows, validationRows } = job
   checkBatches(spec, trainRows.length, settings.batchSize)
   const isWatched = settings.earlyStopping !== undefined
@@ -78,6 +83,7 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
     optimizer: settings.optimizer,
     areTargetsLabels: job.y instanceof Uint32Array,
     isWeighted: job.weights !== undefined,
+    isMonitored: monitoring !== undefined,
     patience: settings.earlyStopping?.patience,
     minDelta: (settings.earlyStopping?.minDelta ?? 0) * minDeltaScale,
   })
@@ -86,7 +92,7 @@ export function prepareBatchFit(job: FitJob, keep: (parameters: FloatArray) => v
   if (rates !== undefined) executable.write(slotNamed(program, 'rates'), rates.rates)
   return (report, onProgress) => {
     const stop = watchForStop(settings, executable)
-    return runEpochs(job, program, executable, stop, report, onProgress)
+    return runEpochs(job, { program, executable, monitoring }, stop, report, onProgress)
       .finally(() => {
         stop.dispose()
       })
@@ -237,10 +243,15 @@ interface End {
   readonly weights: FloatArray
 }
 
+interface LinkedFit {
+  readonly program: Program
+  readonly executable: Executable
+  readonly monitoring?: Monitoring
+}
+
 async function runEpochs(
   job: FitJob,
-  program: Program,
-  executable: Executable,
+  { program, executable, monitoring }: LinkedFit,
   stop: StopWatch,
   report: (epochs: readonly EpochRecord[]) => void,
   onProgress: (progress: Progress) => void,
@@ -252,6 +263,11 @@ async function runEpochs(
   let steps = 0
   let threads = 1
   let stopped: StopReason = 'epochs'
+  const readWeights = (slot: string): FloatArray => {
+    const length = Math.min(slotNamed(program, slot).length, job.parameters.length)
+    return executable.read(slotNamed(program, slot), floatArray(job.spec.dtype, length))
+  }
+  if (stop.reason() === undefined) await monitoring?.observe(0, job.parameters)
   while (records.length < epochs) {
     if (stop.reason() !== undefined) {
       stopped = stop.reason() ?? 'aborted'
@@ -263,7 +279,8 @@ async function runEpochs(
       records.push(...fresh)
       if (fresh.length > 0) report(fresh)
     }
-    const outcome = await executable.run('epoch', Math.min(EPOCHS_PER_RUN, epochs - records.length), {
+    const atOnce = Math.min(EPOCHS_PER_RUN, epochs - records.length, monitoring?.every ?? Infinity)
+    const outcome = await executable.run('epoch', atOnce, {
       report: { offset, count: length },
       onProgress: (progress) => {
         takeReports()
@@ -277,6 +294,9 @@ async function runEpochs(
       const what = flagOfStatus(job.spec, outcome.status)
       throw divergenceOf(job, { epoch: records.length + 1, step: steps + 1, what })
     }
+    if (monitoring !== undefined && !outcome.wasCancelled) {
+      await monitoring.observe(records.length, readWeights('parameters'), readWeights('previous'))
+    }
     if (outcome.status === EARLY_STOP) {
       stopped = 'earlyStopping'
       break
@@ -289,10 +309,11 @@ async function runEpochs(
     stopped,
     ...(state === undefined ? {} : { bestEpoch: state[1] }),
     steps,
+    ...(monitoring === undefined ? {} : { monitor: await monitoring.finish() }),
     durationMs: performance.now() - started,
     threads,
   }
-  return { history, weights: executable.read(slotNamed(program, 'parameters'), job.parameters.slice()) }
+  return { history, weights: readWeights('parameters') }
 }
 
 // The reports of a run from its `first` epoch on, as records numbered from `done` + 1.

@@ -4,7 +4,7 @@ import type { Executable } from '../backends/backend.ts'
 import { compileObjective, trainingMetrics } from '../compiler/training.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import { SpecError } from '../errors.ts'
-import { floatArray } from '../ops/arithmetic.ts'
+import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { parameterPlaces } from '../parameters.ts'
 import { layerTypeOf } from '../layers/index.ts'
 import { hasAccuracy, parametersOf, type NetworkSpec } from '../spec.ts'
@@ -21,6 +21,7 @@ import {
   type PreparedFit,
 } from './fit.ts'
 import { minimize, type Evaluation } from './lbfgs.ts'
+import type { Monitoring } from './monitor.ts'
 import type { EpochRecord, History, StopReason } from './run.ts'
 
 /**
@@ -32,6 +33,7 @@ import type { EpochRecord, History, StopReason } from './run.ts'
 export function prepareFullBatchFit(
   job: FitJob,
   keep: (parameters: FitJob['parameters']) => void,
+  monitoring?: Monitoring,
 ): PreparedFit {
   checkDeterministic(job.spec)
   const { x, y, trainRows, validationRows, spec, settings } = job
@@ -47,7 +49,7 @@ export function prepareFullBatchFit(
   return async (report, onProgress) => {
     const stop = watchForStop(settings, executable)
     const objective = new Objective(job, program, executable)
-    const fit = new FullBatchFit(job, objective)
+    const fit = new FullBatchFit(job, objective, monitoring)
     try {
       const { memory, maxEvaluations, tolerance } = settings.optimizer.settings
       const iterates = minimize((point) => objective.evaluate(point), Float64Array.from(job.parameters), {
@@ -63,11 +65,15 @@ export function prepareFullBatchFit(
       })
     } finally {
       stop.dispose()
-      const kept = floatArray(spec.dtype, job.parameters.length)
-      kept.set(fit.weights)
-      keep(kept)
+      keep(toRegion(job, fit.weights))
     }
   }
+}
+
+function toRegion({ spec, parameters }: FitJob, point: Float64Array): FloatArray {
+  const region = floatArray(spec.dtype, parameters.length)
+  region.set(point)
+  return region
 }
 
 // A line search compares values at several points, so the function must not change between them.
@@ -127,9 +133,7 @@ class Objective {
   }
 
   #write(point: Float64Array): void {
-    const weights = floatArray(this.#job.spec.dtype, point.length)
-    weights.set(point)
-    this.#executable.write(slotNamed(this.#program, 'parameters'), weights)
+    this.#executable.write(slotNamed(this.#program, 'parameters'), toRegion(this.#job, point))
   }
 
   async #run(entry: string): Promise<void> {
@@ -170,11 +174,13 @@ class FullBatchFit {
   epochs = 0
   readonly #job: FitJob
   readonly #objective: Objective
+  readonly #monitoring: Monitoring | undefined
   #best = { loss: Infinity, epoch: 0 }
 
-  constructor(job: FitJob, objective: Objective) {
+  constructor(job: FitJob, objective: Objective, monitoring: Monitoring | undefined) {
     this.#job = job
     this.#objective = objective
+    this.#monitoring = monitoring
     this.weights = Float64Array.from(job.parameters)
   }
 
@@ -186,6 +192,8 @@ class FullBatchFit {
     const started = performance.now()
     const records: EpochRecord[] = []
     let stopped: StopReason | undefined = stopReason()
+    let points = { previous: this.weights, point: this.weights }
+    if (stopped === undefined) await this.#monitoring?.observe(0, this.#job.parameters)
     try {
       while (stopped === undefined) {
         const { value: iterate, done } = await iterates.next()
@@ -207,19 +215,34 @@ class FullBatchFit {
         records.push(record)
         report([record], this.epochs)
         stopped = this.#take(iterate.point, sign * (validation?.loss ?? loss)) ?? stopReason()
+        points = { previous: points.point, point: iterate.point }
+        await this.#observe(points, (epoch, every) => epoch % every === 0)
       }
     } catch (error) {
       if (!(error instanceof Cancelled)) throw error
       stopped = stopReason() ?? 'aborted'
     }
+    await this.#observe(points, (epoch) => epoch > 0)
     return {
       epochs: records,
       stopped: stopped ?? 'epochs',
       ...(this.#job.settings.earlyStopping === undefined ? {} : { bestEpoch: this.#best.epoch }),
+      ...(this.#monitoring === undefined ? {} : { monitor: await this.#monitoring.finish() }),
       steps: this.epochs,
       durationMs: performance.now() - started,
       threads: this.#objective.threads,
     }
+  }
+
+  // Adds a record of this epoch where it is due and not there yet.
+  async #observe(
+    { previous, point }: { previous: Float64Array; point: Float64Array },
+    isDue: (epoch: number, every: number) => boolean,
+  ): Promise<void> {
+    const monitoring = this.#monitoring
+    if (monitoring === undefined || monitoring.lastEpoch === this.epochs) return
+    if (!isDue(this.epochs, monitoring.every)) return
+    await monitoring.observe(this.epochs, toRegion(this.#job, point), toRegion(this.#job, previous))
   }
 
   // Keeps the weights where they count, and says whether the run ends.

@@ -20,6 +20,14 @@ export interface EarlyStopping {
   minDelta?: number
 }
 
+/** What a monitor looks at, and how often. */
+export interface MonitorOptions {
+  /** Epochs between two records, an integer ≥ 1; default a 25th of `epochs` rounded up, at most 10. */
+  every?: number
+  /** Training rows that are looked at, evenly spaced, an integer from 1 to 65536, default 64; at most all are. */
+  rows?: number
+}
+
 /** Validation data: a share of the rows (0 to below 1), row numbers of x, or other data, whose rows may have weights. */
 export type Validation = number | Uint32Array | { x: Rows; y: Targets; sampleWeights?: SampleWeights }
 
@@ -49,6 +57,11 @@ export interface FitOptions {
    * best weights.
    */
   earlyStopping?: EarlyStopping | boolean
+  /**
+   * Records what activations, gradients and updates are like and which way the weights take, in the history's `monitor`;
+   * default false. Training gives the same bits with it.
+   */
+  monitor?: MonitorOptions | boolean
   /** Ends the run after this many milliseconds. */
   maxTimeMs?: number
   /** Ends the run at the next step; the promise resolves with `stopped: 'aborted'`. */
@@ -68,6 +81,7 @@ export interface FitSettings {
   readonly sampleWeights?: SampleWeights
   readonly classWeights?: ClassWeights
   readonly earlyStopping?: Required<EarlyStopping>
+  readonly monitor?: Required<MonitorOptions>
   readonly maxTimeMs?: number
   readonly signal?: AbortSignal
   readonly threads?: number
@@ -83,6 +97,7 @@ const KNOWN = [
   'sampleWeights',
   'classWeights',
   'earlyStopping',
+  'monitor',
   'maxTimeMs',
   'signal',
   'threads',
@@ -120,6 +135,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
     sampleWeights: options.sampleWeights,
     classWeights: options.classWeights,
     earlyStopping: normalizeEarlyStopping(options.earlyStopping),
+    monitor: normalizeMonitor(options.monitor, epochs),
     maxTimeMs,
     signal,
     threads,
@@ -163,6 +179,19 @@ function normalizeEarlyStopping(
   checkInteger('fit: earlyStopping.patience', patience, { min: 1 })
   checkNumber('fit: earlyStopping.minDelta', minDelta, { min: 0 })
   return { patience, minDelta }
+}
+
+function normalizeMonitor(
+  option: MonitorOptions | boolean | undefined,
+  epochs: number,
+): Required<MonitorOptions> | undefined {
+  if (option === undefined || option === false) return undefined
+  const given = option === true ? {} : option
+  rejectUnknownKeys('fit: monitor', given, ['every', 'rows'])
+  const { every = Math.min(10, Math.ceil(epochs / 25)), rows = 64 } = given
+  checkInteger('fit: monitor.every', every, { min: 1 })
+  checkInteger('fit: monitor.rows', rows, { min: 1, max: 2 ** 16 })
+  return { every, rows }
 }
 
 function environmentThreads(): number | undefined {

@@ -3,6 +3,7 @@
 import { optimizerInfo } from '../compiler/optimizers.ts'
 import { prepareBatchFit, type FitJob, type PreparedFit } from './fit.ts'
 import { prepareFullBatchFit } from './full-batch.ts'
+import { Monitoring } from './monitor.ts'
 
 /**
  * Links a fit; throws synchronously where that fails.
@@ -11,7 +12,7 @@ import { prepareFullBatchFit } from './full-batch.ts'
  */
 export function prepareFit(job: FitJob, keep: (parameters: FitJob['parameters']) => void): PreparedFit {
   const { isFullBatch = false } = optimizerInfo(job.settings.optimizer.name)
-  const start = (isFullBatch ? prepareFullBatchFit : prepareBatchFit)(job, keep)
+  const start = (isFullBatch ? prepareFullBatchFit : prepareBatchFit)(job, keep, Monitoring.of(job))
   const called: { stack?: string } = {}
   Error.captureStackTrace(called, prepareFit)
   return async (report, onProgress) => {

@@ -1,5 +1,7 @@
 /** A running fit as users hold it: a promise of the history, and an iterator over the epochs. */
 
+import type { Monitor } from './monitor.ts'
+
 /** What one of several outputs has. */
 export interface OutputScores {
   /** Its loss, without its weight. */
@@ -47,6 +49,8 @@ export interface History<E extends EpochRecord = EpochRecord> {
   readonly durationMs: number
   /** Threads that the run used. */
   readonly threads: number
+  /** What the option `monitor` has recorded. */
+  readonly monitor?: Monitor
 }
 
 /** Where a run is, for progress bars. */

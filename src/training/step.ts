@@ -5,9 +5,10 @@ import { slotNamed, type Program } from '../compiler/program.ts'
 import type { OptimizerSpec } from '../compiler/optimizers.ts'
 import { DivergenceError, SpecError } from '../errors.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
-import { dtypeOf, floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
+import { floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
 import { outputsOf, parametersOf, usedLayers, type NetworkSpec } from '../spec.ts'
+import { pickRows } from './arrays.ts'
 import { checkBatches, initialOptimizerState, lossScale, objectiveSign } from './fit.ts'
 import { checkSomeWeight, toSampleWeights, type SampleWeights } from './weights.ts'
 
@@ -189,11 +190,13 @@ export class StepTrainer {
       sampleWeights === undefined ? undefined : toSampleWeights(sampleWeights, total, this.#spec.dtype)
     if (weights !== undefined) checkSomeWeight(weights, batch, 'sampleWeights')
     this.#reserve(batch.length, weights !== undefined)
-    this.#write('x', pick(x, inputs, batch))
-    this.#write('t', pick(targets, targets.length / total, batch))
+    this.#write('x', pickRows(x, inputs, batch))
+    this.#write('t', pickRows(targets, targets.length / total, batch))
     this.#write(
       'weights',
-      weights === undefined ? floatArray(this.#spec.dtype, batch.length).fill(1) : pick(weights, 1, batch),
+      weights === undefined
+        ? floatArray(this.#spec.dtype, batch.length).fill(1)
+        : pickRows(weights, 1, batch),
     )
     this.#writeMasks(batch, total, dropoutMasks)
     return batch.length
@@ -283,10 +286,4 @@ export class StepTrainer {
     const slot = this.#linked.program.slots.get(name)
     if (slot !== undefined) this.#linked.executable.write(slot, values)
   }
-}
-
-function pick(values: FloatArray, features: number, rows: readonly number[]): FloatArray {
-  const picked = floatArray(dtypeOf(values), rows.length * features)
-  rows.forEach((row, i) => picked.set(values.subarray(row * features, (row + 1) * features), i * features))
-  return picked
 }
