@@ -12,11 +12,17 @@ export {
   type TablePredictions,
 } from './model.ts'
 export { trainDefaults, type GivenSplit, type MetricName, type TrainOptions } from './model/options.ts'
+export type { ClassWeight } from './model/row-weights.ts'
+export type { Costs, Threshold } from './model/threshold.ts'
+export type { ClassLabel } from './data/target.ts'
 export type {
   BaselineScores,
   ClassReport,
   ColumnReport,
+  Conformal,
+  Decision,
   Fingerprint,
+  Reliability,
   Scores,
   TrainingPlan,
   TrainReport,
@@ -92,6 +98,7 @@ export {
   averagePrecision,
   balancedAccuracy,
   brierScore,
+  calibrationError,
   confusionMatrix,
   f1,
   logLoss,
@@ -103,6 +110,7 @@ export {
   rocAuc,
   rootMeanSquaredError,
   type Average,
+  type CalibrationOptions,
   type ClassScoreOptions,
   type ConfusionMatrix,
   type ConfusionOptions,

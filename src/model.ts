@@ -10,27 +10,32 @@ import { describeValue } from './check.ts'
 import { DataError, SpecError } from './errors.ts'
 import { parseUntrusted } from './json.ts'
 import { describeLoss, lossOf } from './spec.ts'
+import { classProbabilities, conformalSet, decideClasses } from './model/answers.ts'
 import { describeModel } from './model/describe.ts'
 import { fingerprint } from './model/fingerprint.ts'
-import { readReport, type Scores, type TrainReport } from './model/report.ts'
+import { readReport, type Conformal, type Scores, type TrainReport } from './model/report.ts'
 import { scoreRows, type Scorer } from './model/score.ts'
 import { Network } from './network.ts'
 import { readModelFile, writeModelFile, type ModelFile } from './serialize.ts'
 
 /** An answer of a classification model. */
 export interface ClassPrediction {
-  /** The most probable class, as the data have it. */
+  /** The class that is decided for, as the data have it: the most probable, or by the model's threshold. */
   prediction: ClassLabel
   /** Its probability. */
   probability: number
   /** Probability of every class. */
   probabilities: Record<string, number>
+  /** Where the model was trained with a coverage: classes that hold the right one in that share of rows; may be empty. */
+  set?: ClassLabel[]
 }
 
 /** An answer of a regression model. */
 export interface NumberPrediction {
   /** In the unit of the data. */
   prediction: number
+  /** Where the model was trained with a coverage: `[low, high]`, which holds the target in that share of rows. */
+  interval?: [number, number]
 }
 
 /** An answer of a model. */
@@ -210,7 +215,8 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
 
   #scorer(): Scorer {
     const classRows = (this.report.classes ?? []).map(({ trainRows }) => trainRows)
-    return { encoder: this.encoder, network: this.network, classRows }
+    const { decision = {}, weight } = this.report
+    return { encoder: this.encoder, network: this.network, classRows, decision, weight }
   }
 
   #isTargetNumeric(): boolean {
@@ -218,20 +224,18 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
   }
 
   #decode(outputs: Float32Array): Prediction[] {
-    const { classes } = this.encoder
-    if (this.encoder.task === 'regression') {
-      return Array.from(outputs, (output) => ({ prediction: this.encoder.decodeValue(output) }))
+    const { encoder } = this
+    const { decision = {} } = this.report
+    const { conformal } = decision
+    if (encoder.task === 'regression') {
+      return Array.from(outputs, (output) => numberAnswer(encoder.decodeValue(output), conformal))
     }
+    const { classes } = encoder
     const width = this.network.outputs
-    return Array.from({ length: outputs.length / width }, (_, row) => {
-      const given = outputs.subarray(row * width, (row + 1) * width)
-      const probabilities = width === 1 ? [1 - given[0], given[0]] : Array.from(given)
-      const best = probabilities.reduce((at, value, i) => (value > probabilities[at] ? i : at), 0)
-      return {
-        prediction: classes[best],
-        probability: probabilities[best],
-        probabilities: Object.fromEntries(classes.map((label, i) => [String(label), probabilities[i]])),
-      }
+    const all = classProbabilities(outputs, width, decision.calibration?.temperature)
+    return Array.from(decideClasses(all, classes, decision), (index, row) => {
+      const probabilities = all.subarray(row * classes.length, (row + 1) * classes.length)
+      return classAnswer(index, probabilities, classes, conformal)
     })
   }
 }
@@ -263,6 +267,25 @@ export async function loadModel<
   network.setParameters(file.parameters)
   network.setState(file.state)
   return new Model({ encoder, network, report })
+}
+
+function numberAnswer(prediction: number, conformal?: Conformal): NumberPrediction {
+  if (conformal === undefined) return { prediction }
+  return { prediction, interval: [prediction - conformal.quantile, prediction + conformal.quantile] }
+}
+
+function classAnswer(
+  index: number,
+  probabilities: Float64Array,
+  classes: readonly ClassLabel[],
+  conformal?: Conformal,
+): ClassPrediction {
+  return {
+    prediction: classes[index],
+    probability: probabilities[index],
+    probabilities: Object.fromEntries(classes.map((label, i) => [String(label), probabilities[i]])),
+    ...(conformal === undefined ? {} : { set: conformalSet(probabilities, classes, conformal) }),
+  }
 }
 
 function reportOf({ metadata }: ModelFile): TrainReport {

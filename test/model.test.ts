@@ -369,7 +369,10 @@ describe('an option that cannot be is refused', () => {
       /loss: expected categorical.* for classification into 3 classes; received 'squaredError'/,
     ],
     [{ metric: 'f1' }, /metric: expected one of/],
-    [{ metric: 'rmse' }, /metric: expected accuracy, logLoss, loss for classification/],
+    [
+      { metric: 'rmse' },
+      /metric: expected accuracy, logLoss, loss, balancedAccuracy, averagePrecision for classification/,
+    ],
     [{ l2: -1 }, /l2: expected a number at least 0/],
     [{ seed: 1.5 }, /seed: expected an integer at least 0/],
     [{ threads: 0 }, /threads: expected an integer at least 1/],

@@ -5,6 +5,7 @@ import { Option, type Command } from 'commander'
 import type { BackendOptions } from '../backends/choose.ts'
 import { loadModel } from '../model.ts'
 import { plural } from '../model/design.ts'
+import { confusionLines } from '../model/describe-decision.ts'
 import { scoreTable } from '../model/describe.ts'
 import { parseDelimiter } from './flags.ts'
 import { writeNote } from './outcome.ts'
@@ -47,9 +48,9 @@ async function runEvaluate(modelPath: string, file: string, flags: EvaluateFlags
     )
   }
   if (isTrainingData) {
-    const { train, validation, test } = model.report.split
+    const { train, validation, test, calibration = 0 } = model.report.split
     writeNote(
-      `these are the training data: only ${test} of ${train + validation + test} rows were held out (hadamard summary has their score)`,
+      `these are the training data: only ${test} of ${train + validation + test + calibration} rows were held out (hadamard summary has their score)`,
     )
   }
   if (flags.json === true) {
@@ -58,5 +59,10 @@ async function runEvaluate(modelPath: string, file: string, flags: EvaluateFlags
     )
     return
   }
-  process.stdout.write(`${scoreTable(model.report, [[basename(file), scores]]).join('\n')}\n`)
+  const lines = [
+    ...scoreTable(model.report, [[basename(file), scores]]),
+    '',
+    ...confusionLines(basename(file), scores, model.report.weight),
+  ]
+  process.stdout.write(`${lines.join('\n').trimEnd()}\n`)
 }

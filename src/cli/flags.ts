@@ -2,6 +2,7 @@
 
 import { describeValue } from '../check.ts'
 import { SpecError } from '../errors.ts'
+import type { Threshold } from '../model/threshold.ts'
 
 /** A parser of the number of a flag; refuses everything that is not one. */
 export function numberFlag(flag: string): (text: string) => number {
@@ -75,6 +76,34 @@ export function addTypes(
     })
   })
   return Object.fromEntries([...Object.entries(previous ?? {}), ...pairs])
+}
+
+/**
+ * Weights of classes: `balanced`, or `yes=5,no=1`.
+ *
+ * @example
+ * parseClassWeight('yes=5,no=1') // { yes: 5, no: 1 }
+ */
+export function parseClassWeight(text: string): 'balanced' | Record<string, number> {
+  if (text === 'balanced') return text
+  const pairs = splitList(text).map((pair): [string, number] => {
+    const at = pair.lastIndexOf('=')
+    const weight = Number(pair.slice(at + 1))
+    if (at > 0 && pair.slice(at + 1).trim() !== '' && Number.isFinite(weight) && weight >= 0)
+      return [pair.slice(0, at), weight]
+    throw new SpecError({
+      where: '--class-weight',
+      expected: "'balanced', or CLASS=WEIGHT with commas between, weights at least 0",
+      received: describeValue(text),
+    })
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** A number, or a rule that `train` checks. */
+export function parseThresholdFlag(text: string): Threshold {
+  const value = Number(text)
+  return text.trim() !== '' && Number.isFinite(value) ? value : (text as Threshold)
 }
 
 const delimiters: Readonly<Record<string, ',' | ';' | '\t' | '|' | undefined>> = {

@@ -32,7 +32,8 @@ export function addPredict(program: Command): void {
     .command('predict')
     .summary('print predictions for the rows of a CSV file')
     .description(
-      'Print a prediction for every row of a CSV file, as CSV: prediction and probability, or prediction alone for numbers.',
+      'Print a prediction for every row of a CSV file, as CSV: prediction and probability, or prediction alone for numbers; ' +
+        'with the set (classes with | between) or the low and high of a model that was trained with --coverage.',
     )
     .argument('<model>', 'model file that train has saved')
     .argument('<file>', 'CSV file with the columns of the training data; the target is not needed')
@@ -83,7 +84,10 @@ async function runPredict(modelPath: string, file: string, flags: PredictFlags):
       `column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`,
     )
   }
-  const header = [...keep, 'prediction', ...(classes.length > 0 ? ['probability'] : [])]
+  const hasCoverage = model.report.decision?.conformal !== undefined
+  const isClass = classes.length > 0
+  const given = hasCoverage ? (isClass ? ['set'] : ['low', 'high']) : []
+  const header = [...keep, 'prediction', ...(isClass ? ['probability'] : []), ...given]
   const labels = proba ? classes : []
   const lines = [[...header, ...labels.map((label) => `probability_${label}`)].map(csvField).join(',')]
   const sink = output === undefined ? process.stdout : createWriteStream(output)
@@ -131,9 +135,10 @@ function meaningOfMissing(model: AnyModel, name: string): string {
 }
 
 function answerFields(answer: Prediction, labels: readonly string[]): string[] {
-  if (!('probabilities' in answer)) return [formatNumber(answer.prediction)]
+  if (!('probabilities' in answer)) return [answer.prediction, ...(answer.interval ?? [])].map(formatNumber)
   const all = labels.map((label) => formatNumber(answer.probabilities[label]))
-  return [csvField(String(answer.prediction)), formatNumber(answer.probability), ...all]
+  const set = answer.set === undefined ? [] : [csvField(answer.set.join('|'))]
+  return [csvField(String(answer.prediction)), formatNumber(answer.probability), ...set, ...all]
 }
 
 // float32 holds about seven digits; more would be noise.

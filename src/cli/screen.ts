@@ -2,7 +2,9 @@
 
 import { basename } from 'node:path'
 import { plural } from '../model/design.ts'
-import { alignColumns, scoreTable } from '../model/describe.ts'
+import { alignColumns } from '../model/align.ts'
+import { decisionLines } from '../model/describe-decision.ts'
+import { scoreTable } from '../model/describe.ts'
 import type { ColumnReport, TrainingPlan, TrainReport } from '../model/report.ts'
 
 const INDENT = '  '
@@ -43,7 +45,8 @@ export function resultScreen(report: TrainReport): string[] {
     ['validation', report.validation],
     ['test', report.test],
   ] as const
-  return [courseLine(report), '', ...scoreTable(report, sets).map((line) => INDENT + line), '']
+  const lines = [...scoreTable(report, sets), '', ...decisionLines(report)]
+  return [courseLine(report), '', ...lines.map((line) => (line === '' ? '' : INDENT + line))]
 }
 
 function courseLine({ epochs, seconds, threads, stopped, bestEpoch, maxEpochs }: TrainReport): string {
@@ -120,6 +123,7 @@ function partLine({ split, droppedRows, target }: TrainingPlan): string {
   const parts = [
     `${split.train.toLocaleString('en')} train`,
     ...(split.validation > 0 ? [`${split.validation.toLocaleString('en')} validation`] : []),
+    ...(split.calibration === undefined ? [] : [`${split.calibration.toLocaleString('en')} calibration`]),
     ...(split.test > 0 ? [`${split.test.toLocaleString('en')} test`] : []),
   ]
   const dropped = droppedRows === 0 ? '' : `; ${plural(droppedRows, 'row')} without ${target} left out`

@@ -11,7 +11,16 @@ import { metricNames, trainDefaults, trainLosses, type TrainOptions } from '../m
 import { train } from '../model/train.ts'
 import { differentiableActivations } from '../layers/activation.ts'
 import { optimizerTable } from '../compiler/optimizers.ts'
-import { addNames, addTexts, addTypes, numberFlag, parseDelimiter, parseHidden } from './flags.ts'
+import {
+  addNames,
+  addTexts,
+  addTypes,
+  numberFlag,
+  parseClassWeight,
+  parseDelimiter,
+  parseHidden,
+  parseThresholdFlag,
+} from './flags.ts'
 import { CommandError, EXIT, writeNote } from './outcome.ts'
 import { progressView } from './progress.ts'
 import { planScreen, resultScreen } from './screen.ts'
@@ -33,6 +42,12 @@ interface TrainFlags {
   split?: string
   loss?: TrainOptions['loss']
   metric?: TrainOptions['metric']
+  classWeight?: TrainOptions['classWeight']
+  weight?: string
+  positive?: string
+  threshold?: TrainOptions['threshold']
+  calibrate?: boolean
+  coverage?: number
   l2?: number
   seed?: number
   threads?: number
@@ -103,6 +118,28 @@ export function addTrain(program: Command): void {
       `${Object.values(trainLosses).flat().join(', ')} (default: cross-entropy from logits, or squaredError)`,
     ),
     new Option('--metric <name>', `score that leads: ${metricNames.join(', ')} (default: accuracy or r2)`),
+    new Option(
+      '--class-weight <weights>',
+      "'balanced', or CLASS=WEIGHT with commas between, 1 for those left out; shifts probabilities (default: none)",
+    ).argParser(parseClassWeight),
+    new Option('--weight <column>', 'column with the weight of each row, at least 0'),
+    new Option(
+      '--positive <class>',
+      'the class of two that --threshold is about (default: true, the larger number, the rarer text)',
+    ),
+    new Option(
+      '--threshold <rule>',
+      'probability from which on a row is positive, or f1, balanced or cost:FN=5,FP=1 to tune it on validation rows',
+    ).argParser(parseThresholdFlag),
+    new Option(
+      '--no-calibrate',
+      'leave probabilities as the network gives them (default: scaled where it helps)',
+    ),
+    number(
+      '--coverage',
+      'share',
+      'of new rows whose target conformal intervals or sets hold, such as 0.9 (default: none)',
+    ),
     number('--l2', 'lambda', `penalty lambda/2·ΣW² on weights (default: ${d.l2})`),
     number('--seed', 'n', `of split, weights and shuffles: same seed, same bits (default: ${d.seed})`),
     number('--threads', 'n', 'threads (default: physical cores, less one where there are more than two)'),
@@ -174,6 +211,7 @@ async function runTrain(file: string, flags: TrainFlags): Promise<number> {
   if (!quiet) report.warnings.forEach((warning) => writeNote(warning))
   if (isShown) print([...resultScreen(report), ...closing(file, modelPath, report.stopped === 'aborted')])
   const { train: trainScores, validation, test = null, stopped, epochs, bestEpoch, seconds, threads } = report
+  const { decision } = report
   event('result', {
     test,
     validation,
@@ -183,6 +221,7 @@ async function runTrain(file: string, flags: TrainFlags): Promise<number> {
     bestEpoch,
     seconds,
     threads,
+    decision,
     model: modelPath,
   })
   return EXIT.ok

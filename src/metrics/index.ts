@@ -14,7 +14,13 @@ export {
   type ConfusionOptions,
 } from './classification.ts'
 export { averagePrecision, rocAuc } from './ranking.ts'
-export { brierScore, logLoss, type ProbabilityOptions } from './probability.ts'
+export {
+  brierScore,
+  calibrationError,
+  logLoss,
+  type CalibrationOptions,
+  type ProbabilityOptions,
+} from './probability.ts'
 export {
   meanAbsoluteError,
   meanSquaredError,

@@ -1,7 +1,7 @@
-/** Metrics of predicted probabilities: log loss and Brier score. */
+/** Metrics of predicted probabilities: log loss, Brier score and calibration error. */
 
-import { describeValue } from '../check.ts'
-import { DataError } from '../errors.ts'
+import { checkInteger, describeValue } from '../check.ts'
+import { DataError, rejectUnknownKeys } from '../errors.ts'
 import {
   checkLabels,
   checkLength,
@@ -75,15 +75,74 @@ export function brierScore(
   })
 }
 
-/** Loss of one row: the probability of each class, the index of the right one, the number of classes. */
-type RowLoss = (row: (index: number) => number, index: number, classes: number) => number
+/** Settings of {@link calibrationError}. */
+export interface CalibrationOptions extends ProbabilityOptions {
+  /** Bins of equal width that confidences fall into, an integer ≥ 1, default 15. */
+  bins?: number
+}
+
+/**
+ * Expected calibration error: how far confidence and accuracy lie apart, Σ (rows of a bin / rows)·|accuracy − mean
+ * confidence| over bins of the confidence, which is the probability of the most probable class; 0 at best, at most 1.
+ *
+ * @param targets labels [rows]
+ * @param probabilities of the positive class [rows], or of each class [rows · classes], flat or as an array of rows
+ * @throws DataError if lengths differ, a probability is outside of [0, 1], a row's do not add up to 1, or a target has no
+ *   column; SpecError if an option is unknown or out of range
+ * @source Guo, Pleiss, Sun, Weinberger 2017, On Calibration of Modern Neural Networks, eq. 3
+ * @example
+ * calibrationError([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.4]) // 0.25
+ */
+export function calibrationError(
+  targets: ArrayLike<Label>,
+  probabilities: NumberRows,
+  options: CalibrationOptions = {},
+): number {
+  rejectUnknownKeys('calibrationError', options, ['bins', 'labels', 'positive', 'sampleWeights'])
+  const { bins = 15, ...rest } = options
+  checkInteger('calibrationError: bins', bins, { min: 1 })
+  const sums = Array.from({ length: bins }, () => ({ confidence: 0, right: 0 }))
+  const total = forEachRow(
+    'calibrationError',
+    targets,
+    probabilities,
+    rest,
+    (row, index, classes, weight) => {
+      let best = 0
+      for (let j = 1; j < classes; j++) if (row(j) > row(best)) best = j
+      // Bins are open below: a confidence on an edge belongs to the bin that ends there.
+      const bin = sums[Math.max(0, Math.ceil(row(best) * bins) - 1)]
+      bin.confidence += weight * row(best)
+      bin.right += weight * Number(best === index)
+    },
+  )
+  return sums.reduce((sum, { right, confidence }) => sum + Math.abs(right - confidence), 0) / total
+}
+
+/** One row: the probability of each class, the index of the right one, the number of classes, the row's weight. */
+type RowVisitor<R> = (row: (index: number) => number, index: number, classes: number, weight: number) => R
 
 function meanOverRows(
   metric: string,
   targets: ArrayLike<Label>,
   probabilities: NumberRows,
   options: ProbabilityOptions,
-  loss: RowLoss,
+  loss: RowVisitor<number>,
+): number {
+  let sum = 0
+  const total = forEachRow(metric, targets, probabilities, options, (row, index, classes, weight) => {
+    sum += weight * loss(row, index, classes, weight)
+  })
+  return sum / total
+}
+
+// Gives the sum of the weights.
+function forEachRow(
+  metric: string,
+  targets: ArrayLike<Label>,
+  probabilities: NumberRows,
+  options: ProbabilityOptions,
+  visit: RowVisitor<void>,
 ): number {
   checkLabels(metric, { targets })
   const where = `${metric}: probabilities`
@@ -98,16 +157,15 @@ function meanOverRows(
   const indexOf =
     classes === 1 ? indexOfTwo(metric, targets, options) : indexOfColumn(metric, targets, classes, options)
   const weights = readWeights(metric, options, targets.length, [classes === 1 ? 'positive' : 'labels'])
-  let sum = 0
   let total = 0
   for (let row = 0; row < targets.length; row++) {
     const probability = (j: number): number => {
       return classes > 1 ? values[row * classes + j] : j === 1 ? values[row] : 1 - values[row]
     }
-    sum += weights[row] * loss(probability, indexOf(targets[row], row), Math.max(2, classes))
+    visit(probability, indexOf(targets[row], row), Math.max(2, classes), weights[row])
     total += weights[row]
   }
-  return sum / total
+  return total
 }
 
 // One column is the second class of two.

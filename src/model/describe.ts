@@ -2,8 +2,11 @@
 
 import type { Encoder } from '../data/encoder.ts'
 import type { Network } from '../network.ts'
+import { alignColumns } from './align.ts'
 import { plural } from './design.ts'
+import { decisionLines } from './describe-decision.ts'
 import type { BaselineScores, Scores, TrainReport } from './report.ts'
+import { isImbalanced } from './survey.ts'
 
 interface Described {
   readonly encoder: Encoder
@@ -11,17 +14,26 @@ interface Described {
   readonly report: TrainReport
 }
 
-/** The scores of a task in the order they are shown, the leading one first. */
-export function scoreNames({ task, metric }: Pick<TrainReport, 'task' | 'metric'>): (keyof BaselineScores)[] {
-  const names: (keyof BaselineScores)[] = task === 'regression' ? ['r2', 'rmse'] : ['accuracy', 'logLoss']
-  return metric === 'rmse' || metric === 'logLoss' || (metric === 'loss' && task !== 'regression')
-    ? names.reverse()
-    : names
+type Titled = Pick<TrainReport, 'task' | 'metric' | 'classes'>
+
+/**
+ * The scores of a task in the order they are shown, the leading one first. Where a class is rare, those that count each
+ * class the same come before accuracy.
+ */
+export function scoreNames({ task, metric, classes }: Titled): (keyof BaselineScores)[] {
+  const byTask: (keyof BaselineScores)[] = task === 'regression' ? ['r2', 'rmse'] : ['accuracy', 'logLoss']
+  const names = isImbalanced(classes)
+    ? (['balancedAccuracy', 'averagePrecision', ...byTask] as const)
+    : byTask
+  const leading = metric === 'loss' ? (task === 'regression' ? 'r2' : 'logLoss') : metric
+  return [...new Set([leading, ...names])]
 }
 
 /** How scores are called on a screen. */
 export const scoreLabels: Readonly<Record<keyof BaselineScores, string>> = {
   accuracy: 'accuracy',
+  balancedAccuracy: 'balanced accuracy',
+  averagePrecision: 'PR-AUC',
   logLoss: 'log loss',
   r2: 'R²',
   rmse: 'RMSE',
@@ -43,12 +55,15 @@ export function formatScore(name: keyof BaselineScores, value: number | undefine
 
 /** Scores as a table: a row per set of rows and one for the baseline of the last of them. */
 export function scoreTable(
-  report: Pick<TrainReport, 'task' | 'metric'>,
+  report: Titled,
   sets: readonly (readonly [string, Scores | undefined])[],
 ): string[] {
-  const names = scoreNames(report)
   const present = sets.filter((set): set is readonly [string, Scores] => set[1] !== undefined)
   const last = present.at(-1)
+  // Models of older versions have no scores but these.
+  const names = scoreNames(report).filter(
+    (name) => name === 'accuracy' || present.some(([, scores]) => scores[name] !== undefined),
+  )
   const rows = present.map(([label, scores]) => [
     label,
     scores.rows.toLocaleString('en'),
@@ -64,17 +79,6 @@ export function scoreTable(
     ])
   }
   return alignColumns([['', 'rows', ...names.map((name) => scoreLabels[name])], ...rows], [0])
-}
-
-/** Rows of cells as lines; the columns of `left` are flush left, the others flush right. */
-export function alignColumns(rows: readonly (readonly string[])[], left: readonly number[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column].length)))
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (left.includes(i) ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-      .join('  ')
-      .trimEnd(),
-  )
 }
 
 /** The text of `model.summary()`. */
@@ -105,7 +109,8 @@ export function describeModel({ encoder, network, report }: Described): string {
     ['validation', report.validation],
     ['test', report.test],
   ])
-  return [...alignColumns(facts, [0, 1]), '', ...scores, '', network.summary()].join('\n')
+  const lines = [...alignColumns(facts, [0, 1]), '', ...scores, '', ...decisionLines(report)]
+  return [...lines, network.summary()].join('\n')
 }
 
 /** Why a training ended, in words. */

@@ -53,10 +53,16 @@ function chooseLoss({ task, classes }: Encoder, asked: LossName | undefined): Lo
  *
  * @throws SpecError if the task has no such score
  */
-export function leadingMetric({ task }: Encoder, asked: MetricName | undefined): TrainReport['metric'] {
+export function leadingMetric(
+  { task }: Encoder,
+  asked: MetricName | undefined,
+  isImbalanced = false,
+): TrainReport['metric'] {
   const fitting: MetricName[] =
-    task === 'regression' ? ['r2', 'rmse', 'loss'] : ['accuracy', 'logLoss', 'loss']
-  if (asked === undefined) return fitting[0]
+    task === 'regression'
+      ? ['r2', 'rmse', 'loss']
+      : ['accuracy', 'logLoss', 'loss', 'balancedAccuracy', 'averagePrecision']
+  if (asked === undefined) return isImbalanced ? 'balancedAccuracy' : fitting[0]
   if (fitting.includes(asked)) return asked
   throw new SpecError({
     where: 'metric',

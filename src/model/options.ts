@@ -1,15 +1,17 @@
 /** The options of `train`: checked, with the defaults that do not depend on the data. */
 
 import type { BackendOptions } from '../backends/choose.ts'
-import { checkInteger, checkNumber, checkOneOf, describeValue } from '../check.ts'
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, describeValue } from '../check.ts'
 import { normalizeOptimizer, type Optimizer, type OptimizerName } from '../compiler/optimizers.ts'
 import type { CsvOptions } from '../data/csv.ts'
-import type { Task } from '../data/target.ts'
+import type { ClassLabel, Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
 import type { LossName } from '../layers/loss.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
 import type { TrainingPlan } from './report.ts'
+import type { ClassWeight } from './row-weights.ts'
+import { parseThreshold, type Threshold } from './threshold.ts'
 
 /** Losses that a table's targets can be trained by, the default of each task first. */
 export const trainLosses = {
@@ -19,7 +21,15 @@ export const trainLosses = {
 } as const satisfies Record<string, readonly LossName[]>
 
 /** Scores that a report can lead with. */
-export const metricNames = ['accuracy', 'logLoss', 'r2', 'rmse', 'loss'] as const
+export const metricNames = [
+  'accuracy',
+  'balancedAccuracy',
+  'averagePrecision',
+  'logLoss',
+  'r2',
+  'rmse',
+  'loss',
+] as const
 
 /** Name of a score. */
 export type MetricName = (typeof metricNames)[number]
@@ -62,8 +72,20 @@ export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'types' | '
   split?: string | GivenSplit
   /** Default binaryCrossEntropyFromLogits for 2 classes, categoricalCrossEntropyFromLogits for more, squaredError for numbers. */
   loss?: LossName
-  /** The score that leads the report; default accuracy or r2. Early stopping watches the loss whatever the metric. */
+  /** The score that leads the report; default accuracy (balancedAccuracy where a class is rare) or r2. Early stopping watches the loss whatever the metric. */
   metric?: MetricName
+  /** Weights of the classes in training: `balanced`, or by label, 1 for those left out. They shift probabilities. */
+  classWeight?: ClassWeight
+  /** Column with the weight of each row, at least 0, in training and in scores; it is no input. */
+  weight?: string
+  /** The class of two that threshold, precision, recall and PR-AUC are about; default true, the larger number, or the rarer text. */
+  positive?: ClassLabel
+  /** Probability from which on a row is taken as positive, or what to tune it for on the validation rows; see {@link Threshold}. */
+  threshold?: Threshold
+  /** Whether probabilities are scaled by a temperature where that helps on the validation rows, default true. */
+  calibrate?: boolean
+  /** Share of new rows whose target conformal intervals or sets are to hold, above 0 and below 1; default none. */
+  coverage?: number
   /** λ of the penalty λ/2·ΣW² on weight matrices, default 0.0003. */
   l2?: number
   /** Seed of splits, weights, shuffles and dropout, default 0. The same seed gives the same bits. */
@@ -98,6 +120,7 @@ export type TrainSettings = TrainOptions &
       | 'test'
       | 'l2'
       | 'seed'
+      | 'calibrate'
     >
   > & { readonly normalizedOptimizer: Optimizer }
 
@@ -113,6 +136,7 @@ export const trainDefaults = {
   test: 0.2,
   l2: 0.0003,
   seed: 0,
+  calibrate: true,
 } as const satisfies Partial<TrainOptions>
 
 const ADAM_LEARNING_RATE = 0.003
@@ -135,6 +159,12 @@ export const trainOptionNames: readonly string[] = [
   'split',
   'loss',
   'metric',
+  'classWeight',
+  'weight',
+  'positive',
+  'threshold',
+  'calibrate',
+  'coverage',
   'l2',
   'seed',
   'threads',
@@ -177,6 +207,7 @@ export function normalizeTrainOptions(options: TrainOptions): TrainSettings {
   checkNumbers(settings)
   checkHidden(settings.hidden)
   checkSplit(given)
+  checkDecision(settings)
   checkCallbacks(settings)
   const learningRate =
     settings.learningRate ?? (settings.optimizer === 'adam' ? ADAM_LEARNING_RATE : undefined)
@@ -222,6 +253,50 @@ function checkNumbers(settings: TrainOptions): void {
   checkNumber('l2', l2, { min: 0 })
   checkInteger('seed', seed, { min: 0 })
   if (threads !== undefined) checkInteger('threads', threads, { min: 1, max: 1024 })
+}
+
+function checkDecision(settings: TrainOptions): void {
+  const { classWeight, weight, positive, threshold, calibrate, coverage, target, validation } = settings
+  checkClassWeight(classWeight)
+  if (weight !== undefined) checkColumnName('weight', weight, target)
+  if (positive !== undefined && !['string', 'number', 'boolean'].includes(typeof positive)) {
+    throw new SpecError({
+      where: 'positive',
+      expected: 'a class of the target',
+      received: describeValue(positive),
+    })
+  }
+  checkBoolean('calibrate', calibrate)
+  if (coverage !== undefined) checkNumber('coverage', coverage, { above: 0, below: 1 })
+  if (threshold === undefined || 'value' in parseThreshold(threshold) || validation !== 0) return
+  throw new SpecError({
+    where: 'threshold',
+    expected: 'a number, as there are no validation rows to tune it on',
+    received: describeValue(threshold),
+    cure: 'Set validation above 0',
+  })
+}
+
+function checkClassWeight(classWeight: unknown): void {
+  if (classWeight === undefined || classWeight === 'balanced') return
+  if (typeof classWeight !== 'object' || classWeight === null || Array.isArray(classWeight)) {
+    throw new SpecError({
+      where: 'classWeight',
+      expected: "'balanced', or weights by class such as { yes: 5, no: 1 }",
+      received: describeValue(classWeight),
+    })
+  }
+  for (const [label, weight] of Object.entries(classWeight))
+    checkNumber(`classWeight: ${label}`, weight, { min: 0 })
+}
+
+function checkColumnName(where: string, name: unknown, target: string): void {
+  if (typeof name === 'string' && name !== '' && name !== target) return
+  throw new SpecError({
+    where,
+    expected: 'the name of a column other than the target',
+    received: describeValue(name),
+  })
 }
 
 function checkHidden(hidden: unknown): void {

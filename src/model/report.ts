@@ -1,15 +1,16 @@
 /** What a training leaves to be read: data, network, course and scores as plain data, and reading them back from a file. */
 
-import { describeValue } from '../check.ts'
+import { describeLimits, describeValue, isWithin, type Limits } from '../check.ts'
 import type { ClassLabel, Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
+import type { ConfusionMatrix } from '../metrics/classification.ts'
 import type { StopReason } from '../training/run.ts'
 
 /** A column of the data. */
 export interface ColumnReport {
   name: string
   type: 'numeric' | 'categorical'
-  role: 'input' | 'target' | 'ignored'
+  role: 'input' | 'target' | 'ignored' | 'weight'
   /** Rows without a value. */
   missing: number
   /** Distinct texts, for categorical columns. */
@@ -35,6 +36,10 @@ export interface BaselineScores {
   rmse?: number
   /** 1 − squared error / squared error of the rows' own mean, for regression. */
   r2?: number
+  /** Mean over the classes of the share of their rows that are right, for classification. */
+  balancedAccuracy?: number
+  /** Area under precision over recall (PR-AUC) of the positive class; of up to 20 classes the mean of each against the rest. */
+  averagePrecision?: number
 }
 
 /** How good the predictions on some rows are, and how good guessing would be. */
@@ -45,6 +50,52 @@ export interface Scores extends BaselineScores {
   loss: number
   /** Majority class and class shares of the training rows, or their mean. */
   baseline: BaselineScores
+  /** Brier score, for classification. */
+  brier?: number
+  /** Expected calibration error in 15 bins, for classification. */
+  calibrationError?: number
+  /** Rows of each class by the class they were taken for, for classification into at most 50 classes. */
+  confusion?: ConfusionMatrix
+  /** Of the positive class, for two classes. */
+  precision?: number
+  /** Of the positive class, for two classes. */
+  recall?: number
+  /** Of the positive class, for two classes. */
+  f1?: number
+  /** Share of rows whose target is in their interval or set, where the model gives these. */
+  coverage?: number
+  /** Mean width of the intervals in the target's unit, or mean size of the sets. */
+  width?: number
+}
+
+/** How well probabilities agree with frequencies. */
+export interface Reliability {
+  logLoss: number
+  brier: number
+  calibrationError: number
+}
+
+/** What intervals and sets of a wanted coverage come from. */
+export interface Conformal {
+  /** Share of new rows whose target they hold, above 0 and below 1. */
+  coverage: number
+  /** Half the width of intervals in the target's unit; for classes the most that a probability in a set lacks of 1. */
+  quantile: number
+  /** Rows that the quantile is of; nothing else was fitted to them. */
+  rows: number
+}
+
+/** How a model makes answers of what its network gives. */
+export interface Decision {
+  /** The class that thresholds, precision, recall and PR-AUC are about; of two classes. */
+  positive?: ClassLabel
+  /** A row is taken as positive from this probability on; undefined for the most probable class. */
+  threshold?: number
+  /** What the threshold was tuned for on the validation rows; undefined where it was given. */
+  tunedFor?: string
+  /** What logits are divided by, and what that does to the validation rows; undefined where it does not help. */
+  calibration?: { temperature: number; rows: number; before: Reliability; after: Reliability }
+  conformal?: Conformal
 }
 
 /** What is known before training starts. */
@@ -61,8 +112,10 @@ export interface TrainingPlan {
   classes?: ClassReport[]
   /** Rows left out because their target is missing. */
   droppedRows: number
-  /** How rows were parted, and how many there are in each part. */
-  split: { rule: string; train: number; validation: number; test: number }
+  /** Column with the weight of each row; scores are weighted by it too. */
+  weight?: string
+  /** How rows were parted, and how many there are in each part; `calibration` rows set intervals and sets. */
+  split: { rule: string; train: number; validation: number; test: number; calibration?: number }
   /** One line: inputs, layers, outputs, parameters. */
   network: string
   /** Most epochs. */
@@ -91,6 +144,8 @@ export interface TrainReport extends TrainingPlan {
   train: Scores
   validation?: Scores
   test?: Scores
+  /** Threshold, calibration, intervals; undefined in models of older versions. */
+  decision?: Decision
   /** Rows, schema and hash of the data; see {@link fingerprint}. */
   data: Fingerprint
 }
@@ -104,11 +159,11 @@ export interface Fingerprint {
   hash: string
 }
 
+type OptionalPart = 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test' | 'weight' | 'decision'
+
 type Shape = 'string' | 'number' | 'object' | 'array'
 
-const required: Readonly<
-  Record<keyof Omit<TrainReport, 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test'>, Shape>
-> = {
+const required: Readonly<Record<Exclude<keyof TrainReport, OptionalPart>, Shape>> = {
   rows: 'number',
   columns: 'array',
   target: 'string',
@@ -131,6 +186,22 @@ const required: Readonly<
   train: 'object',
   data: 'object',
 }
+
+const scoreNumbers = [
+  'accuracy',
+  'logLoss',
+  'rmse',
+  'r2',
+  'balancedAccuracy',
+  'averagePrecision',
+  'brier',
+  'calibrationError',
+  'precision',
+  'recall',
+  'f1',
+  'coverage',
+  'width',
+] as const satisfies (keyof Scores)[]
 
 /**
  * Reads a report from a model file, as far as the library relies on it.
@@ -163,6 +234,7 @@ export function readReport(json: unknown, where: string): TrainReport {
   checkShape(split.rule, 'string', `${where}.split.rule`)
   for (const name of ['train', 'validation', 'test'])
     checkShape(split[name], 'number', `${where}.split.${name}`)
+  if (report.decision !== undefined) checkDecision(report.decision, `${where}.decision`)
   const data = plainObject(report.data, `${where}.data`)
   checkShape(data.hash, 'string', `${where}.data.hash`)
   for (const name of ['missingTexts', 'warnings']) {
@@ -175,10 +247,41 @@ function checkScores(json: unknown, where: string): void {
   const scores = plainObject(json, where)
   for (const name of ['rows', 'loss']) checkShape(scores[name], 'number', `${where}.${name}`)
   for (const part of [scores, plainObject(scores.baseline, `${where}.baseline`)]) {
-    for (const name of ['accuracy', 'logLoss', 'rmse', 'r2']) {
+    for (const name of scoreNumbers) {
       if (part[name] !== undefined) checkShape(part[name], 'number', `${where}: ${name}`)
     }
   }
+  if (scores.confusion === undefined) return
+  const { labels, counts } = plainObject(scores.confusion, `${where}.confusion`)
+  checkShape(labels, 'array', `${where}.confusion.labels`)
+  checkShape(counts, 'array', `${where}.confusion.counts`)
+  ;(counts as unknown[]).forEach((row, i) => checkShape(row, 'array', `${where}.confusion.counts[${i}]`))
+}
+
+// What predictions are computed from: a wrong one would give wrong answers rather than a wrong text.
+function checkDecision(json: unknown, where: string): void {
+  const { positive, threshold, calibration, conformal } = plainObject(json, where)
+  if (positive !== undefined && !['string', 'number', 'boolean'].includes(typeof positive))
+    throw wrong(`${where}.positive`, 'a class', positive)
+  if (threshold !== undefined) checkWithin(threshold, { min: 0, max: 1 }, `${where}.threshold`)
+  if (calibration !== undefined) {
+    const { temperature, before, after } = plainObject(calibration, `${where}.calibration`)
+    checkWithin(temperature, { above: 0 }, `${where}.calibration.temperature`)
+    for (const part of [before, after]) {
+      const { logLoss, brier, calibrationError } = plainObject(part, `${where}.calibration`)
+      for (const value of [logLoss, brier, calibrationError]) checkWithin(value, {}, `${where}.calibration`)
+    }
+  }
+  if (conformal === undefined) return
+  const { coverage, quantile, rows } = plainObject(conformal, `${where}.conformal`)
+  checkWithin(coverage, { above: 0, below: 1 }, `${where}.conformal.coverage`)
+  checkWithin(quantile, { min: 0 }, `${where}.conformal.quantile`)
+  checkWithin(rows, { min: 1 }, `${where}.conformal.rows`)
+}
+
+function checkWithin(value: unknown, limits: Limits, where: string): void {
+  if (typeof value === 'number' && Number.isFinite(value) && isWithin(value, limits)) return
+  throw wrong(where, `a number${describeLimits(limits)}`, value)
 }
 
 function checkShape(value: unknown, shape: Shape, where: string): void {

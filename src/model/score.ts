@@ -1,12 +1,25 @@
 /** Scores of a network on rows of a table, beside those of the naive baseline. */
 
-import { regressionMetrics } from '../metrics/regression.ts'
 import type { Encoder } from '../data/encoder.ts'
 import type { EncodedTarget } from '../data/target.ts'
 import { nameList, type Table } from '../data/table.ts'
 import { DataError } from '../errors.ts'
+import {
+  accuracy,
+  balancedAccuracy,
+  confusionMatrix,
+  f1,
+  precision,
+  recall,
+} from '../metrics/classification.ts'
+import { brierScore, calibrationError, logLoss } from '../metrics/probability.ts'
+import { averagePrecision } from '../metrics/ranking.ts'
+import { r2, rootMeanSquaredError } from '../metrics/regression.ts'
 import type { Network } from '../network.ts'
-import type { BaselineScores, Scores } from './report.ts'
+import { classProbabilities, conformalSet, decideClasses } from './answers.ts'
+import { metricOptions } from './calibrate.ts'
+import type { BaselineScores, Conformal, Decision, Scores } from './report.ts'
+import { rowWeights } from './row-weights.ts'
 
 /** What predictions and baselines come from. */
 export interface Scorer {
@@ -14,7 +27,13 @@ export interface Scorer {
   readonly network: Network
   /** Rows of each class among those trained on; empty under regression. */
   readonly classRows: readonly number[]
+  readonly decision: Decision
+  /** Column of the rows' weights; a table without it is scored without weights. */
+  readonly weight?: string
 }
+
+/** More would make a report unwieldy, or take longer than the training. */
+const MOST_CLASSES = { confusion: 50, averagePrecision: 20 }
 
 /**
  * Scores the given rows; those without a target are left out. Rows of a class that training did not have count as wrong in
@@ -43,31 +62,49 @@ export function scoreRows(
 }
 
 function scoreNumbers(
-  { encoder, network }: Scorer,
+  { encoder, network, decision, weight }: Scorer,
   table: Table,
   target: EncodedTarget & { task: 'regression' },
 ): Scores {
   const { x } = encoder.encode(table, target.rows)
+  const sampleWeights = rowWeights(table, weight, target.rows)
   const predictions = Float64Array.from(network.predict(x), (output) => encoder.decodeValue(output))
   const mean = encoder.decodeValue(0)
   return {
     rows: target.rows.length,
-    loss: network.evaluate(x, target.values).loss,
-    ...numberScores(target.raw, predictions),
+    loss: network.evaluate(x, target.values, optional({ sampleWeights })).loss,
+    ...numberScores(target.raw, predictions, sampleWeights),
+    ...intervalScores(target.raw, predictions, decision.conformal),
     baseline: numberScores(
       target.raw,
       target.raw.map(() => mean),
+      sampleWeights,
     ),
   }
 }
 
-function numberScores(targets: ArrayLike<number>, predictions: ArrayLike<number>): BaselineScores {
-  const { rmse, r2 } = regressionMetrics(targets, predictions, 1)
-  return { rmse, r2 }
+function numberScores(
+  targets: Float64Array,
+  predictions: Float64Array,
+  sampleWeights?: Float64Array,
+): BaselineScores {
+  const options = optional({ sampleWeights })
+  return { rmse: rootMeanSquaredError(targets, predictions, options), r2: r2(targets, predictions, options) }
+}
+
+// What conformal prediction promises is about rows, whatever they weigh.
+function intervalScores(
+  targets: Float64Array,
+  predictions: Float64Array,
+  conformal?: Conformal,
+): Pick<Scores, 'coverage' | 'width'> {
+  if (conformal === undefined) return {}
+  const inside = targets.filter((target, row) => Math.abs(target - predictions[row]) <= conformal.quantile)
+  return { coverage: inside.length / targets.length, width: 2 * conformal.quantile }
 }
 
 function scoreClasses(
-  { encoder, network, classRows }: Scorer,
+  { encoder, network, classRows, decision, weight }: Scorer,
   table: Table,
   target: EncodedTarget & { task: 'classification' },
 ): Scores {
@@ -81,26 +118,129 @@ function scoreClasses(
       received: 'only others',
     })
   }
-  const baseline = guess(classRows, classes)
-  const { loss, accuracy = NaN } = network.evaluate(encoder.encode(table, rows).x, classes)
+  const { x } = encoder.encode(table, rows)
+  const sampleWeights = rowWeights(table, weight, rows)
+  const { loss } = network.evaluate(x, classes, optional({ sampleWeights }))
+  const width = network.outputs
+  const probabilities = classProbabilities(network.predict(x), width, decision.calibration?.temperature)
+  const predicted = decideClasses(probabilities, encoder.classes, decision)
+  const options = optional({ sampleWeights })
+  const named = metricOptions({ width, weights: sampleWeights })
+  const isLossLogLoss = decision.calibration === undefined && sampleWeights === undefined
   return {
     rows: target.rows.length,
     loss,
-    accuracy: accuracy * share,
-    logLoss: loss,
-    baseline: { accuracy: (baseline.accuracy ?? 0) * share, logLoss: baseline.logLoss },
+    accuracy: accuracy(classes, predicted, options) * share,
+    logLoss: isLossLogLoss ? loss : logLoss(classes, probabilities, named),
+    balancedAccuracy: balancedAccuracy(classes, predicted, options),
+    ...rankingScores(classes, probabilities, encoder, decision, options),
+    brier: brierScore(classes, probabilities, named),
+    calibrationError: calibrationError(classes, probabilities, named),
+    ...decidedScores(classes, predicted, encoder, decision, options),
+    ...setScores(classes, probabilities, encoder, decision.conformal),
+    baseline: guess(classRows, classes, share, encoder, decision, sampleWeights),
   }
 }
 
-// Always the most frequent class of training, with the shares of the classes there as probabilities.
-function guess(classRows: readonly number[], classes: Int32Array): BaselineScores {
-  const total = classRows.reduce((sum, rows) => sum + rows, 0)
-  const majority = classRows.indexOf(Math.max(...classRows))
-  let right = 0
-  let logLoss = 0
-  for (const index of classes) {
-    if (index === majority) right++
-    logLoss -= Math.log(classRows[index] / total)
+// Of two classes the positive one counts; of more, each against the rest.
+function rankingScores(
+  classes: Int32Array,
+  probabilities: Float64Array,
+  encoder: Encoder,
+  { positive }: Decision,
+  options: { sampleWeights?: Float64Array },
+): Pick<Scores, 'averagePrecision'> {
+  const count = encoder.classes.length
+  if (count > MOST_CLASSES.averagePrecision) return {}
+  const present = new Set(classes)
+  const wanted = count === 2 ? [positiveIndex(encoder, positive)] : [...present]
+  const areas = wanted.map((index) => {
+    const isIt = Array.from(classes, (label) => label === index)
+    const scores = probabilities.filter((_, i) => i % count === index)
+    return averagePrecision(isIt, scores, options)
+  })
+  return { averagePrecision: areas.reduce((sum, area) => sum + area, 0) / areas.length }
+}
+
+function decidedScores(
+  classes: Int32Array,
+  predicted: Int32Array,
+  encoder: Encoder,
+  { positive }: Decision,
+  options: { sampleWeights?: Float64Array },
+): Pick<Scores, 'confusion' | 'precision' | 'recall' | 'f1'> {
+  const count = encoder.classes.length
+  if (count > MOST_CLASSES.confusion) return {}
+  const indices = encoder.classes.map((_, i) => i)
+  const { counts } = confusionMatrix(classes, predicted, { labels: indices, ...options })
+  const confusion = { labels: [...encoder.classes], counts }
+  if (count !== 2) return { confusion }
+  const named = { ...options, positive: true }
+  const [actual, taken] = [classes, predicted].map((labels) =>
+    Array.from(labels, (label) => label === positiveIndex(encoder, positive)),
+  )
+  return {
+    confusion,
+    precision: precision(actual, taken, named),
+    recall: recall(actual, taken, named),
+    f1: f1(actual, taken, named),
   }
-  return { accuracy: right / classes.length, logLoss: logLoss / classes.length }
+}
+
+function setScores(
+  classes: Int32Array,
+  probabilities: Float64Array,
+  encoder: Encoder,
+  conformal?: Conformal,
+): Pick<Scores, 'coverage' | 'width'> {
+  if (conformal === undefined) return {}
+  const labels = encoder.classes
+  let [held, size] = [0, 0]
+  classes.forEach((index, row) => {
+    const set = conformalSet(
+      probabilities.subarray(row * labels.length, (row + 1) * labels.length),
+      labels,
+      conformal,
+    )
+    if (set.includes(labels[index])) held++
+    size += set.length
+  })
+  return { coverage: held / classes.length, width: size / classes.length }
+}
+
+// Always the most frequent class of training, with the shares of the classes there as probabilities.
+function guess(
+  classRows: readonly number[],
+  classes: Int32Array,
+  share: number,
+  encoder: Encoder,
+  decision: Decision,
+  weights: Float64Array = new Float64Array(classes.length).fill(1),
+): BaselineScores {
+  const trained = classRows.reduce((sum, rows) => sum + rows, 0)
+  const majority = classRows.indexOf(Math.max(...classRows))
+  let [right, loss, total] = [0, 0, 0]
+  classes.forEach((index, row) => {
+    if (index === majority) right += weights[row]
+    loss -= weights[row] * Math.log(classRows[index] / trained)
+    total += weights[row]
+  })
+  const same = new Float64Array(classes.length * encoder.classes.length)
+  const options = { sampleWeights: weights }
+  return {
+    accuracy: (right / total) * share,
+    logLoss: loss / total,
+    balancedAccuracy: balancedAccuracy(classes, new Int32Array(classes.length).fill(majority), options),
+    ...rankingScores(classes, same, encoder, decision, options),
+  }
+}
+
+/** Index of the positive of two classes; the second where none is named, as in models of older versions. */
+function positiveIndex({ classes }: Encoder, positive: Decision['positive']): number {
+  return positive === undefined ? 1 : classes.indexOf(positive)
+}
+
+// Metrics know no option that is there and undefined.
+function optional({ sampleWeights }: { sampleWeights?: Float64Array }): { sampleWeights?: Float64Array } {
+  return sampleWeights === undefined ? {} : { sampleWeights }
 }

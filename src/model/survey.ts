@@ -37,12 +37,24 @@ export function checkTarget(table: Table, target: string): void {
   )
 }
 
-/** The columns with the part that each plays. */
-export function describeColumns(table: Table, target: string, ignore: readonly string[]): ColumnReport[] {
+/**
+ * The columns with the part that each plays.
+ *
+ * @param roles columns that are neither target nor input, by their part
+ */
+export function describeColumns(
+  table: Table,
+  target: string,
+  ignore: readonly string[],
+  roles: Partial<Record<ColumnReport['role'], string>>,
+): ColumnReport[] {
+  const named = Object.entries({ ...roles, target }) as [ColumnReport['role'], string | undefined][]
+  const roleOf = (name: string): ColumnReport['role'] =>
+    named.find(([, column]) => column === name)?.[0] ?? (ignore.includes(name) ? 'ignored' : 'input')
   return table.columns.map((column) => ({
     name: column.name,
     type: column.type,
-    role: column.name === target ? 'target' : ignore.includes(column.name) ? 'ignored' : 'input',
+    role: roleOf(column.name),
     missing: column.missing,
     ...(column.type === 'categorical' ? { categories: column.categories.length } : {}),
   }))
@@ -63,6 +75,13 @@ export function describeClasses(
   }
   const [all, trained] = [count(), count(train)]
   return encoder.classes.map((label, i) => ({ label, rows: all[i], trainRows: trained[i] }))
+}
+
+/** Whether a class is so rare that accuracy says little: below 10 % of the rows, and below half of an even share. */
+export function isImbalanced(classes: readonly ClassReport[] = []): boolean {
+  const total = classes.reduce((sum, { rows }) => sum + rows, 0)
+  const least = Math.min(...classes.map(({ rows }) => rows))
+  return least < total * Math.min(0.1, 1 / (2 * classes.length))
 }
 
 /** Sentences on inputs that are likely to be a mistake: columns without information, row numbers, a text for every row. */

@@ -2,19 +2,21 @@
 
 import { readCsv } from '../data/csv.ts'
 import { Encoder } from '../data/encoder.ts'
-import { column as columnOf, tableFromRows, type Table } from '../data/table.ts'
+import { column as columnOf, tableFromRows, unknownColumn, type Table } from '../data/table.ts'
 import { inferTask, type Task } from '../data/target.ts'
 import { describeValue } from '../check.ts'
 import { optimizerInfo } from '../compiler/optimizers.ts'
 import { DataError, SpecError } from '../errors.ts'
+import { learnDecision, positiveClass } from './decision.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
 import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
 import { fingerprint } from './fingerprint.ts'
 import { defaultBatchSize, normalizeTrainOptions, type TrainOptions, type TrainSettings } from './options.ts'
 import { partRows, type Parts } from './parts.ts'
 import type { Scores, TrainingPlan, TrainReport } from './report.ts'
+import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { scoreRows, type Scorer } from './score.ts'
-import { checkTarget, describeClasses, describeColumns, surveyInputs } from './survey.ts'
+import { checkTarget, describeClasses, describeColumns, isImbalanced, surveyInputs } from './survey.ts'
 import { Network } from '../network.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
 import type { EpochRecord, History } from '../training/run.ts'
@@ -41,23 +43,25 @@ export async function train<
   const table = await readSource(source, settings)
   checkTarget(table, settings.target)
   for (const name of settings.ignore) columnOf(table, name)
+  checkNamed(table, 'weight', settings.weight)
   const task: Task = settings.task ?? inferTask(columnOf(table, settings.target)).task
-  const parts = await partRows(table, task, settings)
-  const encoder = fitEncoder(table, parts, settings)
+  const drawn = await partRows(table, task, settings)
+  const encoder = fitEncoder(table, drawn, settings)
+  const parts = { ...drawn, validation: knownRows(encoder, table, drawn.validation) }
   checkTestRows(encoder, table, parts.test)
-  const metric = leadingMetric(encoder, settings.metric)
   const network = new Network({ ...designNetwork(encoder, settings), backend: settings.backend })
   const plan = planOf(table, encoder, parts, network, settings)
+  const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
+  const positive = positiveClass(encoder, plan.classes, settings)
+  const weights = fitWeights(encoder, table, parts, settings)
   settings.onStart?.(plan)
-  const history = await fit(network, encoder, table, parts, settings, plan)
-  const scored = scoreParts(
-    { encoder, network, classRows: (plan.classes ?? []).map(({ trainRows }) => trainRows) },
-    table,
-    parts,
-  )
+  const history = await fit(network, encoder, table, parts, settings, plan, weights)
+  const { decision, warnings } = learnDecision(network, encoder, table, parts, settings, positive)
+  const classRows = (plan.classes ?? []).map(({ trainRows }) => trainRows)
+  const scored = scoreParts({ encoder, network, classRows, decision, weight: settings.weight }, table, parts)
   const report: TrainReport = {
     ...plan,
-    warnings: [...plan.warnings, ...scored.warnings, ...verdict(scored.test, task)],
+    warnings: [...plan.warnings, ...warnings, ...scored.warnings, ...verdict(scored.test, task)],
     threads: history.threads,
     stopped: history.stopped,
     epochs: history.epochs.length,
@@ -67,9 +71,15 @@ export async function train<
     train: scored.train,
     ...(scored.validation === undefined ? {} : { validation: scored.validation }),
     ...(scored.test === undefined ? {} : { test: scored.test }),
+    decision,
     data: fingerprint(table),
   }
   return new Model<Row, P>({ encoder, network, report })
+}
+
+function checkNamed(table: Table, option: string, name: string | undefined): void {
+  const names = table.columns.map((column) => column.name)
+  if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
 }
 
 async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
@@ -89,12 +99,24 @@ async function readSource(source: unknown, settings: TrainSettings): Promise<Tab
   throw new DataError({ where: `train: row ${at}`, expected, received: describeValue(source[at]) })
 }
 
-function fitEncoder(table: Table, parts: Parts, { target, ignore, task }: TrainSettings): Encoder {
+function fitEncoder(table: Table, parts: Parts, settings: TrainSettings): Encoder {
+  const { target, task } = settings
   return Encoder.fit(table, parts.train, {
     target,
-    ignore,
+    ignore: asideColumns(settings),
     task: task ?? inferTask(columnOf(table, target)).task,
   })
+}
+
+// Columns that are no inputs: left out on request, or with a part of their own.
+function asideColumns({ ignore, weight }: TrainSettings): string[] {
+  return [...new Set([...ignore, ...(weight === undefined ? [] : [weight])])]
+}
+
+// Training cannot watch rows of a class that it does not know.
+function knownRows(encoder: Encoder, table: Table, rows: Uint32Array): Uint32Array {
+  const target = encoder.encodeTarget(table, rows)
+  return target.task === 'regression' ? rows : target.rows.filter((_, i) => target.classes[i] >= 0)
 }
 
 // Scoring would refuse these rows too, but only after the training.
@@ -116,8 +138,8 @@ function planOf(
   network: Network,
   settings: TrainSettings,
 ): TrainingPlan {
-  const { target, ignore, epochs, missing = [] } = settings
-  const columns = describeColumns(table, target, ignore)
+  const { target, ignore, weight, epochs, missing = [] } = settings
+  const columns = describeColumns(table, target, ignore, { weight })
   const inferred = inferTask(columnOf(table, target))
   const classes = describeClasses(table, encoder, parts.train)
   return {
@@ -134,15 +156,24 @@ function planOf(
       train: parts.train.length,
       validation: parts.validation.length,
       test: parts.test.length,
+      ...(settings.coverage === undefined ? {} : { calibration: parts.calibration.length }),
     },
+    ...(weight === undefined ? {} : { weight }),
     network: describeNetwork(network.spec),
     maxEpochs: epochs,
     batchSize: batchSizeOf(settings, parts.train.length),
     backend: network.backend.name,
     isa: network.backend.isa,
     missingTexts: [...missing],
-    warnings: [...surveyInputs(table, columns), ...parts.warnings],
+    warnings: [...surveyInputs(table, columns), ...parts.warnings, ...weightWarnings(settings)],
   }
+}
+
+function weightWarnings({ classWeight }: TrainSettings): string[] {
+  const text =
+    'Class weights distort the probabilities: they no longer agree with the frequencies in the data. To decide by costs, ' +
+    'leave the weights out and set a threshold.'
+  return classWeight === undefined ? [] : [text]
 }
 
 // An optimizer that takes all rows at once has one batch.
@@ -161,26 +192,56 @@ async function fit(
   parts: Parts,
   settings: TrainSettings,
   plan: TrainingPlan,
+  weights: FitWeights,
 ): Promise<History> {
   const { epochs, patience, threads, normalizedOptimizer, onEpoch, onProgress } = settings
   const { x, y } = encodePart(encoder, table, parts.train)
+  const sampleWeights = weights.train
   const isWatched = parts.validation.length > 0
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   if (settings.signal?.aborted === true) abort()
   // Asked for beside such an optimizer, a batch size is an error that fit explains.
   const batchSize = isFullBatch(settings) ? settings.batchSize : plan.batchSize
-  const common = { epochs, batchSize, threads, optimizer: normalizedOptimizer, signal: stop.signal }
+  const common = {
+    epochs,
+    batchSize,
+    threads,
+    optimizer: normalizedOptimizer,
+    signal: stop.signal,
+    sampleWeights,
+  }
   const run = network.fit(
     x,
     y,
     isWatched
-      ? { ...common, validation: encodePart(encoder, table, parts.validation), earlyStopping: { patience } }
+      ? {
+          ...common,
+          validation: { ...encodePart(encoder, table, parts.validation), sampleWeights: weights.validation },
+          earlyStopping: { patience },
+        }
       : common,
     onProgress,
   )
   settings.signal?.addEventListener('abort', abort, { once: true })
   return follow(run, onEpoch, stop).finally(() => settings.signal?.removeEventListener('abort', abort))
+}
+
+/** A weight for each row with a target; none where every row counts once. */
+interface FitWeights {
+  train?: Float64Array
+  validation?: Float64Array
+}
+
+function fitWeights(encoder: Encoder, table: Table, parts: Parts, settings: TrainSettings): FitWeights {
+  const classesOf = (rows: Uint32Array): Int32Array => {
+    const target = encoder.encodeTarget(table, rows)
+    return target.task === 'classification' ? target.classes : new Int32Array()
+  }
+  const byClass = classWeights(settings.classWeight, encoder, classesOf(parts.train))
+  const of = (rows: Uint32Array): Float64Array | undefined =>
+    multiplyWeights(rowWeights(table, settings.weight, rows), byClass, classesOf(rows))
+  return { train: of(parts.train), validation: of(parts.validation) }
 }
 
 // A listener that throws ends the run; its error is what train rejects with.

@@ -71,14 +71,17 @@ export function applyClassWeights(
   rows.forEach((row, i) => (weights[row] *= byClass[classes[i]]))
 }
 
+/** Weights that give each class that occurs the same weight in all: rows / (classes · rows of the class). */
+export function balancedWeights(classes: ArrayLike<number>, count: number): number[] {
+  const counts = new Array<number>(count).fill(0)
+  for (let row = 0; row < classes.length; row++) counts[classes[row]]++
+  const occurring = counts.filter((rows) => rows > 0).length
+  return counts.map((rows) => (rows === 0 ? 0 : classes.length / (occurring * rows)))
+}
+
 function weightsByClass(given: unknown, count: number, classes: Uint32Array): readonly number[] {
   const where = 'fit: classWeights'
-  if (given === 'balanced') {
-    const counts = new Array<number>(count).fill(0)
-    for (const index of classes) counts[index]++
-    const occurring = counts.filter((rows) => rows > 0).length
-    return counts.map((rows) => (rows === 0 ? 0 : classes.length / (occurring * rows)))
-  }
+  if (given === 'balanced') return balancedWeights(classes, count)
   const isList = Array.isArray(given) || given instanceof Float32Array || given instanceof Float64Array
   if (typeof given !== 'object' || given === null || (isList && given.length !== count)) {
     throw new SpecError({

@@ -1,0 +1,91 @@
+/** From a network's outputs to answers: probabilities, the class that is decided for, and what a conformal quantile admits. */
+
+import type { ClassLabel } from '../data/target.ts'
+import type { Conformal, Decision } from './report.ts'
+
+/** What float32 makes 0 stands for a probability about as small as this: the logarithm of 0 is no logit. */
+const LEAST = 2 ** -149
+/** Where an output is 1 in float32, the other class's probability is about this. */
+const LEAST_COMPLEMENT = 2 ** -25
+
+/**
+ * Probabilities of all classes, in double.
+ *
+ * @param outputs of the network: [rows · width], or for width 1 the probability of the second of two classes
+ * @param temperature above 0, that logits are divided by; 1 leaves the outputs as they are
+ * @returns [rows · classes], row by row
+ * @source Guo, Pleiss, Sun, Weinberger 2017, On Calibration of Modern Neural Networks, eq. 9
+ */
+export function classProbabilities(outputs: ArrayLike<number>, width: number, temperature = 1): Float64Array {
+  const probabilities = width === 1 ? withComplement(outputs) : Float64Array.from(outputs)
+  if (temperature === 1) return probabilities
+  const least = width === 1 ? LEAST_COMPLEMENT : LEAST
+  const classes = Math.max(2, width)
+  for (let start = 0; start < probabilities.length; start += classes) {
+    const row = probabilities.subarray(start, start + classes)
+    for (let j = 0; j < classes; j++)
+      row[j] = Math.log(Math.max(row[j], j === 0 ? least : LEAST)) / temperature
+    const highest = row.reduce((a, b) => Math.max(a, b))
+    let sum = 0
+    for (let j = 0; j < classes; j++) sum += row[j] = Math.exp(row[j] - highest)
+    for (let j = 0; j < classes; j++) row[j] /= sum
+  }
+  return probabilities
+}
+
+/**
+ * The class that each row is taken for: the positive one from its threshold on, else the most probable, ties to the first.
+ *
+ * @param probabilities [rows · classes]
+ * @returns class indices [rows]
+ */
+export function decideClasses(
+  probabilities: Float64Array,
+  classes: readonly ClassLabel[],
+  { positive, threshold }: Pick<Decision, 'positive' | 'threshold'> = {},
+): Int32Array {
+  const count = classes.length
+  const chosen = new Int32Array(probabilities.length / count)
+  const at = positive === undefined ? -1 : classes.indexOf(positive)
+  for (let row = 0; row < chosen.length; row++) {
+    if (threshold !== undefined && at >= 0) {
+      chosen[row] = probabilities[row * count + at] >= threshold ? at : 1 - at
+      continue
+    }
+    for (let j = 1; j < count; j++) {
+      if (probabilities[row * count + j] > probabilities[row * count + chosen[row]]) chosen[row] = j
+    }
+  }
+  return chosen
+}
+
+/**
+ * Half the width of a conformal interval, or the most that the probability of a class in a conformal set may lack of 1:
+ * the ⌈(n + 1)·coverage⌉-th smallest of n scores. Infinity where there are too few of them.
+ *
+ * @param scores of rows that nothing was fitted to: |target − prediction|, or 1 − the probability of the right class
+ * @source Vovk, Gammerman, Shafer 2005, Algorithmic Learning in a Random World; Lei et al. 2018, Distribution-Free
+ *   Predictive Inference for Regression, algorithm 2
+ */
+export function conformalQuantile(scores: ArrayLike<number>, coverage: number): number {
+  const rank = Math.ceil((scores.length + 1) * coverage)
+  return rank > scores.length ? Infinity : Float64Array.from(scores).sort()[rank - 1]
+}
+
+/** The classes of a row's conformal set, in their order; none where the row is like no row of training. */
+export function conformalSet(
+  probabilities: ArrayLike<number>,
+  classes: readonly ClassLabel[],
+  { quantile }: Conformal,
+): ClassLabel[] {
+  return classes.filter((_, j) => 1 - probabilities[j] <= quantile)
+}
+
+function withComplement(outputs: ArrayLike<number>): Float64Array {
+  const both = new Float64Array(2 * outputs.length)
+  for (let row = 0; row < outputs.length; row++) {
+    both[2 * row] = 1 - outputs[row]
+    both[2 * row + 1] = outputs[row]
+  }
+  return both
+}
