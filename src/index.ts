@@ -2,6 +2,15 @@
 
 export { train } from './model/train.ts'
 export {
+  crossValidate,
+  type Comparison,
+  type CrossValidation,
+  type CrossValidationOptions,
+  type FoldResult,
+  type FoldScore,
+  type Spread,
+} from './model/cross-validate.ts'
+export {
   loadModel,
   Model,
   type ClassPrediction,

@@ -80,6 +80,35 @@ describe('train', () => {
   })
 })
 
+describe('cv', () => {
+  test('prints mean and deviation, and two configurations side by side', () => {
+    const flags = words('cv churn.csv -t churn --epochs 2 --hidden 8 --folds 3')
+    const { code, out } = hadamard(...flags, '--compare', '--ignore usage')
+    expect(code).toBe(0)
+    expect(out).toMatch(
+      /^3 models: 3 folds; mean ± standard deviation\n\n +mean +compared\nbalanced accuracy +\d\.\d+ +± /,
+    )
+    expect(out).toMatch(
+      /difference of balanced accuracy: [+−]\d\.\d+ ± \d\.\d+, better in \d of 3 folds, p \d/,
+    )
+    const lines = hadamard(...flags, '--json')
+      .out.trimEnd()
+      .split('\n')
+    expect(lines).toHaveLength(4)
+    expect(lastEvent(lines.join('\n'))).toMatchObject({ event: 'result', folds: 3, scores: { accuracy: {} } })
+  })
+
+  test.each([
+    ['--folds 1', /--folds: expected an integer at least 2; received 1/],
+    ['--test 0.3', /--test: expected nothing, as each fold is the test once/],
+    ['--compare --hiden=3', /--compare: expected flags of train; received unknown option '--hiden=3'/],
+    ['--compare --seed=3', /compare\.seed: expected the same rows/],
+  ])('%s is refused', (flags, message) => {
+    const { code, err } = hadamard('cv', 'churn.csv', '-t', 'churn', ...words(flags))
+    expect([code, err]).toEqual([1, expect.stringMatching(message)])
+  })
+})
+
 describe('mistakes are one line that names the flag, the value and what is allowed', () => {
   test.each([
     ['--threshold 3', /--threshold: expected a number at least 0 and at most 1; received 3/],
@@ -91,6 +120,13 @@ describe('mistakes are one line that names the flag, the value and what is allow
     ['--class-weight jes=2', /--class-weight: expected weights of the classes 'no', 'yes'; received 'jes'/],
     ['--positive jo', /--positive: expected one of the classes 'no', 'yes'; received 'jo'/],
     ['--coverage 95', /--coverage: expected a number above 0 and below 1; received 95/],
+    ['--group v', /--group: expected a column named 'v'/],
+    ['--split-by usage', /--split-by: expected time:COLUMN.*received 'usage'/],
+    ['--split-by time:plan', /--split-by: expected numbers or dates.*in column plan/],
+    [
+      '--stratify --group plan',
+      /--group: expected one rule to part the rows by; received group and stratify/,
+    ],
     ['--weight v', /--weight: expected a column named 'v'/],
   ])('%s', (flags, message) => {
     const { code, err } = hadamard(...train, ...words(flags))

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { libraryVersion } from '../version.ts'
 import { addBuild } from './build.ts'
 import { addCheckGradients } from './check-gradients.ts'
+import { addCv } from './cv.ts'
 import { addDoctor } from './doctor.ts'
 import { addEvaluate } from './evaluate.ts'
 import { addExplainStep } from './explain-step.ts'
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText('after', EPILOGUE)
-  const commands = [addTrain, addPredict, addEvaluate, addSummary, addCheckGradients, addExplainStep]
+  const commands = [addTrain, addCv, addPredict, addEvaluate, addSummary, addCheckGradients, addExplainStep]
   for (const add of [...commands, addDoctor, addBuild]) add(program)
   await program.parseAsync()
 }

@@ -11,6 +11,8 @@ export const EXIT = { ok: 0, wrongInput: 1, internal: 2, interrupted: 130 } as c
 /** Ends a command with exit code 1 and one line. */
 export class CommandError extends Error {}
 
+const flagOptions = [...trainOptionNames, 'folds', 'repeats']
+
 const expectedErrors = [SpecError, DataError, BackendError, DivergenceError, CommandError]
 
 /** Writes an error to standard error, as one line where it is the input's fault, and gives the exit code. */
@@ -61,6 +63,6 @@ function oneLine(text: string): string {
 // `learningRate: expected …` becomes `--learning-rate: expected …`: users of the command line know flags.
 function nameFlag(message: string): string {
   const option = /^([A-Za-z0-9]+)(?=(\[\d+\])?: expected )/.exec(message)?.[1]
-  if (option === undefined || !trainOptionNames.includes(option)) return message
+  if (option === undefined || !flagOptions.includes(option)) return message
   return `${flagName(option)}${message.slice(option.length)}`
 }

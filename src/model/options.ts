@@ -70,6 +70,12 @@ export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'types' | '
   test?: number
   /** A split file (JSON `{"train":[…],"test":[…]}`, row numbers from 0) or such row numbers, instead of `test`. */
   split?: string | GivenSplit
+  /** Whether classes keep their shares in all parts; default for classification, unless `group` or `splitBy` part the rows. */
+  stratify?: boolean
+  /** Column whose equal values are never on both sides of a split; it is no input. */
+  group?: string
+  /** `time:COLUMN` holds out the latest rows, by a column of numbers or dates, which is no input. */
+  splitBy?: `time:${string}`
   /** Default binaryCrossEntropyFromLogits for 2 classes, categoricalCrossEntropyFromLogits for more, squaredError for numbers. */
   loss?: LossName
   /** The score that leads the report; default accuracy (balancedAccuracy where a class is rare) or r2. Early stopping watches the loss whatever the metric. */
@@ -157,6 +163,9 @@ export const trainOptionNames: readonly string[] = [
   'validation',
   'test',
   'split',
+  'stratify',
+  'group',
+  'splitBy',
   'loss',
   'metric',
   'classWeight',
@@ -310,7 +319,31 @@ function checkHidden(hidden: unknown): void {
   hidden.forEach((units, i) => checkInteger(`hidden[${i}]`, units, { min: 1, max: 2 ** 24 }))
 }
 
-function checkSplit({ split, test }: TrainOptions): void {
+/** The column of `time:COLUMN`. */
+export function timeColumn(splitBy: string): string {
+  return splitBy.slice('time:'.length)
+}
+
+function checkSplit({ split, test, stratify, group, splitBy, target }: TrainOptions): void {
+  if (stratify !== undefined) checkBoolean('stratify', stratify)
+  if (group !== undefined) checkColumnName('group', group, target)
+  if (splitBy !== undefined) {
+    if (typeof splitBy !== 'string' || !/^time:./.test(splitBy)) {
+      throw new SpecError({
+        where: 'splitBy',
+        expected: 'time:COLUMN with the column of the times',
+        received: describeValue(splitBy),
+      })
+    }
+    checkColumnName('splitBy', timeColumn(splitBy), target)
+  }
+  const rules = Object.entries({ group, splitBy, stratify: stratify === true ? stratify : undefined })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name)
+  if (rules.length > 1) {
+    const expected = 'one rule to part the rows by'
+    throw new SpecError({ where: rules[0], expected, received: rules.join(' and ') })
+  }
   if (split === undefined) return
   if (test !== undefined) {
     throw new SpecError({ where: 'split', expected: 'either split or test', received: 'both' })

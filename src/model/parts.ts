@@ -1,6 +1,7 @@
 /** Which rows are trained on, watched and held out. */
 
-import { column as columnOf, type Column, type Table } from '../data/table.ts'
+import { firstCopies } from '../data/duplicates.ts'
+import { column as columnOf, unknownColumn, type Column, type Table } from '../data/table.ts'
 import {
   hashSplit,
   parseSplit,
@@ -10,9 +11,11 @@ import {
   type Split,
 } from '../data/split.ts'
 import { labelledRows, type Task } from '../data/target.ts'
-import { DataError } from '../errors.ts'
+import { DataError, SpecError } from '../errors.ts'
 import { randomStream } from '../random.ts'
-import type { TrainSettings } from './options.ts'
+import { plural } from './design.ts'
+import { holdOutGroups, holdOutLatest, keepCopiesTogether, type HoldOut } from './hold-out.ts'
+import { timeColumn, type TrainSettings } from './options.ts'
 
 /** Row numbers from 0 in disjoint parts; rows without a target are in none. */
 export interface Parts {
@@ -27,30 +30,32 @@ export interface Parts {
 }
 
 /**
- * Parts the rows that have a target: as the split says, or at random by the seed. Classes keep their shares; numbers are
- * parted by a hash of the row number (files) or by a permutation (rows in memory).
+ * Parts the rows that have a target: as the split says, or by a rule. Classes keep their shares; numbers are parted by a hash
+ * of the row number (files) or by a permutation (rows in memory); groups stay whole, and the latest rows are held out, where
+ * that is asked for. Copies of a row are kept on one side.
  *
- * @throws DataError if no row is left to train on, or the split does not fit the table
+ * @throws DataError if no row is left to train on, or the split does not fit the table; SpecError if the rule does not
+ *   fit the task
  */
 export async function partRows(table: Table, task: Task, settings: TrainSettings): Promise<Parts> {
+  checkRule(table, task, settings)
   const target = columnOf(table, settings.target)
-  const rest = (rows: ArrayLike<number>, share: number, name: string): Split => {
-    const stream = randomStream(settings.seed, name)
-    if (share === 0) return { train: Uint32Array.from(rows), test: new Uint32Array() }
-    if (task === 'classification') return stratifiedSplit(rows, classesOf(target, rows), share, stream)
-    return table.source === undefined ? permutedSplit(rows, share, stream) : hashSplit(rows, share, stream)
-  }
+  const copies = copiesOf(table, settings)
+  const rule = ruleOf(table, task, settings)
+  const together = settings.splitBy === undefined ? keepCopiesTogether(table, copies) : unchanged
+  const hold: HoldOut = (rows, share, name) =>
+    share === 0 ? holdNone(rows) : together(rule(rows, share, name))
   const all = Uint32Array.from({ length: table.rows }, (_, row) => row)
   const outer =
     settings.split === undefined
-      ? rest(labelledRows(target, all), settings.test, 'split.test')
+      ? hold(labelledRows(target, all), settings.test, 'split.test')
       : await givenSplit(settings.split, table, target)
-  const { train: others, test: calibration } = rest(
+  const { train: others, test: calibration } = hold(
     outer.train,
     settings.coverage === undefined ? 0 : calibrationShare(outer.train.length),
     'split.calibration',
   )
-  const inner = rest(others, settings.validation, 'split.validation')
+  const inner = hold(others, settings.validation, 'split.validation')
   if (inner.train.length === 0) {
     throw new DataError({
       where: table.source ?? 'rows',
@@ -59,20 +64,81 @@ export async function partRows(table: Table, task: Task, settings: TrainSettings
       cure: 'Use more rows, or smaller shares for test and validation',
     })
   }
-  const wanted = { test: settings.split === undefined ? settings.test : 0, validation: settings.validation }
-  const warnings: string[] = []
-  if (wanted.test > 0 && outer.test.length === 0) warnings.push('Too few rows to hold any out for the test.')
-  if (wanted.validation > 0 && inner.test.length === 0) {
-    warnings.push('Too few rows for validation: early stopping is off.')
-  }
+  const parts = { train: inner.train, validation: inner.test, test: outer.test, calibration }
   return {
-    train: inner.train,
-    validation: inner.test,
-    test: outer.test,
-    calibration,
+    ...parts,
     rule: describe(table, task, settings),
-    warnings,
+    warnings: [...emptyParts(parts, settings), ...copyWarnings(copies, parts, settings)],
   }
+}
+
+/** The first copy of each row, as far as the columns go that are not left out. */
+export function copiesOf(table: Table, { ignore }: TrainSettings): ReturnType<typeof firstCopies> {
+  return firstCopies({ ...table, columns: table.columns.filter(({ name }) => !ignore.includes(name)) })
+}
+
+function ruleOf(table: Table, task: Task, settings: TrainSettings): HoldOut {
+  const { seed, group, splitBy, stratify = task === 'classification' } = settings
+  if (group !== undefined) return holdOutGroups(table, group, seed)
+  if (splitBy !== undefined) return holdOutLatest(table, timeColumn(splitBy))
+  const target = columnOf(table, settings.target)
+  return (rows, share, name) => {
+    const stream = randomStream(seed, name)
+    if (stratify) return stratifiedSplit(rows, classesOf(target, rows), share, stream)
+    return table.source === undefined ? permutedSplit(rows, share, stream) : hashSplit(rows, share, stream)
+  }
+}
+
+/** Checks that the rule by which rows are parted fits table and task. */
+export function checkRule(table: Table, task: Task, { group, splitBy, stratify }: TrainSettings): void {
+  const names = table.columns.map(({ name }) => name)
+  const named = { group, splitBy: splitBy === undefined ? undefined : timeColumn(splitBy) }
+  for (const [option, name] of Object.entries(named))
+    if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
+  if (stratify !== true || task === 'classification') return
+  throw new SpecError({
+    where: 'stratify',
+    expected: 'a target with classes',
+    received: 'one with numbers',
+    cure: 'Leave it out, or set the task to classification',
+  })
+}
+
+function unchanged(split: Split): Split {
+  return split
+}
+
+function holdNone(rows: ArrayLike<number>): Split {
+  return { train: Uint32Array.from(rows), test: new Uint32Array() }
+}
+
+function emptyParts(parts: Pick<Parts, 'test' | 'validation'>, settings: TrainSettings): string[] {
+  const { test, validation, split } = settings
+  return [
+    ...(split === undefined && test > 0 && parts.test.length === 0
+      ? ['Too few rows to hold any out for the test.']
+      : []),
+    ...(validation > 0 && parts.validation.length === 0
+      ? ['Too few rows for validation: early stopping is off.']
+      : []),
+  ]
+}
+
+// In a table of few different rows equal ones are the normal case.
+function copyWarnings(
+  copies: ReturnType<typeof firstCopies>,
+  { train, validation, test }: Pick<Parts, 'train' | 'validation' | 'test'>,
+  { split, splitBy }: TrainSettings,
+): string[] {
+  if (split === undefined && splitBy === undefined) return []
+  const known = new Set<number>()
+  for (const part of [train, validation]) for (const row of part) known.add(copies.first[row])
+  const seen = test.filter((row) => known.has(copies.first[row])).length
+  if (seen === 0) return []
+  const cure = split === undefined ? '' : ' Put copies on one side of the split.'
+  return [
+    `${plural(seen, 'test row')} of ${test.length} also among the rows trained on, in every column: scores flatter the model.${cure}`,
+  ]
 }
 
 // With 2,000 rows the coverage of one split has a standard deviation of 0.7 %; few rows are needed to train on.
@@ -101,17 +167,24 @@ function toList(rows: ArrayLike<number>): number[] {
   return Array.from({ length: rows.length }, (_, i) => rows[i])
 }
 
-// The same number for the same value; which number plays no part but in the order of ties.
-function classesOf(column: Column, rows: ArrayLike<number>): Int32Array {
+/** A number for each row's value, the same for the same one. */
+export function classesOf(column: Column, rows: ArrayLike<number>): Int32Array {
   if (column.type === 'categorical') return Int32Array.from(rows, (row) => column.codes[row])
   const values = [...new Set(Array.from(rows, (row) => column.values[row]))].sort((a, b) => a - b)
   const indexOf = new Map(values.map((value, index) => [value, index]))
   return Int32Array.from(rows, (row) => indexOf.get(column.values[row]) ?? -1)
 }
 
-function describe(table: Table, task: Task, { split, seed }: TrainSettings): string {
-  if (typeof split === 'string') return `as in ${split}`
-  if (split !== undefined) return 'as given'
-  if (task === 'classification') return `at random by class, seed ${seed}`
-  return `at random${table.source === undefined ? '' : ' by row number'}, seed ${seed}`
+function describe(table: Table, task: Task, settings: TrainSettings): string {
+  const { split, seed, group, splitBy, stratify = task === 'classification' } = settings
+  const rule =
+    group !== undefined
+      ? `whole groups of ${group}, seed ${seed}`
+      : splitBy !== undefined
+        ? `the latest by ${timeColumn(splitBy)} held out`
+        : stratify
+          ? `at random by class, seed ${seed}`
+          : `at random${table.source === undefined ? '' : ' by row number'}, seed ${seed}`
+  if (split === undefined) return rule
+  return typeof split === 'string' ? `as in ${split}` : 'as given'
 }

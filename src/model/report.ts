@@ -10,7 +10,7 @@ import type { StopReason } from '../training/run.ts'
 export interface ColumnReport {
   name: string
   type: 'numeric' | 'categorical'
-  role: 'input' | 'target' | 'ignored' | 'weight'
+  role: 'input' | 'target' | 'ignored' | 'weight' | 'group' | 'time'
   /** Rows without a value. */
   missing: number
   /** Distinct texts, for categorical columns. */

@@ -11,9 +11,15 @@ import { learnDecision, positiveClass } from './decision.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
 import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
 import { fingerprint } from './fingerprint.ts'
-import { defaultBatchSize, normalizeTrainOptions, type TrainOptions, type TrainSettings } from './options.ts'
+import {
+  defaultBatchSize,
+  normalizeTrainOptions,
+  timeColumn,
+  type TrainOptions,
+  type TrainSettings,
+} from './options.ts'
 import { partRows, type Parts } from './parts.ts'
-import type { Scores, TrainingPlan, TrainReport } from './report.ts'
+import type { ColumnReport, Scores, TrainingPlan, TrainReport } from './report.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { scoreRows, type Scorer } from './score.ts'
 import { checkTarget, describeClasses, describeColumns, isImbalanced, surveyInputs } from './survey.ts'
@@ -40,7 +46,14 @@ export async function train<
   P extends Prediction = ClassPrediction,
 >(source: string | readonly Row[], options: TrainOptions): Promise<Model<Row, P>> {
   const settings = normalizeTrainOptions(options)
-  const table = await readSource(source, settings)
+  return trainOnTable<Row, P>(await readSource(source, settings), settings)
+}
+
+/** Trains on a table that has been read, by options that have been checked. */
+export async function trainOnTable<
+  Row extends object = Record<string, unknown>,
+  P extends Prediction = Prediction,
+>(table: Table, settings: TrainSettings): Promise<Model<Row, P>> {
   checkTarget(table, settings.target)
   for (const name of settings.ignore) columnOf(table, name)
   checkNamed(table, 'weight', settings.weight)
@@ -82,7 +95,8 @@ function checkNamed(table: Table, option: string, name: string | undefined): voi
   if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
 }
 
-async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
+/** The table of a CSV file or of raw rows. */
+export async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
   const { delimiter, types, missing, backend } = settings
   if (typeof source === 'string') return readCsv(source, { delimiter, types, missing, backend })
   for (const [name, value] of Object.entries({ delimiter, types, missing })) {
@@ -109,8 +123,13 @@ function fitEncoder(table: Table, parts: Parts, settings: TrainSettings): Encode
 }
 
 // Columns that are no inputs: left out on request, or with a part of their own.
-function asideColumns({ ignore, weight }: TrainSettings): string[] {
-  return [...new Set([...ignore, ...(weight === undefined ? [] : [weight])])]
+function asideColumns(settings: TrainSettings): string[] {
+  return [...new Set([...settings.ignore, ...Object.values(rolesOf(settings))])]
+}
+
+function rolesOf({ weight, group, splitBy }: TrainSettings): Partial<Record<ColumnReport['role'], string>> {
+  const roles = { weight, group, time: splitBy === undefined ? undefined : timeColumn(splitBy) }
+  return Object.fromEntries(Object.entries(roles).filter(([, name]) => name !== undefined))
 }
 
 // Training cannot watch rows of a class that it does not know.
@@ -139,7 +158,7 @@ function planOf(
   settings: TrainSettings,
 ): TrainingPlan {
   const { target, ignore, weight, epochs, missing = [] } = settings
-  const columns = describeColumns(table, target, ignore, { weight })
+  const columns = describeColumns(table, target, ignore, rolesOf(settings))
   const inferred = inferTask(columnOf(table, target))
   const classes = describeClasses(table, encoder, parts.train)
   return {

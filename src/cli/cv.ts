@@ -1,0 +1,110 @@
+/** `hadamard cv FILE`: scores over folds, with their spread, of one configuration or of two on the same folds. */
+
+import { Command, Option } from 'commander'
+import { SpecError } from '../errors.ts'
+import { alignColumns } from '../model/align.ts'
+import { crossValidate, type CrossValidation, type FoldScore } from '../model/cross-validate.ts'
+import { formatScore, scoreLabels } from '../model/describe.ts'
+import type { TrainOptions } from '../model/options.ts'
+import type { BaselineScores } from '../model/report.ts'
+import { numberFlag } from './flags.ts'
+import { writeNote } from './outcome.ts'
+import { addTrainFlags, trainOptionsOf, type TrainFlags } from './train-flags.ts'
+
+interface Flags extends TrainFlags {
+  folds?: number
+  repeats?: number
+  compare?: string
+  json?: boolean
+}
+
+/** Adds the command. */
+export function addCv(program: Command): void {
+  const command = program
+    .command('cv')
+    .summary('cross-validate on a CSV file')
+    .description(
+      'Train a model for every fold on the others, and print mean and standard deviation of their scores. Saves no model.',
+    )
+    .argument('<file>', 'CSV file with a header line')
+    .addOption(
+      new Option('--folds <n>', 'parts, each held out once (default: 5)').argParser(numberFlag('--folds')),
+    )
+    .addOption(
+      new Option('--repeats <n>', 'divisions into folds (default: 1)').argParser(numberFlag('--repeats')),
+    )
+    .option(
+      '--compare <flags>',
+      "flags of a second configuration where they differ, such as '--hidden 128 --l2 0.01'",
+    )
+    .option('--json', 'print JSON lines: fold…, result')
+  addTrainFlags(command)
+  command.action(runCv)
+}
+
+async function runCv(file: string, flags: Flags): Promise<void> {
+  const { folds, repeats, compare, json = false, ...given } = flags
+  const options = await trainOptionsOf(file, given)
+  const result = await crossValidate(file, options, {
+    folds,
+    repeats,
+    compare: compare === undefined ? undefined : parseFlags(compare),
+    onFold: (fold) => {
+      if (json) process.stdout.write(`${JSON.stringify({ event: 'fold', ...fold })}\n`)
+      else if (process.stderr.isTTY) writeNote(`fold ${fold.fold + 1} of repeat ${fold.repeat + 1}`)
+    },
+  })
+  const { results, ...summary } = result
+  const text = json
+    ? JSON.stringify({ event: 'result', ...summary })
+    : cvScreen(result, results.length).join('\n')
+  process.stdout.write(`${text}\n`)
+}
+
+// The flags of `train` in one text; quotes keep blanks together.
+function parseFlags(text: string): Partial<TrainOptions> {
+  const words = (text.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(["'])(.*)\1$/, '$2'))
+  const command = new Command('--compare').exitOverride().configureOutput({ writeErr: () => undefined })
+  addTrainFlags(command)
+  command.allowExcessArguments(false)
+  try {
+    command.parse(words, { from: 'user' })
+  } catch (error) {
+    if (error instanceof SpecError) throw error
+    const received = error instanceof Error ? error.message.replace(/^error: /, '') : text
+    throw new SpecError({ where: '--compare', expected: 'flags of train', received })
+  }
+  const { type, ...options } = command.opts<TrainFlags>()
+  return Object.fromEntries(
+    Object.entries({ ...options, types: type }).filter(
+      // Commander sets the defaults of flags that begin with --no-.
+      ([name, value]) => value !== undefined && !(name === 'calibrate' && value === true),
+    ),
+  )
+}
+
+function cvScreen({ folds, repeats, metric, scores, comparison }: CrossValidation, count: number): string[] {
+  const names = [...new Set<FoldScore>([metric, ...(Object.keys(scores) as FoldScore[])])]
+  const show = (name: FoldScore, value: number | undefined): string =>
+    formatScore(name as keyof BaselineScores, value)
+  const rows = names.map((name) => [
+    scoreLabels[name as keyof BaselineScores] ?? name,
+    show(name, scores[name]?.mean),
+    `± ${show(name, scores[name]?.deviation)}`,
+    ...(comparison === undefined
+      ? []
+      : [show(name, comparison.scores[name]?.mean), `± ${show(name, comparison.scores[name]?.deviation)}`]),
+  ])
+  const title = `${count} models: ${folds} folds${repeats === 1 ? '' : `, ${repeats} repeats`}; mean ± standard deviation`
+  const header = ['', 'mean', '', ...(comparison === undefined ? [] : ['compared', ''])]
+  const lines = [title, '', ...alignColumns([header, ...rows], [0])]
+  if (comparison === undefined) return lines
+  const { mean, deviation, p, wins } = comparison
+  const label = scoreLabels[metric as keyof BaselineScores] ?? metric
+  const difference = `${mean >= 0 ? '+' : '−'}${show(metric, Math.abs(mean))} ± ${show(metric, deviation)}`
+  return [
+    ...lines,
+    '',
+    `difference of ${label}: ${difference}, better in ${wins} of ${count} folds, p ${p.toPrecision(2)} (corrected resampled t-test)`,
+  ]
+}
