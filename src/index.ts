@@ -22,6 +22,7 @@ export {
 } from './model.ts'
 export { trainDefaults, type GivenSplit, type MetricName, type TrainOptions } from './model/options.ts'
 export type { ClassWeight } from './model/row-weights.ts'
+export type { ColumnType, Scaling } from './data/input.ts'
 export type { Costs, Threshold } from './model/threshold.ts'
 export type { ClassLabel } from './data/target.ts'
 export type {

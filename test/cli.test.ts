@@ -462,7 +462,10 @@ describe('a mistake gets exit code 1 and one line', () => {
     [[...train, '--threads', '0'], /--threads: expected an integer at least 1/],
     [[...train, '--backend', 'gpu'], /--?backend: expected '?native'? or '?fallback'?; received '?gpu/],
     [[...train, '--delimiter', ':'], /--delimiter: expected/],
-    [[...train, '--type', 'sex=text'], /--type: expected COLUMN=numeric or COLUMN=categorical/],
+    [
+      [...train, '--type', 'sex=text'],
+      /--type: expected COLUMN=TYPE with commas between, TYPE one of numeric/,
+    ],
     [[...train, '--type', 'sex=numeric'], /line 2, column sex: expected a number.*received 'male'/],
     [[...train, '--type', 'sexx=numeric'], /expected a column named 'sexx'/],
     [

@@ -321,7 +321,7 @@ describe('JSON', () => {
     ],
     [
       'a wrong type',
-      (data) => ({ ...data, inputs: [{ name: 'a', type: 'date' }] }),
+      (data) => ({ ...data, inputs: [{ name: 'a', type: 'colour' }] }),
       "encoder.inputs[0].type: expected 'numeric'",
     ],
     [

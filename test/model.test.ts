@@ -130,17 +130,17 @@ describe('train on a file', () => {
     expect(report.split.train + report.split.validation + report.split.test).toBe(54)
   })
 
-  test('columns that say nothing or too much are warned of', async () => {
+  test('columns that say nothing or too much are left out, and said so', async () => {
     const rows = Array.from({ length: 40 }, (_, i) => `${i + 1},u${i},7,,${i % 3},${i % 2 ? 'a' : 'b'}`)
     const { report } = await train(await csv('odd.csv', `id,name,same,none,n,y\n${rows.join('\n')}\n`), {
       target: 'y',
       epochs: 2,
     })
     expect(report.warnings.slice(0, 4)).toEqual([
-      "Column without any value: 'none'.",
-      "Column with the same value in every row: 'same'.",
-      "Column counting the rows: 'id'; consider --ignore.",
-      "Column with a different text in most rows: 'name'; consider --ignore.",
+      "Left out the column counting the rows: 'id'; a type keeps it in.",
+      "Left out the column with a different text in most rows: 'name'; a type keeps it in.",
+      "Left out the column with the same value in every row: 'same'.",
+      "Left out the column without any value: 'none'.",
     ])
   })
 
@@ -382,7 +382,7 @@ describe('an option that cannot be is refused', () => {
     [{ task: 'regresion' }, /task: expected one of.*Did you mean 'regression'/],
     [{ ignore: 'sex' }, /ignore: expected an array/],
     [{ ignore: ['species'] }, /ignore: expected columns other than the target/],
-    [{ types: { sex: 'text' } }, /types\.sex: expected 'numeric' or 'categorical'/],
+    [{ types: { sex: 'text' } }, /types\.sex: expected one of numeric, categorical, boolean, date, ignored/],
     [{ delimiter: ':' }, /delimiter: expected/],
   ]
   test.each(cases)('%o', async (options, message) => {

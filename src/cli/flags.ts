@@ -2,6 +2,8 @@
 
 import { describeValue } from '../check.ts'
 import { SpecError } from '../errors.ts'
+import type { ColumnType } from '../data/input.ts'
+import { columnTypes } from '../model/options.ts'
 import type { Threshold } from '../model/threshold.ts'
 
 /** A parser of the number of a flag; refuses everything that is not one. */
@@ -60,18 +62,18 @@ export function parseHidden(text: string): number[] {
   })
 }
 
-/** Types of columns: `year=categorical,zip=categorical`. */
+/** Types of columns: `zip=categorical,when=date`. */
 export function addTypes(
   text: string,
-  previous: Readonly<Record<string, 'numeric' | 'categorical'>> | undefined,
-): Record<string, 'numeric' | 'categorical'> {
-  const pairs = splitList(text).map((pair): [string, 'numeric' | 'categorical'] => {
+  previous: Readonly<Record<string, ColumnType>> | undefined,
+): Record<string, ColumnType> {
+  const pairs = splitList(text).map((pair): [string, ColumnType] => {
     const at = pair.lastIndexOf('=')
-    const type = pair.slice(at + 1)
-    if (at > 0 && (type === 'numeric' || type === 'categorical')) return [pair.slice(0, at), type]
+    const type = columnTypes.find((name) => name === pair.slice(at + 1))
+    if (at > 0 && type !== undefined) return [pair.slice(0, at), type]
     throw new SpecError({
       where: '--type',
-      expected: 'COLUMN=numeric or COLUMN=categorical, with commas between',
+      expected: `COLUMN=TYPE with commas between, TYPE one of ${columnTypes.join(', ')}`,
       received: describeValue(pair),
     })
   })

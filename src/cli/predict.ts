@@ -131,7 +131,9 @@ function meaningOfMissing(model: AnyModel, name: string): string {
   const input = model.encoder.data.inputs.find((candidate) => candidate.name === name)
   return input?.type === 'numeric'
     ? `the training mean ${Number(input.mean.toPrecision(6))}`
-    : 'none of its categories'
+    : input?.type === 'categorical'
+      ? 'none of its categories'
+      : 'nothing known'
 }
 
 function answerFields(answer: Prediction, labels: readonly string[]): string[] {

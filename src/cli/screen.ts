@@ -105,11 +105,13 @@ function restLine(rest: readonly ColumnReport[]): string {
 }
 
 function typeOf({ type, categories = 0 }: ColumnReport): string {
-  return type === 'numeric' ? 'number' : `text, ${categories.toLocaleString('en')} different`
+  if (type === 'numeric') return 'number'
+  return type === 'categorical' ? `text, ${categories.toLocaleString('en')} different` : type
 }
 
 function role(column: ColumnReport): string {
-  return column.role === 'input' ? '' : column.role
+  if (column.role === 'input') return ''
+  return column.reason === undefined ? column.role : `left out: ${column.reason}`
 }
 
 function classLine(classes: NonNullable<TrainingPlan['classes']>): string {

@@ -50,7 +50,8 @@ export interface TrainFlags {
   threads?: number
   backend?: TrainOptions['backend']
   delimiter?: ',' | ';' | '\t' | '|'
-  type?: Record<string, 'numeric' | 'categorical'>
+  type?: TrainOptions['types']
+  scale?: TrainOptions['scale']
   missing?: string[]
 }
 
@@ -144,8 +145,9 @@ export function addTrainFlags(command: Command): void {
     ).argParser(parseDelimiter),
     new Option(
       '--type <column=type>',
-      'numeric or categorical, with commas between (default: from all values)',
+      'numeric, categorical, boolean, date or ignored, with commas between (default: from all values)',
     ).argParser(addTypes),
+    new Option('--scale <name>', `of numbers: standard, robust, quantile (default: ${d.scale})`),
     new Option('--missing <texts>', 'further texts that stand for a missing value').argParser(addTexts),
   ]
   options.forEach((option) => command.addOption(option))

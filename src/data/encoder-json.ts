@@ -1,7 +1,8 @@
 /** Checks the JSON form of an encoder, which may come from a damaged or hostile file; builds fresh plain data from it. */
 
 import { DataError } from '../errors.ts'
-import type { EncoderData, Input } from './encoder.ts'
+import type { EncoderData } from './encoder.ts'
+import type { DatePart, Input } from './input.ts'
 import type { ClassLabel, Target } from './target.ts'
 
 /**
@@ -25,11 +26,54 @@ export function readEncoderData(json: unknown): EncoderData {
 function readInput(json: unknown, where: string): Input {
   const input = record(json, where)
   const name = text(input.name, `${where}.name`)
-  if (input.type === 'numeric') return { name, type: 'numeric', ...readScale(input, where) }
-  if (input.type !== 'categorical') throw wrong(`${where}.type`, "'numeric' or 'categorical'", input.type)
+  const { type } = input
+  if (type === 'boolean') return { name, type }
+  if (type === 'numeric') {
+    const { quantiles, hasIndicator } = input
+    return {
+      name,
+      type,
+      ...readScale(input, where),
+      ...(quantiles === undefined ? {} : { quantiles: readQuantiles(quantiles, `${where}.quantiles`) }),
+      ...(readFlag(hasIndicator, `${where}.hasIndicator`) ? { hasIndicator: true } : {}),
+    }
+  }
+  if (type === 'date') {
+    const { order } = input
+    if (order !== 'ymd' && order !== 'mdy' && order !== 'dmy')
+      throw wrong(`${where}.order`, 'ymd, mdy or dmy', order)
+    return { name, type, order, parts: readParts(input.parts, `${where}.parts`), ...readScale(input, where) }
+  }
+  if (type !== 'categorical')
+    throw wrong(`${where}.type`, "'numeric', 'categorical', 'boolean' or 'date'", type)
   const categories = texts(input.categories, `${where}.categories`)
   checkAscending(categories, `${where}.categories`)
-  return { name, type: 'categorical', categories }
+  const hasRare = readFlag(input.hasRare, `${where}.hasRare`)
+  return { name, type, categories, ...(hasRare ? { hasRare: true } : {}) }
+}
+
+function readFlag(json: unknown, where: string): boolean {
+  if (json === undefined || json === true) return json === true
+  throw wrong(where, 'true or nothing', json)
+}
+
+function readQuantiles(json: unknown, where: string): number[] {
+  const values = list(json, where)
+  if (values.length < 2) throw wrong(where, 'at least 2 numbers', values)
+  return values.map((value, i) => {
+    const before = i === 0 ? -Infinity : values[i - 1]
+    if (typeof value === 'number' && Number.isFinite(value) && value >= (before as number)) return value
+    throw wrong(where, 'finite numbers in ascending order', value)
+  })
+}
+
+function readParts(json: unknown, where: string): DatePart[] {
+  const parts = texts(json, where)
+  const known = ['year', 'month', 'weekday', 'hour']
+  const unknown = parts.find((part, i) => !known.includes(part) || parts.indexOf(part) !== i)
+  if (unknown !== undefined || parts.length === 0)
+    throw wrong(where, `some of ${known.join(', ')}`, unknown ?? parts)
+  return parts as DatePart[]
 }
 
 function readTarget(json: unknown): Target {

@@ -1,23 +1,20 @@
 /** Turns the columns of a table into the inputs of a network, as learnt from the training rows. Does no input or output. */
 
 import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
-import { isNumberText } from './csv-number.ts'
 import { readEncoderData } from './encoder-json.ts'
-import { rowNumbers } from './split.ts'
-import { scaleOf, type Scale } from './statistics.ts'
 import {
-  column as columnOf,
-  unknownColumn,
-  type CategoricalColumn,
-  type Column,
-  type Table,
-} from './table.ts'
+  encodeColumn,
+  fitInput,
+  inputLabels,
+  inputWidth,
+  type ColumnType,
+  type Input,
+  type Scaling,
+} from './input.ts'
+import { rowNumbers } from './split.ts'
+import { column as columnOf, unknownColumn, type Column, type Table } from './table.ts'
 import { encodeTarget, fitTarget, inferTask, labelledRows } from './target.ts'
 import type { ClassLabel, EncodedTarget, Target, Task } from './target.ts'
-
-/** A column among the inputs: one standardised number, or one input per category. */
-export type Input =
-  ({ name: string; type: 'numeric' } & Scale) | { name: string; type: 'categorical'; categories: string[] }
 
 /** All that an encoder knows, as plain data for JSON. */
 export interface EncoderData {
@@ -37,6 +34,10 @@ export interface EncoderOptions {
   ignore?: readonly string[]
   /** The task; found from the target where not given, see {@link inferTask}. */
   task?: Task
+  /** What columns are taken as; found from the values where not given, see {@link inferType}. */
+  types?: Readonly<Record<string, ColumnType>>
+  /** How numbers are scaled, default standard. */
+  scale?: Scaling
 }
 
 /** How often something happened in a column. */
@@ -52,7 +53,7 @@ export interface EncodedInputs<X extends Float32Array | Float64Array = Float32Ar
   rows: number
   /** Inputs a row. */
   inputs: number
-  /** Missing values by column: numbers became the training mean, texts all zeros. */
+  /** Missing values by column: numbers became the training mean, others all zeros. */
   missing: ColumnCount[]
   /** Texts that the training rows did not have, by column; they became all zeros. */
   unseen: ColumnCount[]
@@ -64,7 +65,7 @@ const mostElements = 2 ** 31
 
 /**
  * The way from columns to inputs and back: numbers are standardised by mean and population standard deviation of the
- * training rows, texts are one-hot in ascending order of the categories.
+ * training rows, texts are one-hot in ascending order of the categories, dates become their parts.
  *
  * @example
  * const encoder = Encoder.fit(table, split.train, { target: 'species' })
@@ -88,8 +89,8 @@ export class Encoder {
    *   SpecError for a wrong option
    */
   static fit(table: Table, rows: ArrayLike<number>, options: EncoderOptions): Encoder {
-    rejectUnknownKeys('encoder options', options, ['target', 'ignore', 'task'])
-    const { target, ignore = [], task } = options
+    rejectUnknownKeys('encoder options', options, ['target', 'ignore', 'task', 'types', 'scale'])
+    const { target, ignore = [], task, types = {}, scale } = options
     if (task !== undefined && task !== 'classification' && task !== 'regression') {
       throw new SpecError({
         where: 'task',
@@ -111,7 +112,9 @@ export class Encoder {
     const found = task === undefined ? inferTask(targetColumn) : { task, reason: 'as asked for' }
     const columns = table.columns.filter(({ name }) => name !== target && !ignore.includes(name))
     const encoder = new Encoder({
-      inputs: columns.map((column) => fitInput(column, labelled)),
+      inputs: columns.map((column) =>
+        fitInput(column, labelled, Object.hasOwn(types, column.name) ? types[column.name] : undefined, scale),
+      ),
       target: fitTarget(targetColumn, labelled, found.task),
       ignored: [...ignore],
       taskReason: found.reason,
@@ -148,17 +151,14 @@ export class Encoder {
 
   /** One name per input: `age`, `city=Oslo`, `city=Rome`. */
   get inputNames(): string[] {
-    return this.data.inputs.flatMap((input) =>
-      input.type === 'numeric'
-        ? [input.name]
-        : input.categories.map((category) => `${input.name}=${category}`),
-    )
+    return this.data.inputs.flatMap(inputLabels)
   }
 
   /** The types of the input columns, to read a file for prediction with: `readCsv(path, { types })`. */
   columnTypes(): Record<string, 'numeric' | 'categorical'> {
     const types = Object.create(null) as Record<string, 'numeric' | 'categorical'>
-    for (const { name, type } of this.data.inputs) types[name] = type
+    for (const { name, type } of this.data.inputs)
+      types[name] = type === 'numeric' ? 'numeric' : 'categorical'
     return types
   }
 
@@ -183,7 +183,8 @@ export class Encoder {
     const unseen: ColumnCount[] = []
     let offset = 0
     for (const input of this.data.inputs) {
-      const counts = this.encodeColumn(input, table, rows, x, offset)
+      const place = { table, rows, x, offset, width: this.width }
+      const counts = encodeColumn(input, this.columnOf(input, table), place)
       if (counts.missing > 0) missing.push({ column: input.name, count: counts.missing })
       if (counts.unseen > 0) unseen.push({ column: input.name, count: counts.unseen })
       offset += inputWidth(input)
@@ -206,25 +207,14 @@ export class Encoder {
     return target.task === 'regression' ? output * target.deviation + target.mean : output
   }
 
-  private encodeColumn(
-    input: Input,
-    table: Table,
-    rows: ArrayLike<number>,
-    x: Float32Array | Float64Array,
-    offset: number,
-  ): { missing: number; unseen: number } {
+  private columnOf(input: Input, table: Table): Column {
     const found = table.columns.find(({ name }) => name === input.name)
-    if (found === undefined) {
-      throw unknownColumn(
-        table.source ?? 'table',
-        input.name,
-        table.columns.map(({ name }) => name),
-      )
-    }
-    const place = { table, rows, x, offset, width: this.width }
-    if (input.type === 'categorical') return encodeTexts(input.categories, found, place)
-    if (found.type === 'categorical') checkNoText(found, place)
-    return encodeNumbers(input, found, place)
+    if (found !== undefined) return found
+    throw unknownColumn(
+      table.source ?? 'table',
+      input.name,
+      table.columns.map(({ name }) => name),
+    )
   }
 
   private extraColumns(table: Table): string[] {
@@ -245,95 +235,6 @@ export class Encoder {
       cure: `Ignore column ${widest.name}`,
     })
   }
-}
-
-/** Where a column's inputs go: `x[row * width + offset]` and on. */
-interface Place {
-  table: Table
-  rows: ArrayLike<number>
-  x: Float32Array | Float64Array
-  offset: number
-  width: number
-}
-
-function fitInput(column: Column, rows: Uint32Array): Input {
-  const { name } = column
-  if (column.type === 'numeric') return { name, type: 'numeric', ...scaleOf(column, rows) }
-  const isUsed = new Uint8Array(column.categories.length)
-  for (let i = 0; i < rows.length; i++) if (column.codes[rows[i]] >= 0) isUsed[column.codes[rows[i]]] = 1
-  return { name, type: 'categorical', categories: column.categories.filter((_, code) => isUsed[code] === 1) }
-}
-
-function encodeNumbers(scale: Scale, column: Column, place: Place): { missing: number; unseen: number } {
-  const { table, rows, x, offset, width } = place
-  let missing = 0
-  for (let i = 0; i < rows.length; i++) {
-    const value = column.type === 'numeric' ? column.values[rows[i]] : NaN
-    if (Number.isNaN(value)) {
-      missing++
-      continue
-    }
-    const at = i * width + offset
-    x[at] = (value - scale.mean) / scale.deviation
-    if (!Number.isFinite(x[at])) {
-      throw new DataError(
-        {
-          where: `${table.source ?? 'table'} row ${rows[i]}, column ${column.name}`,
-          expected: `a number near those of the training rows (mean ${scale.mean}, deviation ${scale.deviation})`,
-          received: String(value),
-        },
-        { column: column.name },
-      )
-    }
-  }
-  return { missing, unseen: 0 }
-}
-
-function encodeTexts(
-  categories: readonly string[],
-  column: Column,
-  { rows, x, offset, width }: Place,
-): { missing: number; unseen: number } {
-  const inputOf = new Map(categories.map((category, index) => [category, index]))
-  const inputOfCode =
-    column.type === 'categorical' ? column.categories.map((text) => inputOf.get(text) ?? -1) : []
-  let missing = 0
-  let unseen = 0
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]
-    const isMissing = column.type === 'categorical' ? column.codes[row] < 0 : Number.isNaN(column.values[row])
-    if (isMissing) {
-      missing++
-      continue
-    }
-    const input =
-      column.type === 'categorical'
-        ? inputOfCode[column.codes[row]]
-        : (inputOf.get(String(column.values[row])) ?? -1)
-    if (input < 0) unseen++
-    else x[i * width + offset + input] = 1
-  }
-  return { missing, unseen }
-}
-
-// A numeric column of training that is text now: names the first text that is no number, else the first text.
-function checkNoText(column: CategoricalColumn, { table, rows }: Place): void {
-  const isNumber = column.categories.map(isNumberText)
-  const present = Array.from(rows).filter((row) => column.codes[row] >= 0)
-  const row = present.find((candidate) => !isNumber[column.codes[candidate]]) ?? present[0]
-  if (row === undefined) return
-  throw new DataError(
-    {
-      where: `${table.source ?? 'table'} row ${row}, column ${column.name}`,
-      expected: 'a number, as in the training data',
-      received: `the text '${column.categories[column.codes[row]]}'`,
-    },
-    { column: column.name },
-  )
-}
-
-function inputWidth(input: Input): number {
-  return input.type === 'numeric' ? 1 : input.categories.length
 }
 
 function noRows(table: Table, target: string, rows: number): DataError {

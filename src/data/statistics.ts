@@ -40,6 +40,57 @@ export function scaleOf(column: NumericColumn, rows: Uint32Array): Scale {
   return { mean, deviation: deviation === 0 ? 1 : deviation }
 }
 
+/** Quartiles of a standard normal variable lie so far apart. */
+const NORMAL_QUARTILES = 1.3489795003921634
+const MOST_QUANTILES = 256
+
+/**
+ * Median and the distance of the quartiles as those of a normal variable with that deviation; outliers hardly move them.
+ * Where the quartiles are the same, the standard deviation serves.
+ *
+ * @param rows row numbers, ascending
+ * @throws DataError where the values are too large to be summed
+ * @source scikit-learn, RobustScaler with unit_variance
+ */
+export function robustScaleOf(column: NumericColumn, rows: Uint32Array): Scale {
+  const sorted = presentValues(column, rows)
+  const scale = scaleOf(column, rows)
+  if (sorted.length === 0) return scale
+  const spread = quantileOf(sorted, 0.75) - quantileOf(sorted, 0.25)
+  const deviation = spread > 0 ? spread / NORMAL_QUARTILES : scale.deviation
+  return { mean: quantileOf(sorted, 0.5), deviation }
+}
+
+/**
+ * Up to 256 quantiles of evenly spaced probabilities from 0 to 1, ascending; none without values.
+ *
+ * @param rows row numbers, ascending
+ */
+export function quantilesOf(column: NumericColumn, rows: Uint32Array): number[] {
+  const sorted = presentValues(column, rows)
+  const count = Math.min(MOST_QUANTILES, sorted.length)
+  return Array.from({ length: count }, (_, i) =>
+    valueAt(sorted, (i * (sorted.length - 1)) / Math.max(1, count - 1)),
+  )
+}
+
+function presentValues({ values }: NumericColumn, rows: Uint32Array): Float64Array {
+  return Float64Array.from(rows, (row) => values[row])
+    .filter((value) => !Number.isNaN(value))
+    .sort()
+}
+
+function quantileOf(sorted: Float64Array, probability: number): number {
+  return valueAt(sorted, probability * (sorted.length - 1))
+}
+
+// Linear between the neighbours, as NumPy's default.
+function valueAt(sorted: Float64Array, place: number): number {
+  const low = Math.floor(place)
+  const high = Math.min(low + 1, sorted.length - 1)
+  return sorted[low] + (place - low) * (sorted[high] - sorted[low])
+}
+
 // How many values are present, and whether they are all the same; without any they are, and 0.
 function survey(
   values: Float64Array,

@@ -129,6 +129,20 @@ export function tableFromRows(rows: readonly object[], source?: string): Table {
   }
 }
 
+/**
+ * A column of numbers as one of texts, as JavaScript writes them.
+ *
+ * @example
+ * columnValues(asTexts(tableFromRows([{ zip: 7 }]).columns[0])) // ['7']
+ */
+export function asTexts(column: Column): CategoricalColumn {
+  if (column.type === 'categorical') return column
+  const texts = Array.from(column.values, (value) => (Number.isNaN(value) ? null : String(value)))
+  const { categories, codeOf } = rankCategories(texts.filter((text) => text !== null))
+  const codes = Int32Array.from(texts, (text) => (text === null ? -1 : (codeOf.get(text) ?? -1)))
+  return { name: column.name, type: 'categorical', codes, categories, missing: column.missing }
+}
+
 /** The chunks of a source as one table. */
 export async function collectTable(source: RowSource): Promise<Table> {
   const chunks: Table[] = []

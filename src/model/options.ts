@@ -4,6 +4,7 @@ import type { BackendOptions } from '../backends/choose.ts'
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, describeValue } from '../check.ts'
 import { normalizeOptimizer, type Optimizer, type OptimizerName } from '../compiler/optimizers.ts'
 import type { CsvOptions } from '../data/csv.ts'
+import type { ColumnType, Scaling } from '../data/input.ts'
 import type { ClassLabel, Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
@@ -41,11 +42,15 @@ export interface GivenSplit {
 }
 
 /** What `train` takes. */
-export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'types' | 'missing'> {
+export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'missing'> {
   /** Name of the column to predict. */
   target: string
   /** Columns that are neither input nor target. */
   ignore?: readonly string[]
+  /** What columns are taken as, where it is not what their values suggest; a column with a type is not left out unasked. */
+  types?: Readonly<Record<string, ColumnType>>
+  /** How numbers are scaled: by mean and deviation (standard, default), median and quartiles, or to normal quantiles. */
+  scale?: Scaling
   /** Default: what the target's values suggest, see `report.taskReason`. */
   task?: Task
   /** Units of the hidden layers, default [64, 32]; none gives a linear model. */
@@ -127,6 +132,7 @@ export type TrainSettings = TrainOptions &
       | 'l2'
       | 'seed'
       | 'calibrate'
+      | 'scale'
     >
   > & { readonly normalizedOptimizer: Optimizer }
 
@@ -143,6 +149,7 @@ export const trainDefaults = {
   l2: 0.0003,
   seed: 0,
   calibrate: true,
+  scale: 'standard',
 } as const satisfies Partial<TrainOptions>
 
 const ADAM_LEARNING_RATE = 0.003
@@ -181,6 +188,7 @@ export const trainOptionNames: readonly string[] = [
   'signal',
   'delimiter',
   'types',
+  'scale',
   'missing',
   'onStart',
   'onEpoch',
@@ -228,7 +236,33 @@ export function normalizeTrainOptions(options: TrainOptions): TrainSettings {
   return { ...settings, normalizedOptimizer }
 }
 
-function checkNames({ ignore, activation, optimizer, loss, metric, task, target }: TrainOptions): void {
+/** What a column can be taken as. */
+export const columnTypes = [
+  'numeric',
+  'categorical',
+  'boolean',
+  'date',
+  'ignored',
+] as const satisfies ColumnType[]
+
+function checkNames(options: TrainOptions): void {
+  const { ignore, activation, optimizer, loss, metric, task, target, types = {}, scale } = options
+  checkOneOf('scale', scale, ['standard', 'robust', 'quantile'])
+  if (typeof types !== 'object' || types === null) {
+    throw new SpecError({
+      where: 'types',
+      expected: 'an object of types by column',
+      received: describeValue(types),
+    })
+  }
+  for (const [name, type] of Object.entries(types)) checkOneOf(`types.${name}`, type, columnTypes)
+  if (Object.hasOwn(types, target) && !['numeric', 'categorical'].includes(types[target])) {
+    throw new SpecError({
+      where: `types.${target}`,
+      expected: 'numeric or categorical for the target',
+      received: describeValue(types[target]),
+    })
+  }
   if (!Array.isArray(ignore) || ignore.some((name) => typeof name !== 'string')) {
     throw new SpecError({
       where: 'ignore',

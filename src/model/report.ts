@@ -9,8 +9,11 @@ import type { StopReason } from '../training/run.ts'
 /** A column of the data. */
 export interface ColumnReport {
   name: string
-  type: 'numeric' | 'categorical'
+  /** What it is taken as. */
+  type: 'numeric' | 'categorical' | 'boolean' | 'date'
   role: 'input' | 'target' | 'ignored' | 'weight' | 'group' | 'time'
+  /** Why it is left out, where nobody asked for it. */
+  reason?: string
   /** Rows without a value. */
   missing: number
   /** Distinct texts, for categorical columns. */

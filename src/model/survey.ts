@@ -1,6 +1,7 @@
 /** What the data are like: columns, classes, and what in them may be worth a look before training. */
 
 import type { Encoder } from '../data/encoder.ts'
+import { inferType, type Input } from '../data/input.ts'
 import { column as columnOf, nameList, valueAt, type Column, type Table } from '../data/table.ts'
 import { DataError } from '../errors.ts'
 import { plural } from './design.ts'
@@ -41,20 +42,30 @@ export function checkTarget(table: Table, target: string): void {
  * The columns with the part that each plays.
  *
  * @param roles columns that are neither target nor input, by their part
+ * @param dropped columns that are left out unasked
+ * @param types what the inputs are taken as
  */
 export function describeColumns(
   table: Table,
   target: string,
   ignore: readonly string[],
   roles: Partial<Record<ColumnReport['role'], string>>,
+  dropped: readonly DroppedColumn[] = [],
+  types: Readonly<Record<string, Input['type']>> = {},
 ): ColumnReport[] {
   const named = Object.entries({ ...roles, target }) as [ColumnReport['role'], string | undefined][]
   const roleOf = (name: string): ColumnReport['role'] =>
-    named.find(([, column]) => column === name)?.[0] ?? (ignore.includes(name) ? 'ignored' : 'input')
+    named.find(([, column]) => column === name)?.[0] ??
+    (ignore.includes(name) || dropped.some((column) => column.name === name) ? 'ignored' : 'input')
+  const reasonOf = (name: string): { reason?: string } => {
+    const reason = dropped.find((column) => column.name === name)?.reason
+    return reason === undefined ? {} : { reason }
+  }
   return table.columns.map((column) => ({
     name: column.name,
-    type: column.type,
+    type: Object.hasOwn(types, column.name) ? types[column.name] : column.type,
     role: roleOf(column.name),
+    ...reasonOf(column.name),
     missing: column.missing,
     ...(column.type === 'categorical' ? { categories: column.categories.length } : {}),
   }))
@@ -84,27 +95,77 @@ export function isImbalanced(classes: readonly ClassReport[] = []): boolean {
   return least < total * Math.min(0.1, 1 / (2 * classes.length))
 }
 
-/** Sentences on inputs that are likely to be a mistake: columns without information, row numbers, a text for every row. */
-export function surveyInputs(table: Table, columns: readonly ColumnReport[]): string[] {
-  const inputs = columns.filter(({ role }) => role === 'input').map(({ name }) => columnOf(table, name))
-  const empty = inputs.filter(({ missing }) => missing === table.rows)
-  const constant = inputs.filter((column) => !empty.includes(column) && isConstant(column))
-  const counting = inputs.filter((column) => isRowNumber(column))
-  const distinct = inputs.filter((column) => isMostlyDistinct(column, table.rows))
-  return [
-    ...sentence(empty, 'without any value'),
-    ...sentence(constant, 'with the same value in every row'),
-    ...sentence(counting, 'counting the rows', 'consider --ignore'),
-    ...sentence(distinct, 'with a different text in most rows', 'consider --ignore'),
-  ]
+/** Why a column is left out although nobody asked for it. */
+export interface DroppedColumn {
+  name: string
+  /** `without any value`, to follow the name. */
+  reason: string
 }
 
-function sentence(columns: readonly Column[], what: string, cure?: string): string[] {
-  if (columns.length === 0) return []
-  const names = nameList(columns.map(({ name }) => name))
-  return [
-    `${columns.length === 1 ? 'Column' : 'Columns'} ${what}: ${names}${cure === undefined ? '' : `; ${cure}`}.`,
-  ]
+const dropRules: readonly [string, (column: Column, rows: number) => boolean][] = [
+  ['without any value', (column, rows) => column.missing === rows],
+  ['with the same value in every row', (column) => isConstant(column)],
+  ['counting the rows', (column) => isCounting(column)],
+  ['with a different text in most rows', (column, rows) => isMostlyDistinct(column, rows)],
+]
+
+/**
+ * Columns that nothing can be learnt from: without a value, of one value, row numbers, mostly different texts, and copies of
+ * an earlier column. Those whose type is given are kept, and all where no other is left, unless they have no two values.
+ *
+ * @param inputs names of the columns that would be inputs
+ * @param types of columns, as given
+ */
+export function uselessColumns(
+  table: Table,
+  inputs: readonly string[],
+  types: Readonly<Record<string, unknown>> = {},
+): DroppedColumn[] {
+  const dropped = dropColumns(table, inputs, (name) => Object.hasOwn(types, name))
+  return dropped.length < inputs.length ? dropped : dropColumns(table, inputs, () => true)
+}
+
+function dropColumns(
+  table: Table,
+  inputs: readonly string[],
+  isWanted: (name: string) => boolean,
+): DroppedColumn[] {
+  const kept: Column[] = []
+  return inputs.flatMap((name) => {
+    const column = columnOf(table, name)
+    const isDeclared = isWanted(name)
+    const rules = isDeclared ? dropRules.slice(0, 2) : dropRules
+    const rule = rules.find(([, applies]) => applies(column, table.rows))
+    if (rule !== undefined) return [{ name, reason: rule[0] }]
+    const twin = isDeclared ? undefined : kept.find((other) => isSameColumn(other, column))
+    if (twin !== undefined) return [{ name, reason: `equal to '${twin.name}' in every row` }]
+    kept.push(column)
+    return []
+  })
+}
+
+/** Sentences on columns that are left out, those of one reason together. */
+export function droppedSentences(dropped: readonly DroppedColumn[]): string[] {
+  const byReason = new Map<string, string[]>()
+  for (const { name, reason } of dropped) byReason.set(reason, [...(byReason.get(reason) ?? []), name])
+  return [...byReason].map(([reason, names]) => {
+    const cure = reason.startsWith('counting') || reason.includes('text') ? '; a type keeps it in' : ''
+    return `Left out ${names.length === 1 ? 'the column' : 'columns'} ${reason}: ${nameList(names)}${cure}.`
+  })
+}
+
+function isSameColumn(a: Column, b: Column): boolean {
+  if (a.type !== b.type || a.missing !== b.missing) return false
+  if (a.type === 'numeric' && b.type === 'numeric') {
+    const { values } = b
+    return a.values.every((value, row) => Object.is(value + 0, values[row] + 0))
+  }
+  if (a.type !== 'categorical' || b.type !== 'categorical') return false
+  const { codes, categories } = b
+  return (
+    a.categories.every((text, code) => text === categories[code]) &&
+    a.codes.every((code, row) => code === codes[row])
+  )
 }
 
 function firstValue(column: Column): ReturnType<typeof valueAt> {
@@ -127,11 +188,24 @@ function isConstant(column: Column): boolean {
 
 const LEAST_ROWS = 20
 
-function isRowNumber(column: Column): boolean {
-  if (column.type === 'categorical' || column.values.length < LEAST_ROWS) return false
-  return column.values.every((value, row) => row === 0 || value === column.values[row - 1] + 1)
+// Whole numbers without gap or repetition, in any order.
+function isCounting(column: Column): boolean {
+  if (column.type === 'categorical' || column.values.length < LEAST_ROWS || column.missing > 0) return false
+  const { values } = column
+  const least = values.reduce((a, b) => Math.min(a, b))
+  const seen = new Uint8Array(values.length)
+  return values.every((value) => {
+    const place = value - least
+    if (!Number.isInteger(place) || place >= seen.length || seen[place] === 1) return false
+    return (seen[place] = 1) === 1
+  })
 }
 
 function isMostlyDistinct(column: Column, rows: number): boolean {
-  return column.type === 'categorical' && rows >= LEAST_ROWS && column.categories.length > rows / 2
+  return (
+    column.type === 'categorical' &&
+    rows >= LEAST_ROWS &&
+    column.categories.length > (rows - column.missing) / 2 &&
+    inferType(column) !== 'date'
+  )
 }

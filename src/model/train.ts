@@ -1,8 +1,9 @@
 /** train(): a CSV or raw rows in, a Model out. Reads, parts, encodes, fits and scores; each is done elsewhere. */
 
 import { readCsv } from '../data/csv.ts'
+import { dateForm } from '../data/dates.ts'
 import { Encoder } from '../data/encoder.ts'
-import { column as columnOf, tableFromRows, unknownColumn, type Table } from '../data/table.ts'
+import { asTexts, column as columnOf, tableFromRows, unknownColumn, type Table } from '../data/table.ts'
 import { inferTask, type Task } from '../data/target.ts'
 import { describeValue } from '../check.ts'
 import { optimizerInfo } from '../compiler/optimizers.ts'
@@ -22,7 +23,15 @@ import { partRows, type Parts } from './parts.ts'
 import type { ColumnReport, Scores, TrainingPlan, TrainReport } from './report.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { scoreRows, type Scorer } from './score.ts'
-import { checkTarget, describeClasses, describeColumns, isImbalanced, surveyInputs } from './survey.ts'
+import {
+  checkTarget,
+  describeClasses,
+  describeColumns,
+  droppedSentences,
+  isImbalanced,
+  uselessColumns,
+  type DroppedColumn,
+} from './survey.ts'
 import { Network } from '../network.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
 import type { EpochRecord, History } from '../training/run.ts'
@@ -59,11 +68,12 @@ export async function trainOnTable<
   checkNamed(table, 'weight', settings.weight)
   const task: Task = settings.task ?? inferTask(columnOf(table, settings.target)).task
   const drawn = await partRows(table, task, settings)
-  const encoder = fitEncoder(table, drawn, settings)
+  const dropped = droppedColumns(table, settings)
+  const encoder = fitEncoder(table, drawn, settings, dropped)
   const parts = { ...drawn, validation: knownRows(encoder, table, drawn.validation) }
   checkTestRows(encoder, table, parts.test)
   const network = new Network({ ...designNetwork(encoder, settings), backend: settings.backend })
-  const plan = planOf(table, encoder, parts, network, settings)
+  const plan = planOf(table, encoder, parts, network, settings, dropped)
   const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
   const positive = positiveClass(encoder, plan.classes, settings)
   const weights = fitWeights(encoder, table, parts, settings)
@@ -97,9 +107,10 @@ function checkNamed(table: Table, option: string, name: string | undefined): voi
 
 /** The table of a CSV file or of raw rows. */
 export async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
-  const { delimiter, types, missing, backend } = settings
-  if (typeof source === 'string') return readCsv(source, { delimiter, types, missing, backend })
-  for (const [name, value] of Object.entries({ delimiter, types, missing })) {
+  const { delimiter, types = {}, missing, backend } = settings
+  if (typeof source === 'string')
+    return readCsv(source, { delimiter, types: csvTypes(types), missing, backend })
+  for (const [name, value] of Object.entries({ delimiter, missing })) {
     if (value === undefined) continue
     throw new SpecError({ where: name, expected: 'a CSV file to read', received: 'rows in memory' })
   }
@@ -108,23 +119,77 @@ export async function readSource(source: unknown, settings: TrainSettings): Prom
     throw new DataError({ where: 'train', expected, received: describeValue(source) })
   }
   const at = source.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
-  if (at < 0) return tableFromRows(source as object[])
+  if (at < 0) return withTypes(tableFromRows(source as object[]), types)
   const expected = 'an object with a value per column'
   throw new DataError({ where: `train: row ${at}`, expected, received: describeValue(source[at]) })
 }
 
-function fitEncoder(table: Table, parts: Parts, settings: TrainSettings): Encoder {
-  const { target, task } = settings
+// A file knows numbers and texts; what texts are taken as comes later.
+function csvTypes(types: NonNullable<TrainSettings['types']>): Record<string, 'numeric' | 'categorical'> {
+  const entries = Object.entries(types).filter(([, type]) => type !== 'ignored')
+  return Object.fromEntries(entries.map(([name, type]) => [name, type === 'numeric' ? type : 'categorical']))
+}
+
+function withTypes(table: Table, types: NonNullable<TrainSettings['types']>): Table {
+  for (const [name, type] of Object.entries(types)) {
+    const column = columnOf(table, name)
+    if (type !== 'numeric' || column.type === 'numeric') continue
+    throw new DataError(
+      {
+        where: `types.${name}`,
+        expected: 'a column of numbers',
+        received: `texts such as '${column.categories[0]}'`,
+      },
+      { column: name },
+    )
+  }
+  const isText = (name: string): boolean => Object.hasOwn(types, name) && types[name] === 'categorical'
+  return {
+    ...table,
+    columns: table.columns.map((column) => (isText(column.name) ? asTexts(column) : column)),
+  }
+}
+
+// A wrong guess would go unnoticed: it has a day for every date, only often another one.
+function dateWarnings(encoder: Encoder, table: Table): string[] {
+  return encoder.data.inputs.flatMap((input) => {
+    const column = columnOf(table, input.name)
+    if (input.type !== 'date' || column.type !== 'categorical') return []
+    if (dateForm(column.categories)?.isAmbiguous !== true) return []
+    const order = input.order === 'mdy' ? 'month before day' : 'day before month'
+    return [
+      `Column '${input.name}' could be read either way: taken as ${order}. Write dates as 2024-12-31 to be sure.`,
+    ]
+  })
+}
+
+function droppedColumns(table: Table, settings: TrainSettings): DroppedColumn[] {
+  const aside = [settings.target, ...asideColumns(settings)]
+  const inputs = table.columns.map(({ name }) => name).filter((name) => !aside.includes(name))
+  return uselessColumns(table, inputs, settings.types)
+}
+
+function fitEncoder(
+  table: Table,
+  parts: Parts,
+  settings: TrainSettings,
+  dropped: readonly DroppedColumn[],
+): Encoder {
+  const { target, task, types, scale } = settings
   return Encoder.fit(table, parts.train, {
     target,
-    ignore: asideColumns(settings),
+    types,
+    scale,
+    ignore: [...asideColumns(settings), ...dropped.map(({ name }) => name)],
     task: task ?? inferTask(columnOf(table, target)).task,
   })
 }
 
 // Columns that are no inputs: left out on request, or with a part of their own.
 function asideColumns(settings: TrainSettings): string[] {
-  return [...new Set([...settings.ignore, ...Object.values(rolesOf(settings))])]
+  const { ignore, types = {} } = settings
+  const ignored = Object.keys(types).filter((name) => types[name] === 'ignored')
+  return [...new Set([...ignore, ...ignored, ...Object.values(rolesOf(settings))])]
 }
 
 function rolesOf({ weight, group, splitBy }: TrainSettings): Partial<Record<ColumnReport['role'], string>> {
@@ -156,9 +221,11 @@ function planOf(
   parts: Parts,
   network: Network,
   settings: TrainSettings,
+  dropped: readonly DroppedColumn[],
 ): TrainingPlan {
-  const { target, ignore, weight, epochs, missing = [] } = settings
-  const columns = describeColumns(table, target, ignore, rolesOf(settings))
+  const { target, weight, epochs, missing = [] } = settings
+  const types = Object.fromEntries(encoder.data.inputs.map(({ name, type }) => [name, type]))
+  const columns = describeColumns(table, target, asideColumns(settings), rolesOf(settings), dropped, types)
   const inferred = inferTask(columnOf(table, target))
   const classes = describeClasses(table, encoder, parts.train)
   return {
@@ -184,7 +251,12 @@ function planOf(
     backend: network.backend.name,
     isa: network.backend.isa,
     missingTexts: [...missing],
-    warnings: [...surveyInputs(table, columns), ...parts.warnings, ...weightWarnings(settings)],
+    warnings: [
+      ...droppedSentences(dropped),
+      ...dateWarnings(encoder, table),
+      ...parts.warnings,
+      ...weightWarnings(settings),
+    ],
   }
 }
 

@@ -1,0 +1,361 @@
+/** One column among the inputs: what is learnt of it, and how its values become numbers. */
+
+import { DataError } from '../errors.ts'
+import { isNumberText } from './csv-number.ts'
+import { dateForm, momentsOf, parseDate, type DateOrder } from './dates.ts'
+import { normalQuantile } from './normal-quantile.ts'
+import { robustScaleOf, quantilesOf, scaleOf, type Scale } from './statistics.ts'
+import type { CategoricalColumn, Column, NumericColumn, Table, Value } from './table.ts'
+
+/** How numbers are scaled: by mean and deviation, by median and quartiles, or to the quantiles of a normal distribution. */
+export type Scaling = 'standard' | 'robust' | 'quantile'
+
+/** What a column is taken as. */
+export type ColumnType = 'numeric' | 'categorical' | 'boolean' | 'date' | 'ignored'
+
+/** A part of a date: the year with its fraction as a number, the others as an angle with sine and cosine. */
+export type DatePart = 'year' | 'month' | 'weekday' | 'hour'
+
+/** A column among the inputs; for dates the scale is of the year. */
+export type Input =
+  | ({ name: string; type: 'numeric'; quantiles?: number[]; hasIndicator?: true } & Scale)
+  | { name: string; type: 'categorical'; categories: string[]; hasRare?: true }
+  | { name: string; type: 'boolean' }
+  | ({ name: string; type: 'date'; order: DateOrder; parts: DatePart[] } & Scale)
+
+type NumericInput = Input & { type: 'numeric' }
+type DateInput = Input & { type: 'date' }
+
+/** What came of a value. */
+export type Outcome = 'known' | 'missing' | 'unseen' | 'wrong'
+
+/** More categories than these: the most frequent ones, and one input for all others. */
+export const MOST_CATEGORIES = 64
+const INDICATOR = { share: 0.05, rows: 10 }
+const MS_PER_HOUR = 3_600_000
+const MS_PER_YEAR = 365.2425 * 24 * MS_PER_HOUR
+
+const truths = new Map([
+  ...['true', 'yes', 'y', 't', '1', 'on'].map((word) => [word, 1] as const),
+  ...['false', 'no', 'n', 'f', '0', 'off'].map((word) => [word, -1] as const),
+])
+const truthPairs = [
+  ['false', 'true'],
+  ['no', 'yes'],
+]
+
+/** How many inputs a column becomes. */
+export function inputWidth(input: Input): number {
+  return inputLabels(input).length
+}
+
+/** A name for each of the inputs of a column: `age`, `city=Oslo`, `when.month.sin`. */
+export function inputLabels(input: Input): string[] {
+  const { name } = input
+  if (input.type === 'boolean') return [name]
+  if (input.type === 'numeric') return input.hasIndicator === true ? [name, `${name}=missing`] : [name]
+  if (input.type === 'date') {
+    return input.parts.flatMap((part) =>
+      part === 'year' ? [`${name}.year`] : [`${name}.${part}.sin`, `${name}.${part}.cos`],
+    )
+  }
+  const labels = input.categories.map((category) => `${name}=${category}`)
+  return input.hasRare === true ? [...labels, `${name}=(rare)`] : labels
+}
+
+/**
+ * What a column is taken as where nobody says: text is one of dates where all of it is, and boolean where it is true and
+ * false or yes and no.
+ */
+export function inferType(column: Column): Exclude<ColumnType, 'ignored'> {
+  if (column.type === 'numeric') return 'numeric'
+  const words = column.categories.map((text) => text.toLowerCase()).sort()
+  if (truthPairs.some((pair) => pair.length === words.length && pair.every((word, i) => word === words[i])))
+    return 'boolean'
+  return dateForm(column.categories) === undefined ? 'categorical' : 'date'
+}
+
+/**
+ * Learns a column from the training rows.
+ *
+ * @param rows ascending
+ * @throws DataError for a value that the type has not
+ */
+export function fitInput(
+  column: Column,
+  rows: Uint32Array,
+  type: ColumnType = inferType(column),
+  scaling: Scaling = 'standard',
+): Input {
+  const { name } = column
+  if (type === 'date') return fitDate(column, rows)
+  if (type === 'boolean') return checkBoolean(column)
+  if (column.type === 'numeric') return fitNumbers(column, rows, scaling)
+  const counts = new Uint32Array(column.categories.length)
+  for (let i = 0; i < rows.length; i++) if (column.codes[rows[i]] >= 0) counts[column.codes[rows[i]]]++
+  const used = column.categories.map((_, code) => code).filter((code) => counts[code] > 0)
+  const isMany = used.length > MOST_CATEGORIES
+  const kept = isMany
+    ? used
+        .sort((a, b) => counts[b] - counts[a] || a - b)
+        .slice(0, MOST_CATEGORIES)
+        .sort((a, b) => a - b)
+    : used
+  const categories = kept.map((code) => column.categories[code])
+  return { name, type: 'categorical', categories, ...(isMany ? { hasRare: true as const } : {}) }
+}
+
+function fitNumbers(column: NumericColumn, rows: Uint32Array, scaling: Scaling): NumericInput {
+  const { name } = column
+  const absent = rows.reduce((count, row) => count + (Number.isNaN(column.values[row]) ? 1 : 0), 0)
+  const isWorthIt = absent >= INDICATOR.rows && absent >= INDICATOR.share * rows.length
+  const scale = scaling === 'robust' ? robustScaleOf(column, rows) : scaleOf(column, rows)
+  const quantiles = scaling === 'quantile' ? quantilesOf(column, rows) : []
+  return {
+    name,
+    type: 'numeric',
+    ...scale,
+    ...(quantiles.length > 1 ? { quantiles } : {}),
+    ...(isWorthIt ? { hasIndicator: true as const } : {}),
+  }
+}
+
+function fitDate(column: Column, rows: Uint32Array): DateInput {
+  const { name } = column
+  const form = column.type === 'categorical' ? dateForm(column.categories) : undefined
+  if (column.type !== 'categorical' || form === undefined) {
+    const given = column.type === 'numeric' ? column.values.find((value) => !Number.isNaN(value)) : undefined
+    const wrong =
+      column.type === 'categorical'
+        ? column.categories.find((text) => Number.isNaN(parseDate(text, 'ymd')))
+        : undefined
+    throw new DataError(
+      {
+        where: `column ${name}`,
+        expected: 'dates of one form, such as 2024-02-29 12:30, 02/29/2024 or 29 Feb 2024',
+        received: given === undefined ? `'${wrong ?? ''}'` : `the number ${given}`,
+      },
+      { column: name },
+    )
+  }
+  const moments = momentsOf(column, form.order)
+  const years = Float64Array.from(moments, yearOf)
+  const scale = scaleOf({ name, type: 'numeric', values: years, missing: 0 }, rows)
+  const differs = (of: (moment: number) => number): boolean => {
+    const present = rows.filter((row) => !Number.isNaN(moments[row]))
+    return present.some((row) => of(moments[row]) !== of(moments[present[0]]))
+  }
+  const parts = datePartNames.filter((part) => part === 'year' || differs(angles[part]))
+  return { name, type: 'date', order: form.order, parts, ...scale }
+}
+
+function checkBoolean(column: Column): Input {
+  const { name } = column
+  const texts = column.type === 'categorical' ? column.categories : [...new Set(column.values)].map(String)
+  const wrong = texts.find((text) => text !== 'NaN' && truthOf(text) === undefined)
+  if (wrong === undefined) return { name, type: 'boolean' }
+  throw new DataError(
+    { where: `column ${name}`, expected: 'true and false, yes and no, or 1 and 0', received: `'${wrong}'` },
+    { column: name },
+  )
+}
+
+const datePartNames: readonly DatePart[] = ['year', 'month', 'weekday', 'hour']
+
+/** Turns of a whole circle, by part. */
+const angles: Readonly<Record<DatePart, (moment: number) => number>> = {
+  year: yearOf,
+  month: (moment) => new Date(moment).getUTCMonth() / 12,
+  weekday: (moment) => new Date(moment).getUTCDay() / 7,
+  hour: (moment) => ((((moment / MS_PER_HOUR) % 24) + 24) % 24) / 24,
+}
+
+function yearOf(moment: number): number {
+  return 1970 + moment / MS_PER_YEAR
+}
+
+function truthOf(value: Value): number | undefined {
+  return truths.get(String(value).toLowerCase())
+}
+
+/** What writes the value of a row into its inputs, which are zeros. */
+export type InputWriter = (value: Value | undefined, x: Float32Array | Float64Array, at: number) => Outcome
+
+/** The writer of a column; it allocates nothing for numbers, booleans and categories. */
+export function writerOf(input: Input): InputWriter {
+  if (input.type === 'numeric') return numberWriter(input)
+  if (input.type === 'date') return dateWriter(input)
+  if (input.type === 'boolean') {
+    return (value, x, at) => {
+      if (isMissing(value)) return 'missing'
+      const truth = truthOf(value)
+      if (truth === undefined) return 'unseen'
+      x[at] = truth
+      return 'known'
+    }
+  }
+  const indexOf = new Map(input.categories.map((category, index) => [category, index]))
+  const rare = input.hasRare === true ? input.categories.length : -1
+  return (value, x, at) => {
+    if (isMissing(value)) return 'missing'
+    const index = indexOf.get(typeof value === 'string' ? value : String(value)) ?? rare
+    if (index < 0) return 'unseen'
+    x[at + index] = 1
+    return 'known'
+  }
+}
+
+function numberWriter({ mean, deviation, quantiles, hasIndicator }: NumericInput): InputWriter {
+  return (value, x, at) => {
+    if (isMissing(value)) {
+      if (hasIndicator === true) x[at + 1] = 1
+      return 'missing'
+    }
+    if (typeof value !== 'number') return 'wrong'
+    x[at] = quantiles === undefined ? (value - mean) / deviation : normalRank(value, quantiles)
+    return Number.isFinite(x[at]) ? 'known' : 'wrong'
+  }
+}
+
+function dateWriter({ order, parts, mean, deviation }: DateInput): InputWriter {
+  return (value, x, at) => {
+    if (isMissing(value)) return 'missing'
+    const moment = parseDate(String(value), order)
+    if (Number.isNaN(moment)) return 'wrong'
+    let place = at
+    for (const part of parts) {
+      const turn = angles[part](moment)
+      if (part === 'year') x[place++] = (turn - mean) / deviation
+      else {
+        x[place++] = Math.sin(2 * Math.PI * turn)
+        x[place++] = Math.cos(2 * Math.PI * turn)
+      }
+    }
+    return 'known'
+  }
+}
+
+function isMissing(value: Value | undefined): value is null | undefined {
+  return value === null || value === undefined || (typeof value === 'number' && Number.isNaN(value))
+}
+
+/** Probabilities nearer to 0 and 1 than this are taken as this, about 5.2 deviations out. */
+const LEAST_RANK = 1e-7
+
+/**
+ * A number's place among quantiles as that of a standard normal variable; where quantiles repeat, the middle of its places,
+ * also at the ends.
+ *
+ * @source scikit-learn, QuantileTransformer with output_distribution='normal'
+ */
+function normalRank(value: number, quantiles: readonly number[]): number {
+  const last = quantiles.length - 1
+  const rank = (rankFrom(value, quantiles, false) + rankFrom(value, quantiles, true)) / 2 / last
+  return normalQuantile(Math.min(Math.max(rank, LEAST_RANK), 1 - LEAST_RANK))
+}
+
+// The interpolated index of a value; of equal quantiles the last, or the first.
+function rankFrom(value: number, quantiles: readonly number[], isFirst: boolean): number {
+  let [low, high] = [0, quantiles.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isFirst ? quantiles[middle] < value : quantiles[middle] <= value) low = middle + 1
+    else high = middle
+  }
+  if (low === 0) return 0
+  if (low === quantiles.length) return quantiles.length - 1
+  return low - 1 + (value - quantiles[low - 1]) / (quantiles[low] - quantiles[low - 1])
+}
+
+/** Where a column's inputs go: `x[row * width + offset]` and on. */
+export interface Place {
+  table: Table
+  rows: ArrayLike<number>
+  x: Float32Array | Float64Array
+  offset: number
+  width: number
+}
+
+/**
+ * Writes the inputs of a column for rows of a table.
+ *
+ * @throws DataError for a value that the input cannot take, with row and column
+ */
+export function encodeColumn(
+  input: Input,
+  column: Column,
+  place: Place,
+): { missing: number; unseen: number } {
+  if (input.type === 'numeric' && column.type === 'categorical') checkNoText(column, place)
+  const { rows, x, offset, width } = place
+  const counts = { known: 0, missing: 0, unseen: 0, wrong: 0 }
+  const write = writerOf(input)
+  const writeRow =
+    column.type === 'numeric'
+      ? (row: number, at: number) => write(column.values[row], x, at)
+      : textWriter(input, column, write, x)
+  for (let i = 0; i < rows.length; i++) {
+    const outcome = writeRow(rows[i], i * width + offset)
+    if (outcome === 'wrong') throw wrongValue(input, column, rows[i], place)
+    counts[outcome]++
+  }
+  return counts
+}
+
+// Every text is read once: its numbers are copied wherever it stands.
+function textWriter(
+  input: Input,
+  column: CategoricalColumn,
+  write: InputWriter,
+  x: Float32Array | Float64Array,
+): (row: number, at: number) => Outcome {
+  const size = inputWidth(input)
+  const learnt: ({ outcome: Outcome; at: number; values: Float64Array } | undefined)[] = []
+  return (row, at) => {
+    const code = column.codes[row]
+    if (code < 0) return write(null, x, at)
+    let known = learnt[code]
+    if (known === undefined) {
+      const values = new Float64Array(size)
+      const outcome = write(column.categories[code], values, 0)
+      const first = values.findIndex((value) => value !== 0)
+      const end = values.findLastIndex((value) => value !== 0) + 1
+      known = { outcome, at: Math.max(0, first), values: values.slice(Math.max(0, first), end) }
+      learnt[code] = known
+    }
+    for (let j = 0; j < known.values.length; j++) x[at + known.at + j] = known.values[j]
+    return known.outcome
+  }
+}
+
+function wrongValue(input: Input, column: Column, row: number, { table }: Place): DataError {
+  const expected =
+    input.type === 'numeric'
+      ? `a number near those of the training rows (mean ${input.mean}, deviation ${input.deviation})`
+      : 'a date written as in the training rows'
+  const value = column.type === 'numeric' ? column.values[row] : `'${column.categories[column.codes[row]]}'`
+  return new DataError(
+    {
+      where: `${table.source ?? 'table'} row ${row}, column ${column.name}`,
+      expected,
+      received: String(value),
+    },
+    { column: column.name },
+  )
+}
+
+// A numeric column of training that is text now: names the first text that is no number, else the first text.
+function checkNoText(column: CategoricalColumn, { table, rows }: Place): void {
+  const isNumber = column.categories.map(isNumberText)
+  const present = Array.from(rows).filter((row) => column.codes[row] >= 0)
+  const row = present.find((candidate) => !isNumber[column.codes[candidate]]) ?? present[0]
+  if (row === undefined) return
+  throw new DataError(
+    {
+      where: `${table.source ?? 'table'} row ${row}, column ${column.name}`,
+      expected: 'a number, as in the training data',
+      received: `the text '${column.categories[column.codes[row]]}'`,
+    },
+    { column: column.name },
+  )
+}
