@@ -2,6 +2,7 @@
 
 import { readCsv } from './data/csv.ts'
 import { Encoder, type ColumnCount } from './data/encoder.ts'
+import { RowEncoder } from './data/row-encoder.ts'
 import { rowNumbers } from './data/split.ts'
 import { tableFromRows, type Table } from './data/table.ts'
 import type { ClassLabel } from './data/target.ts'
@@ -10,7 +11,7 @@ import { describeValue } from './check.ts'
 import { DataError, SpecError } from './errors.ts'
 import { parseUntrusted } from './json.ts'
 import { describeLoss, lossOf } from './spec.ts'
-import { classProbabilities, conformalSet, decideClasses } from './model/answers.ts'
+import { classProbabilities, conformalSet, decideClass } from './model/answers.ts'
 import { describeModel } from './model/describe.ts'
 import { fingerprint } from './model/fingerprint.ts'
 import { readReport, type Conformal, type Scores, type TrainReport } from './model/report.ts'
@@ -86,6 +87,8 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
   readonly network: Network
   /** Data, course and scores of the training. */
   readonly report: TrainReport
+  /** What predictOne uses again and again. */
+  #one: { encoder: RowEncoder; x: Float32Array; outputs: Float32Array } | undefined
 
   constructor(parts: { encoder: Encoder; network: Network; report: TrainReport }) {
     this.encoder = parts.encoder
@@ -106,6 +109,26 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     if (rows.length === 0) return []
     checkRows(rows, 'predict')
     return this.predictTable(tableFromRows(rows)).predictions
+  }
+
+  /**
+   * The answer for one raw row, for servers: synchronous, and nothing is allocated but the answer.
+   *
+   * @param row a field for every column that {@link predict} needs, null where missing; target and columns that training
+   *   left out may be there
+   * @throws DataError naming fields that are missing or unknown, and a value that its column cannot have
+   * @example
+   * const { prediction } = model.predictOne({ island: 'Dream', bill_length_mm: 39.5, bill_depth_mm: 16.7 })
+   */
+  predictOne(row: Row): P {
+    this.#one ??= {
+      encoder: new RowEncoder(this.encoder.data),
+      x: new Float32Array(this.encoder.width),
+      outputs: new Float32Array(this.network.outputs),
+    }
+    const { encoder, x, outputs } = this.#one
+    encoder.encode(row as Readonly<Record<string, unknown>>, x)
+    return this.#decode(this.network.predict(x, outputs))[0] as P
   }
 
   /**
@@ -231,12 +254,13 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
       return Array.from(outputs, (output) => numberAnswer(encoder.decodeValue(output), conformal))
     }
     const { classes } = encoder
-    const width = this.network.outputs
-    const all = classProbabilities(outputs, width, decision.calibration?.temperature)
-    return Array.from(decideClasses(all, classes, decision), (index, row) => {
-      const probabilities = all.subarray(row * classes.length, (row + 1) * classes.length)
-      return classAnswer(index, probabilities, classes, conformal)
-    })
+    const all = classProbabilities(outputs, this.network.outputs, decision.calibration?.temperature)
+    const answers: Prediction[] = []
+    for (let start = 0; start < all.length; start += classes.length) {
+      const probabilities = all.length === classes.length ? all : all.subarray(start, start + classes.length)
+      answers.push(classAnswer(decideClass(all, start, classes, decision), probabilities, classes, conformal))
+    }
+    return answers
   }
 }
 
@@ -269,6 +293,8 @@ export async function loadModel<
   return new Model({ encoder, network, report })
 }
 
+const PLAIN = { enumerable: true, writable: true, configurable: true }
+
 function numberAnswer(prediction: number, conformal?: Conformal): NumberPrediction {
   if (conformal === undefined) return { prediction }
   return { prediction, interval: [prediction - conformal.quantile, prediction + conformal.quantile] }
@@ -280,12 +306,17 @@ function classAnswer(
   classes: readonly ClassLabel[],
   conformal?: Conformal,
 ): ClassPrediction {
-  return {
-    prediction: classes[index],
-    probability: probabilities[index],
-    probabilities: Object.fromEntries(classes.map((label, i) => [String(label), probabilities[i]])),
-    ...(conformal === undefined ? {} : { set: conformalSet(probabilities, classes, conformal) }),
+  const named: Record<string, number> = {}
+  for (let i = 0; i < classes.length; i++) {
+    const label = String(classes[i])
+    // The one name that an assignment does not make a property of.
+    if (label === '__proto__') Object.defineProperty(named, label, { ...PLAIN, value: probabilities[i] })
+    else named[label] = probabilities[i]
   }
+  const answer = { prediction: classes[index], probability: probabilities[index], probabilities: named }
+  return conformal === undefined
+    ? answer
+    : { ...answer, set: conformalSet(probabilities, classes, conformal) }
 }
 
 function reportOf({ metadata }: ModelFile): TrainReport {

@@ -108,6 +108,25 @@ export function parseThresholdFlag(text: string): Threshold {
   return text.trim() !== '' && Number.isFinite(value) ? value : (text as Threshold)
 }
 
+const secondsOf: Readonly<Record<string, number | undefined>> = { s: 1, m: 60, h: 3600 }
+
+/**
+ * A duration in seconds.
+ *
+ * @example
+ * parseDuration('10m') // 600
+ */
+export function parseDuration(text: string): number {
+  const parts = /^(\d+(?:\.\d+)?)([smh]?)$/.exec(text.trim())
+  const seconds = parts === null ? 0 : Number(parts[1]) * (secondsOf[parts[2] || 's'] ?? 1)
+  if (seconds > 0) return seconds
+  throw new SpecError({
+    where: '--max-time',
+    expected: 'a time above 0 such as 90s, 10m or 2h',
+    received: describeValue(text),
+  })
+}
+
 const delimiters: Readonly<Record<string, ',' | ';' | '\t' | '|' | undefined>> = {
   ',': ',',
   ';': ';',

@@ -11,6 +11,7 @@ import { addEvaluate } from './evaluate.ts'
 import { addExplainStep } from './explain-step.ts'
 import { commanderLine, endOnClosedPipe, reportError } from './outcome.ts'
 import { addPredict } from './predict.ts'
+import { addSchema } from './schema.ts'
 import { addSummary } from './summary.ts'
 import { addTrain } from './train.ts'
 
@@ -30,7 +31,16 @@ async function main(): Promise<void> {
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText('after', EPILOGUE)
-  const commands = [addTrain, addCv, addPredict, addEvaluate, addSummary, addCheckGradients, addExplainStep]
+  const commands = [
+    addTrain,
+    addCv,
+    addPredict,
+    addEvaluate,
+    addSummary,
+    addSchema,
+    addCheckGradients,
+    addExplainStep,
+  ]
   for (const add of [...commands, addDoctor, addBuild]) add(program)
   await program.parseAsync()
 }

@@ -14,6 +14,7 @@ import {
   numberFlag,
   parseClassWeight,
   parseDelimiter,
+  parseDuration,
   parseHidden,
   parseThresholdFlag,
 } from './flags.ts'
@@ -30,6 +31,7 @@ export interface TrainFlags {
   learningRate?: number
   batchSize?: number
   epochs?: number
+  maxTime?: number
   patience?: number
   validation?: number
   test?: number
@@ -89,6 +91,10 @@ export function addTrainFlags(command: Command): void {
     ),
     number('--batch-size', 'rows', 'rows a step (default: 32; from 5,000 rows on 128, from 50,000 on 256)'),
     number('--epochs', 'n', `most passes over the training rows (default: ${d.epochs})`),
+    new Option(
+      '--max-time <time>',
+      'end after 90s, 10m or 2h with the best model so far (default: none)',
+    ).argParser(parseDuration),
     number(
       '--patience',
       'epochs',

@@ -35,7 +35,7 @@ export interface EncoderOptions {
   /** The task; found from the target where not given, see {@link inferTask}. */
   task?: Task
   /** What columns are taken as; found from the values where not given, see {@link inferType}. */
-  types?: Readonly<Record<string, ColumnType>>
+  types?: Readonly<Partial<Record<string, ColumnType>>>
   /** How numbers are scaled, default standard. */
   scale?: Scaling
 }

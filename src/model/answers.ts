@@ -34,7 +34,7 @@ export function classProbabilities(outputs: ArrayLike<number>, width: number, te
 }
 
 /**
- * The class that each row is taken for: the positive one from its threshold on, else the most probable, ties to the first.
+ * The class that each row is taken for, see {@link decideClass}.
  *
  * @param probabilities [rows · classes]
  * @returns class indices [rows]
@@ -42,21 +42,33 @@ export function classProbabilities(outputs: ArrayLike<number>, width: number, te
 export function decideClasses(
   probabilities: Float64Array,
   classes: readonly ClassLabel[],
-  { positive, threshold }: Pick<Decision, 'positive' | 'threshold'> = {},
+  decision: Pick<Decision, 'positive' | 'threshold'> = {},
 ): Int32Array {
-  const count = classes.length
-  const chosen = new Int32Array(probabilities.length / count)
-  const at = positive === undefined ? -1 : classes.indexOf(positive)
-  for (let row = 0; row < chosen.length; row++) {
-    if (threshold !== undefined && at >= 0) {
-      chosen[row] = probabilities[row * count + at] >= threshold ? at : 1 - at
-      continue
-    }
-    for (let j = 1; j < count; j++) {
-      if (probabilities[row * count + j] > probabilities[row * count + chosen[row]]) chosen[row] = j
-    }
-  }
+  const chosen = new Int32Array(probabilities.length / classes.length)
+  for (let row = 0; row < chosen.length; row++)
+    chosen[row] = decideClass(probabilities, row * classes.length, classes, decision)
   return chosen
+}
+
+/**
+ * The class that a row is taken for: the positive one from its threshold on, else the most probable, ties to the first.
+ *
+ * @param start where the row's probabilities begin
+ */
+export function decideClass(
+  probabilities: Float64Array,
+  start: number,
+  classes: readonly ClassLabel[],
+  { positive, threshold }: Pick<Decision, 'positive' | 'threshold'>,
+): number {
+  if (threshold !== undefined && positive !== undefined) {
+    const at = classes.indexOf(positive)
+    return probabilities[start + at] >= threshold ? at : 1 - at
+  }
+  let best = 0
+  for (let j = 1; j < classes.length; j++)
+    if (probabilities[start + j] > probabilities[start + best]) best = j
+  return best
 }
 
 /**

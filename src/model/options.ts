@@ -41,14 +41,20 @@ export interface GivenSplit {
   test: ArrayLike<number>
 }
 
-/** What `train` takes. */
-export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'missing'> {
+/** Names of a row's columns; any name for rows without a type. */
+export type ColumnOf<Row> = [keyof Row] extends [never] ? string : keyof Row & string
+
+/** What `train` takes; with a type of rows a misspelled column does not compile. */
+export interface TrainOptions<Row extends object = Record<string, unknown>> extends Pick<
+  CsvOptions,
+  'delimiter' | 'missing'
+> {
   /** Name of the column to predict. */
-  target: string
+  target: ColumnOf<Row>
   /** Columns that are neither input nor target. */
-  ignore?: readonly string[]
+  ignore?: readonly ColumnOf<Row>[]
   /** What columns are taken as, where it is not what their values suggest; a column with a type is not left out unasked. */
-  types?: Readonly<Record<string, ColumnType>>
+  types?: Readonly<Partial<Record<ColumnOf<Row>, ColumnType>>>
   /** How numbers are scaled: by mean and deviation (standard, default), median and quartiles, or to normal quantiles. */
   scale?: Scaling
   /** Default: what the target's values suggest, see `report.taskReason`. */
@@ -67,6 +73,8 @@ export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'missing'> 
   batchSize?: number
   /** Most passes over the training rows, default 200. */
   epochs?: number
+  /** Seconds after which training ends with the best model so far, above 0; default none. */
+  maxTime?: number
   /** Epochs without a better validation loss after which training ends, default 20. */
   patience?: number
   /** Share of the rows not held out for the test that early stopping watches, from 0 to below 1, default 0.1. With 0 all are trained on, for all epochs. */
@@ -78,9 +86,9 @@ export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'missing'> 
   /** Whether classes keep their shares in all parts; default for classification, unless `group` or `splitBy` part the rows. */
   stratify?: boolean
   /** Column whose equal values are never on both sides of a split; it is no input. */
-  group?: string
+  group?: ColumnOf<Row>
   /** `time:COLUMN` holds out the latest rows, by a column of numbers or dates, which is no input. */
-  splitBy?: `time:${string}`
+  splitBy?: `time:${ColumnOf<Row>}`
   /** Default binaryCrossEntropyFromLogits for 2 classes, categoricalCrossEntropyFromLogits for more, squaredError for numbers. */
   loss?: LossName
   /** The score that leads the report; default accuracy (balancedAccuracy where a class is rare) or r2. Early stopping watches the loss whatever the metric. */
@@ -88,7 +96,7 @@ export interface TrainOptions extends Pick<CsvOptions, 'delimiter' | 'missing'> 
   /** Weights of the classes in training: `balanced`, or by label, 1 for those left out. They shift probabilities. */
   classWeight?: ClassWeight
   /** Column with the weight of each row, at least 0, in training and in scores; it is no input. */
-  weight?: string
+  weight?: ColumnOf<Row>
   /** The class of two that threshold, precision, recall and PR-AUC are about; default true, the larger number, or the rarer text. */
   positive?: ClassLabel
   /** Probability from which on a row is taken as positive, or what to tune it for on the validation rows; see {@link Threshold}. */
@@ -166,6 +174,7 @@ export const trainOptionNames: readonly string[] = [
   'learningRate',
   'batchSize',
   'epochs',
+  'maxTime',
   'patience',
   'validation',
   'test',
@@ -256,7 +265,7 @@ function checkNames(options: TrainOptions): void {
     })
   }
   for (const [name, type] of Object.entries(types)) checkOneOf(`types.${name}`, type, columnTypes)
-  if (Object.hasOwn(types, target) && !['numeric', 'categorical'].includes(types[target])) {
+  if (Object.hasOwn(types, target) && !['numeric', 'categorical'].includes(types[target] ?? '')) {
     throw new SpecError({
       where: `types.${target}`,
       expected: 'numeric or categorical for the target',
@@ -290,6 +299,7 @@ function checkNumbers(settings: TrainOptions): void {
   if (learningRate !== undefined) checkNumber('learningRate', learningRate, { above: 0 })
   if (batchSize !== undefined) checkInteger('batchSize', batchSize, { min: 1, max: 2 ** 24 })
   checkInteger('epochs', epochs, { min: 1 })
+  if (settings.maxTime !== undefined) checkNumber('maxTime', settings.maxTime, { above: 0 })
   checkInteger('patience', patience, { min: 1 })
   checkNumber('validation', validation, { min: 0, below: 1 })
   checkNumber('test', test, { min: 0, below: 1 })

@@ -20,6 +20,7 @@ import {
   type TrainSettings,
 } from './options.ts'
 import { partRows, type Parts } from './parts.ts'
+import { preflight } from './preflight.ts'
 import type { ColumnReport, Scores, TrainingPlan, TrainReport } from './report.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { scoreRows, type Scorer } from './score.ts'
@@ -50,12 +51,18 @@ import type { EpochRecord, History } from '../training/run.ts'
  * const model = await train('penguins.csv', { target: 'species', seed: 1 })
  * model.report.test // { rows: 69, accuracy: …, logLoss: …, baseline: { accuracy: … }, loss: … }
  */
-export async function train<
-  Row extends object = Record<string, unknown>,
-  P extends Prediction = ClassPrediction,
->(source: string | readonly Row[], options: TrainOptions): Promise<Model<Row, P>> {
+export function train(source: string | readonly object[], options: TrainOptions): Promise<Model<object>>
+/** With a type of rows: a misspelled column, in options and in rows, is a compile error. */
+export function train<Row extends object = Record<string, unknown>, P extends Prediction = ClassPrediction>(
+  source: string | readonly Row[],
+  options: TrainOptions<Row>,
+): Promise<Model<Row, P>>
+export async function train(
+  source: string | readonly object[],
+  options: TrainOptions,
+): Promise<Model<object>> {
   const settings = normalizeTrainOptions(options)
-  return trainOnTable<Row, P>(await readSource(source, settings), settings)
+  return trainOnTable<object, ClassPrediction>(await readSource(source, settings), settings)
 }
 
 /** Trains on a table that has been read, by options that have been checked. */
@@ -253,6 +260,7 @@ function planOf(
     missingTexts: [...missing],
     warnings: [
       ...droppedSentences(dropped),
+      ...preflight(table, encoder, parts.train, parts.validation.length, classes, settings.types),
       ...dateWarnings(encoder, table),
       ...parts.warnings,
       ...weightWarnings(settings),

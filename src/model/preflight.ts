@@ -1,0 +1,107 @@
+/** What is worth a look before training: columns that give the target away, tiny classes and parts, numbers written as text. */
+
+import { isNumberText } from '../data/csv-number.ts'
+import type { Encoder } from '../data/encoder.ts'
+import { column as columnOf, nameList, type Column, type Table } from '../data/table.ts'
+import { plural } from './design.ts'
+import type { ClassReport } from './report.ts'
+
+const LEAST = { rows: 50, rowsPerClass: 10, validationRows: 10, rowsPerText: 5 }
+/** Of the different texts of a column; the others are likely to stand for a missing value. */
+const MOSTLY_NUMBERS = 0.8
+/** Correlation from which on a number is taken for another form of the target. */
+const SAME_NUMBER = 0.9999
+
+/**
+ * Sentences, each with its cure.
+ *
+ * @param train rows to train on
+ * @param types of columns, as given: those are meant
+ * @param validation how many rows watch the training; 0 where none are wanted
+ */
+export function preflight(
+  table: Table,
+  encoder: Encoder,
+  train: Uint32Array,
+  validation: number,
+  classes: readonly ClassReport[] = [],
+  types: Readonly<Record<string, unknown>> = {},
+): string[] {
+  const target = encoder.data.target.name
+  const inputs = encoder.data.inputs.map(({ name }) => columnOf(table, name))
+  const tiny = classes.filter(({ trainRows }) => trainRows < LEAST.rowsPerClass)
+  return [
+    ...leaks(encoder, table, inputs, train),
+    ...(tiny.length === 0
+      ? []
+      : [
+          `Fewer than ${LEAST.rowsPerClass} training rows of ${tiny.length === 1 ? 'class' : 'classes'} ` +
+            `${nameList(tiny.map(({ label }) => String(label)))}: collect more, or join classes.`,
+        ]),
+    ...(validation > 0 && validation < LEAST.validationRows
+      ? [
+          `Only ${plural(validation, 'validation row')}: early stopping follows chance; set a larger share, or 0 to train on all rows.`,
+        ]
+      : []),
+    ...[columnOf(table, target), ...inputs]
+      .filter(({ name }) => !Object.hasOwn(types, name))
+      .flatMap(numbersAsText),
+  ]
+}
+
+function leaks(encoder: Encoder, table: Table, inputs: readonly Column[], train: Uint32Array): string[] {
+  if (train.length < LEAST.rows) return []
+  const target = encoder.encodeTarget(table, train)
+  const suspects = inputs.filter((column) =>
+    target.task === 'regression'
+      ? column.type === 'numeric' && isSameNumber(column.values, target.raw, target.rows)
+      : determines(column, target.classes, target.rows),
+  )
+  return suspects.map(
+    ({ name }) =>
+      `Column '${name}' alone determines ${encoder.data.target.name} in all training rows: if it is only known afterwards, leave it out with --ignore.`,
+  )
+}
+
+// Every text has one class, or every class its own stretch of numbers.
+function determines(column: Column, classes: Int32Array, rows: Uint32Array): boolean {
+  if (column.missing > 0) return false
+  if (column.type === 'categorical') {
+    const classOf = new Map<number, number>()
+    const isPure = rows.every((row, i) => {
+      const known = classOf.get(column.codes[row])
+      if (known === undefined) classOf.set(column.codes[row], classes[i])
+      return known === undefined || known === classes[i]
+    })
+    return isPure && rows.length >= LEAST.rowsPerText * classOf.size
+  }
+  const order = Array.from(rows, (_, i) => i).sort((a, b) => column.values[rows[a]] - column.values[rows[b]])
+  let stretches = 1
+  for (let i = 1; i < order.length; i++) {
+    if (classes[order[i]] === classes[order[i - 1]]) continue
+    if (column.values[rows[order[i]]] === column.values[rows[order[i - 1]]]) return false
+    stretches++
+  }
+  return stretches === new Set(classes).size
+}
+
+function isSameNumber(values: Float64Array, targets: Float64Array, rows: Uint32Array): boolean {
+  const mean = (of: (i: number) => number): number =>
+    targets.reduce((sum, _, i) => sum + of(i), 0) / rows.length
+  const [x, y] = [mean((i) => values[rows[i]]), mean((i) => targets[i])]
+  const product = mean((i) => (values[rows[i]] - x) * (targets[i] - y))
+  const squares = mean((i) => (values[rows[i]] - x) ** 2) * mean((i) => (targets[i] - y) ** 2)
+  return Math.abs(product) >= SAME_NUMBER * Math.sqrt(squares) && squares > 0
+}
+
+function numbersAsText(column: Column): string[] {
+  if (column.type === 'numeric' || column.isBoolean === true || column.categories.length < 3) return []
+  const others = column.categories.filter((text) => !isNumberText(text))
+  if (others.length > (1 - MOSTLY_NUMBERS) * column.categories.length) return []
+  const cure =
+    others.length === 0
+      ? 'set its type to categorical if they are names, or give numbers'
+      : `name what stands for a missing value, --missing ${others[0]}, or set its type to categorical`
+  const what = others.length === 0 ? 'numbers as text' : `numbers and ${nameList(others)}`
+  return [`Column '${column.name}' has ${what}: ${cure}.`]
+}
