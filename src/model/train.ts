@@ -293,7 +293,7 @@ async function fit(
   plan: TrainingPlan,
   weights: FitWeights,
 ): Promise<History> {
-  const { epochs, patience, threads, normalizedOptimizer, onEpoch, onProgress } = settings
+  const { epochs, patience, threads, maxTime, normalizedOptimizer, onEpoch, onProgress } = settings
   const { x, y } = encodePart(encoder, table, parts.train)
   const sampleWeights = weights.train
   const isWatched = parts.validation.length > 0
@@ -306,6 +306,7 @@ async function fit(
     epochs,
     batchSize,
     threads,
+    maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
     optimizer: normalizedOptimizer,
     signal: stop.signal,
     sampleWeights,
