@@ -130,10 +130,7 @@ describe('train', () => {
       '--loss binaryCrossEntropy --metric logLoss --l2 0.01 --seed 5 --threads 1 --delimiter semicolon ' +
       '--type x=categorical --missing ? --model k.model --json'
     const { code, out, err } = hadamard(args.split(' '))
-    expect(code).toBe(0)
-    expect(err).toBe(
-      "hadamard: Column 'x' alone determines k in all training rows: if it is only known afterwards, leave it out with --ignore.\n",
-    )
+    expect([code, err]).toEqual([0, ''])
     expect(jsonLines(out)[0]).toMatchObject({
       task: 'classification',
       taskReason: 'as asked for',
