@@ -73,14 +73,15 @@ export class Tokenizer {
   // Where a tab parts the fields it is not a blank.
   private readonly tabBlank: number
 
-  constructor(bytes: Uint8Array, delimiter: number, start: number, line: number) {
+  /** @param isWhole whether the bytes end the file, so that the blank lines at their end are left out */
+  constructor(bytes: Uint8Array, delimiter: number, start: number, line: number, isWhole = true) {
     this.bytes = bytes
     this.delimiter = delimiter
     this.tabBlank = delimiter === tab ? space : tab
     this.position = start
     this.line = line
     let end = bytes.length
-    while (end > start && (this.isBlank(bytes[end - 1]) || isLineEnd(bytes[end - 1]))) end--
+    while (isWhole && end > start && (this.isBlank(bytes[end - 1]) || isLineEnd(bytes[end - 1]))) end--
     this.end = end
   }
 
@@ -111,6 +112,20 @@ export class Tokenizer {
     while (at > this.fieldStart && this.isBlank(bytes[at - 1])) at--
     this.fieldEnd = at
     this.endField()
+    return undefined
+  }
+
+  /** Reads on to the end of the record behind a quoted field that something follows, as if that were unquoted text. */
+  skipRecord(endOfText: number): CsvFailure | undefined {
+    this.position = endOfText
+    this.endField()
+    while (!this.isLast) {
+      const failed = this.next()
+      if (failed?.error === 'openQuote') return failed
+      if (failed === undefined) continue
+      this.position = failed.end
+      this.endField()
+    }
     return undefined
   }
 
@@ -251,16 +266,10 @@ class ColumnScan {
   }
 
   private addNumber(bytes: Uint8Array, field: Tokenizer): void {
-    let start = field.fieldStart
-    let end = field.fieldEnd
-    if (field.isQuoted) {
-      while (start < end && isSpaceOrTab(bytes[start])) start++
-      while (end > start && isSpaceOrTab(bytes[end - 1])) end--
-    }
-    const value = start < end ? numberAt(bytes, start, end) : NaN
-    if (Number.isFinite(value)) this.push(value)
-    else if (isMissingNumberAt(bytes, start, end)) this.addMissing(field)
-    else if (!Number.isNaN(value) || isInfinityAt(bytes, start, end)) {
+    const value = readNumberField(bytes, field)
+    if (typeof value === 'number') this.push(value)
+    else if (value === 'missing') this.addMissing(field)
+    else if (value === 'infinite') {
       this.infinite ??= fieldFailure('infinite', field)
       this.push(0)
     } else if (this.isDeclaredNumeric) {
@@ -357,9 +366,31 @@ class TextColumn {
   }
 }
 
-function isMissingField(bytes: Uint8Array, field: Tokenizer, missingTexts: ReadonlySet<string>): boolean {
+/** Whether a field says that its value is missing, whatever the type of its column. */
+export function isMissingField(
+  bytes: Uint8Array,
+  field: Tokenizer,
+  missingTexts: ReadonlySet<string>,
+): boolean {
   if (!field.isQuoted && field.fieldStart === field.fieldEnd) return true
   return missingTexts.size > 0 && missingTexts.has(fieldText(bytes, field))
+}
+
+/** What a field says where a number is expected: the number, or what else it is. */
+export function readNumberField(
+  bytes: Uint8Array,
+  field: Tokenizer,
+): number | 'missing' | 'infinite' | 'text' {
+  let start = field.fieldStart
+  let end = field.fieldEnd
+  if (field.isQuoted) {
+    while (start < end && isSpaceOrTab(bytes[start])) start++
+    while (end > start && isSpaceOrTab(bytes[end - 1])) end--
+  }
+  const value = start < end ? numberAt(bytes, start, end) : NaN
+  if (Number.isFinite(value)) return value
+  if (isMissingNumberAt(bytes, start, end)) return 'missing'
+  return !Number.isNaN(value) || isInfinityAt(bytes, start, end) ? 'infinite' : 'text'
 }
 
 function fieldFailure(error: CsvErrorName, field: Tokenizer): CsvFailure {
