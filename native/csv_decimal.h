@@ -156,6 +156,13 @@ inline const std::uint8_t* read_digits(const std::uint8_t* at, std::uint64_t& ma
   }
 }
 
+// Zeros before the first other digit, across a point.
+inline std::ptrdiff_t leading_zeros(const std::uint8_t* at) {
+  std::ptrdiff_t zeros = 0;
+  for (; *at == '0' || *at == '.'; ++at) zeros += *at == '0' ? 1 : 0;
+  return zeros;
+}
+
 // Reads a number from bytes that are readable for 8 beyond its end, and moves `at` behind it. False where there is none or
 // the fast path cannot tell its value; then `at` means nothing. What stands behind the number is the caller's business.
 inline bool read_number(const std::uint8_t*& at, double& value) {
@@ -175,7 +182,8 @@ inline bool read_number(const std::uint8_t*& at, double& value) {
     exponent = fraction - here;
     digits -= exponent;
   }
-  // More digits may have overflown the mantissa.
+  // More than 19 digits may have overflown the mantissa, but for zeros that lead them.
+  if (digits > 19) digits -= leading_zeros(first);
   if (digits == 0 || digits > 19) return false;
   if ((*here | 0x20) == 'e') {
     here++;
