@@ -353,6 +353,11 @@ describe('a dataset', () => {
     expect(dataset.rows).toBeUndefined()
     const [, column] = (await dataset.toTable()).columns
     expect(column).toMatchObject({ codes: Int32Array.of(0, -1, 1), categories: ['b', 'a'], missing: 1 })
+    const [n] = (await read(path, { columns: ['n'] })).columns
+    expect([n.name, columnValues(n)]).toEqual(['n', [1, 2, 3]])
+    const textsOnly = await openCsv(path, { schema, columns: ['t'] })
+    expect(textsOnly.schema.columns.map(({ name }) => name)).toEqual(['t'])
+    expect((await textsOnly.describe()).map(({ count }) => count)).toEqual([3])
     const strange = { columns: [{ name: 'other', type: 'numeric' as const }] }
     expect((await refusal(openCsv(path, { schema: strange }))).message).toContain("'other'")
   })

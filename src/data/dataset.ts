@@ -38,6 +38,8 @@ export interface OpenCsvOptions extends CsvOptions {
   onError?: 'fail' | 'skip' | 'report'
   /** Called for every record that is left out, once, in the order of the file. */
   onReject?: (reject: CsvReject) => void
+  /** The columns to read, default all; the fields of the others are looked over for structure alone. */
+  columns?: readonly string[]
   /** The columns, as an earlier {@link Dataset.schema} had them: then nothing has to be found, and no pass is made for it. */
   schema?: DatasetSchema
   /** Called after every piece of a file. */
@@ -61,6 +63,7 @@ const optionNames = [
   'allowMissing',
   'backend',
   'threads',
+  'columns',
   'onError',
   'onReject',
   'schema',
@@ -295,6 +298,9 @@ type ChunkSource = () => AsyncGenerator<Chunk>
 class FileRows {
   survey: Survey | undefined
   schema: DatasetSchema = { columns: [] }
+  private names: string[] = []
+  /** Of every column of the schema: its place in the files. */
+  private places: number[] = []
   private readonly reported: CsvReject[] = []
   private rejected = 0
 
@@ -312,12 +318,15 @@ class FileRows {
   }
 
   async prepare(): Promise<void> {
-    if (this.options.schema === undefined) {
-      this.schema = (await this.surveyed()).schema
-      return
-    }
-    const names = await this.files.names()
-    this.schema = orderedSchema(this.options.schema, names, this.files.name)
+    const { schema, columns } = this.options
+    this.names = await this.files.names()
+    const chosen = columns ?? schema?.columns.map(({ name }) => name) ?? this.names
+    const stranger = chosen.find((name) => !this.names.includes(name))
+    if (stranger !== undefined) throw unknownColumn(this.files.name, stranger, this.names)
+    const read = this.names.filter((name) => chosen.includes(name))
+    this.places = read.map((name) => this.names.indexOf(name))
+    this.schema =
+      schema === undefined ? (await this.surveyed()).schema : orderedSchema(schema, read, this.files.name)
   }
 
   async surveyed(): Promise<Survey> {
@@ -325,6 +334,8 @@ class FileRows {
     const { types = {}, missing = [], allowMissing = true, onProgress, schema } = this.options
     const given = Object.fromEntries(schema?.columns.map(({ name, type }) => [name, type]) ?? [])
     this.survey = await surveyFiles(this.files, {
+      names: this.names,
+      places: this.places,
       types: { ...given, ...types },
       missing,
       allowMissing,
@@ -336,17 +347,19 @@ class FileRows {
 
   async *chunks(): AsyncGenerator<Chunk> {
     const { columns } = this.schema
-    const kinds = Uint8Array.from(columns, kindOf)
+    const kinds = this.kinds(columns.map(kindOf))
     const pool = new TargetPool()
     for await (const block of this.blocks((capacity) => pool.columns(kinds, capacity))) {
-      yield chunkOf(block, columns, this.files.name)
+      yield chunkOf(block, columns, this.places, this.files.name)
       pool.release(block.targets)
     }
   }
 
   async *numbers(chosen: readonly number[], wanted: number): AsyncGenerator<NumberBatch> {
-    const kinds = new Uint8Array(this.schema.columns.length)
-    for (const column of chosen) kinds[column] = columnKinds.numeric
+    const isChosen = new Set(chosen)
+    const kinds = this.kinds(
+      this.places.map((_, column) => (isChosen.has(column) ? columnKinds.numeric : columnKinds.skip)),
+    )
     const ascending = [...chosen].sort((a, b) => a - b)
     const isInOrder = ascending.every((column, index) => column === chosen[index])
     const pool = new TargetPool()
@@ -376,22 +389,32 @@ class FileRows {
     return this.files.close()
   }
 
+  // Of the columns of the files, those that are read having the given ones.
+  private kinds(read: readonly number[]): Uint8Array {
+    const kinds = new Uint8Array(this.names.length).fill(columnKinds.skip)
+    this.places.forEach((place, column) => (kinds[place] = read[column]))
+    return kinds
+  }
+
   // Rejects are told once: by the pass that finds the columns, or else by the first whole reading.
   private async *blocks(targets: StreamPlan['targets']): AsyncGenerator<StreamBlock> {
     const { missing = [], allowMissing = true, onProgress } = this.options
     const { columns } = this.schema
     const rule = this.rule()
     const isFirst = this.survey === undefined && this.rejected === 0
+    const categories: StreamPlan['categories'][number][] = this.names.map(() => undefined)
+    columns.forEach((column, index) => {
+      if (column.type === 'categorical') categories[this.places[index]] = column.categories
+    })
     const plan = {
       targets,
-      categories: columns.map((column) => (column.type === 'categorical' ? column.categories : undefined)),
+      categories,
       missing,
       allowMissing,
       keepsGoing: rule.keepsGoing,
     }
-    const names = columns.map(({ name }) => name)
     const progress = isFirst ? onProgress : undefined
-    for await (const block of this.files.blocks(names, plan, progress)) {
+    for await (const block of this.files.blocks(this.names, plan, progress)) {
       for (const { error, reject } of block.errors) {
         if (!rule.keepsGoing || isFatal(error, block)) throw error
         if (isFirst) rule.onReject(reject)
@@ -418,31 +441,28 @@ function kindOf(column: SchemaColumn): number {
   return column.categories === undefined ? columnKinds.texts : columnKinds.categories
 }
 
-// The columns of a given schema in the order of the file.
-function orderedSchema(schema: DatasetSchema, names: readonly string[], source: string): DatasetSchema {
+// The chosen columns of a given schema in the order of the file.
+function orderedSchema(schema: DatasetSchema, read: readonly string[], source: string): DatasetSchema {
   const given = schema.columns.map(({ name }) => name)
-  const stranger = given.find((name) => !names.includes(name))
-  if (stranger !== undefined) throw unknownColumn(source, stranger, names)
   return {
-    columns: names.map((name) => {
+    columns: read.map((name) => {
       const found = schema.columns.find((column) => column.name === name)
-      if (found !== undefined) return found
-      throw new DataError(
-        {
-          where: source,
-          expected: `the columns of the schema, ${given.join(', ')}`,
-          received: `also '${name}'`,
-        },
-        { column: name },
-      )
+      if (found === undefined) throw unknownColumn(`${source}, schema`, name, given)
+      return found
     }),
   }
 }
 
-function chunkOf(block: StreamBlock, columns: readonly SchemaColumn[], source: string): Chunk {
+function chunkOf(
+  block: StreamBlock,
+  columns: readonly SchemaColumn[],
+  places: readonly number[],
+  source: string,
+): Chunk {
   const { rows, targets, firstRow, missing } = block
-  const made = columns.map((column, index): Column => {
+  const made = columns.map((column, at): Column => {
     const { name } = column
+    const index = places[at]
     const array = targets.arrays[index]
     if (column.type === 'numeric') {
       return {
@@ -600,6 +620,13 @@ function checkOpenOptions(options: OpenCsvOptions): void {
   for (const name of ['onReject', 'onProgress'] as const) {
     if (options[name] === undefined || typeof options[name] === 'function') continue
     throw new SpecError({ where: name, expected: 'a function', received: describeValue(options[name]) })
+  }
+  const { columns } = options
+  if (
+    columns !== undefined &&
+    !(Array.isArray(columns) && columns.every((name) => typeof name === 'string'))
+  ) {
+    throw new SpecError({ where: 'columns', expected: 'a list of names', received: describeValue(columns) })
   }
   if (schema !== undefined) checkSchema(schema)
 }

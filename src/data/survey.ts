@@ -36,6 +36,10 @@ export interface ErrorRule {
 }
 
 export interface SurveyOptions {
+  /** Of all columns of the files. */
+  names: readonly string[]
+  /** Which of them are read, ascending. */
+  places: readonly number[]
   types: Readonly<Record<string, 'numeric' | 'categorical'>>
   missing: readonly string[]
   allowMissing: boolean
@@ -104,17 +108,19 @@ export class TargetPool {
  *   otherwise numeric; for a declared column that is not there
  */
 export async function surveyFiles(files: CsvFiles, options: SurveyOptions): Promise<Survey> {
-  const names = await files.names()
-  const kinds = new Uint8Array(names.length).fill(columnKinds.find)
+  const { names } = options
+  const kinds = new Uint8Array(names.length).fill(columnKinds.skip)
+  for (const place of options.places) kinds[place] = columnKinds.find
   for (const [name, type] of Object.entries(options.types)) {
     const index = names.indexOf(name)
     if (index < 0) throw unknownColumn(files.name, name, names)
-    kinds[index] = type === 'numeric' ? columnKinds.numeric : columnKinds.texts
+    if (options.places.includes(index))
+      kinds[index] = type === 'numeric' ? columnKinds.numeric : columnKinds.texts
   }
   // Most files need one pass. Where a column turns out to be text only after rows that all looked like numbers, or has a
   // wrong number in rows to be left out, the next pass knows.
   for (;;) {
-    const pass = new SurveyPass(names, kinds, options)
+    const pass = new SurveyPass(kinds, options)
     const rejects: CsvReject[] = []
     for await (const block of files.blocks(names, pass.plan, options.onProgress)) {
       for (const { error, reject } of block.errors) {
@@ -142,6 +148,8 @@ export function isFatal(error: DataError, block: StreamBlock): boolean {
 class SurveyPass {
   mustRepeat = false
   readonly plan
+  private readonly names: readonly string[]
+  private readonly places: readonly number[]
   private readonly kinds: Uint8Array
   private readonly numbers: NumberSummary[]
   private readonly texts: (TextSummary | undefined)[]
@@ -150,15 +158,13 @@ class SurveyPass {
   private readonly pool = new TargetPool()
   private rows = 0
 
-  constructor(
-    private readonly names: readonly string[],
-    kinds: Uint8Array,
-    { missing, allowMissing, rule }: SurveyOptions,
-  ) {
+  constructor(kinds: Uint8Array, { names, places, missing, allowMissing, rule }: SurveyOptions) {
+    this.names = names
+    this.places = places
     this.kinds = kinds.slice()
     this.numbers = names.map(() => new NumberSummary())
     this.texts = Array.from(kinds, (kind) => (kind === columnKinds.texts ? new TextSummary() : undefined))
-    this.sample = new RowSample(sampleCapacity(names.length))
+    this.sample = new RowSample(sampleCapacity(places.length))
     this.plan = {
       targets: (capacity: number): BlockTargets => this.pool.columns(this.kinds.slice(), capacity),
       categories: names.map(() => undefined),
@@ -172,13 +178,13 @@ class SurveyPass {
     const { rows, targets, firstRow, missing } = block
     const sampled = this.sample.add(firstRow, rows)
     for (const { column, error } of block.doubts) this.doubts[column] ??= error
-    this.names.forEach((_, column) => {
+    for (const column of this.places) {
       const texts = block.texts[column]
       if (texts !== undefined) this.addTexts(column, texts, rows, missing[column], firstRow)
       // A column that earlier blocks have shown to be text may have been under way as numbers.
       else if (this.texts[column] !== undefined) this.mustRepeat = true
       else this.numbers[column].add(targets.arrays[column] as Float64Array, rows, firstRow, sampled)
-    })
+    }
     this.rows = firstRow + rows
     this.pool.release(targets)
   }
@@ -202,7 +208,8 @@ class SurveyPass {
   }
 
   finish(): Survey {
-    const columns = this.names.map((name, column): SchemaColumn => {
+    const columns = this.places.map((column): SchemaColumn => {
+      const name = this.names[column]
       const texts = this.texts[column]
       if (texts === undefined) return { name, type: 'numeric' }
       const categories = texts.categories()
@@ -211,7 +218,9 @@ class SurveyPass {
     return {
       schema: { columns },
       rows: this.rows,
-      columns: this.names.map((name, column) => (this.texts[column] ?? this.numbers[column]).describe(name)),
+      columns: this.places.map((column) =>
+        (this.texts[column] ?? this.numbers[column]).describe(this.names[column]),
+      ),
     }
   }
 
