@@ -109,13 +109,18 @@ export async function openCsv(input: CsvInput, options: OpenCsvOptions = {}): Pr
   const { delimiter, header, backend, threads, chunkBytes } = options
   const files = await CsvFiles.find(input, { delimiter, header, backend, threads, chunkBytes })
   try {
-    const rows = new FileRows(files, options)
-    await rows.prepare()
-    return new Dataset(rows, () => rows.chunks(), rows.schema)
+    return await openFiles(files, options)
   } catch (error) {
     await files.close()
     throw error
   }
+}
+
+/** A dataset of files that have been found; several may read the same ones. */
+export async function openFiles(files: CsvFiles, options: OpenCsvOptions): Promise<Dataset> {
+  const rows = new FileRows(files, options)
+  await rows.prepare()
+  return new Dataset(rows, () => rows.chunks(), rows.schema)
 }
 
 /** A dataset, or a view of another that has some of its rows: all views read the same files. */
