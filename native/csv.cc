@@ -128,7 +128,7 @@ class TextColumn {
 // The first pass: structure, types, numbers.
 CsvFailure scan(std::span<const std::uint8_t> bytes, const CsvOptions& options, std::vector<ColumnScan>& columns,
                 std::size_t& rows) {
-  Tokenizer field = Tokenizer(bytes, options.start, options.line, options.delimiter).without_trailing_blanks();
+  Tokenizer field = Tokenizer(bytes, options.start, options.line, options.delimiter).without_trailing_lines();
   while (!field.is_at_end()) {
     // A line of a one-column file that holds nothing is a missing value, elsewhere it is no row.
     if (columns.size() != 1 && field.skip_blank_line()) continue;
@@ -176,7 +176,7 @@ std::vector<TextColumn> collect_texts(std::span<const std::uint8_t> bytes, const
   std::vector<TextColumn> texts;
   texts.reserve(columns.size());
   for (const ColumnScan& column : columns) texts.emplace_back(column.is_numeric ? 0 : rows);
-  Tokenizer field = Tokenizer(bytes, options.start, options.line, options.delimiter).without_trailing_blanks();
+  Tokenizer field = Tokenizer(bytes, options.start, options.line, options.delimiter).without_trailing_lines();
   while (!field.is_at_end()) {
     if (columns.size() != 1 && field.skip_blank_line()) continue;
     for (std::size_t index = 0; index < columns.size(); index++) {

@@ -95,7 +95,7 @@ class BlockParser {
       return std::isnan(parse_number(text.data(), text.data() + text.size()));
     });
     if (end > start && !is_line_end(bytes[end - 1])) bytes[end] = '\n';
-    field_.without_trailing_blanks();
+    field_.without_trailing_lines();
     limit_ = bytes + field_.end();
     const auto is_numeric = [](const CsvTarget& target) { return target.kind == CsvKind::numeric; };
     is_numeric_ = reads_numbers_directly_ && std::all_of(targets_.begin(), targets_.end(), is_numeric);
@@ -348,9 +348,8 @@ class BlockParser {
   // Quotes that are wrong; the position is moved behind the record where that can be told.
   CsvFailure unreadable(CsvFailure failure, std::size_t index) {
     failure.column = static_cast<std::ptrdiff_t>(index);
-    if (failure.error != CsvError::after_quote) return failure;
-    const CsvFailure open = field_.skip_record(failure.end);  // of some column behind
-    return open.error == CsvError::none ? failure : open;
+    if (failure.error == CsvError::after_quote) open_quote_ = field_.skip_record();
+    return failure;
   }
 
   CsvFailure wrong_count(std::size_t record) {
@@ -370,7 +369,11 @@ class BlockParser {
     for (const std::size_t index : gaps_) result_.columns[index].missing--;
     for (std::size_t index = 0; index < columns_read_; ++index) take_back(index);
     result_.rejects.push_back(failure);
-    return options_.keeps_going && failure.error != CsvError::open_quote;
+    if (!options_.keeps_going || failure.error == CsvError::open_quote) return false;
+    if (open_quote_.error == CsvError::none) return true;
+    open_quote_.line = line_of(open_quote_.start);
+    result_.rejects.push_back(open_quote_);
+    return false;
   }
 
   void take_back(std::size_t index) {
@@ -426,6 +429,7 @@ class BlockParser {
   bool reads_numbers_directly_ = true;
   bool is_numeric_ = false;  // all columns are numbers that may be read directly
   CsvFailure wrong_value_;
+  CsvFailure open_quote_;  // behind text that follows a quote, in some column of the same record
   std::vector<std::size_t> turned_;  // columns that this record shows to be text
   std::vector<std::size_t> gaps_;    // columns whose value it lacks
   std::size_t columns_read_ = 0;
@@ -490,7 +494,7 @@ std::size_t last_record_end(const std::uint8_t* bytes, std::size_t length, std::
   while (!field.is_at_end()) {
     const CsvFailure failure = field.next();
     if (failure.error == CsvError::open_quote) break;
-    if (failure.error == CsvError::after_quote && field.skip_record(failure.end).error != CsvError::none) break;
+    if (failure.error == CsvError::after_quote && field.skip_record().error != CsvError::none) break;
     if (field.is_last && field.position > 0 && is_line_end(bytes[field.position - 1])) end = field.position;
   }
   return end;

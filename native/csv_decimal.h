@@ -189,11 +189,11 @@ inline bool read_number(const std::uint8_t*& at, double& value) {
     here++;
     const bool is_small = *here == '-';
     if (is_small || *here == '+') here++;
-    std::int64_t written = 0;
     const std::uint8_t* const start = here;
-    while (static_cast<std::uint8_t>(*here - '0') < 10) written = written * 10 + (*here++ - '0');
+    std::uint64_t written = 0;
+    while (static_cast<std::uint8_t>(*here - '0') < 10) written = written * 10 + static_cast<std::uint64_t>(*here++ - '0');
     if (here == start || here - start > 4) return false;
-    exponent += is_small ? -written : written;
+    exponent += is_small ? -static_cast<std::int64_t>(written) : static_cast<std::int64_t>(written);
   }
   if (!to_double(mantissa, exponent, value)) return false;
   value = std::bit_cast<double>(std::bit_cast<std::uint64_t>(value) | is_negative << 63);

@@ -26,9 +26,17 @@ class Tokenizer {
     stops_[delimiter_] = stops_['\n'] = stops_['\r'] = true;
   }
 
-  // Leaves out the blank lines, and the blanks of the last record, at the end of the bytes.
-  Tokenizer& without_trailing_blanks() {
-    while (end_ > position && (is_blank(bytes_[end_ - 1]) || is_line_end(bytes_[end_ - 1]))) end_--;
+  // Leaves out the blank lines at the end of the bytes.
+  Tokenizer& without_trailing_lines() {
+    const std::size_t end = trimmed(position, end_);
+    if (end == position) {
+      end_ = end;
+      return *this;
+    }
+    std::size_t at = end;
+    while (at < end_ && is_blank(bytes_[at])) at++;
+    if (at + 1 < end_ && bytes_[at] == '\r' && bytes_[at + 1] == '\n') at++;
+    end_ = std::min(at + 1, end_);
     return *this;
   }
 
@@ -60,15 +68,12 @@ class Tokenizer {
   }
 
   // Reads on to the end of the record behind a quoted field that something follows, as if that were unquoted text.
-  CsvFailure skip_record(std::size_t end_of_text) {
-    position = end_of_text;
-    end_field();
+  CsvFailure skip_record() {
+    skip_to_stop();
     while (!is_last) {
       const CsvFailure failure = next();
       if (failure.error == CsvError::open_quote) return failure;
-      if (failure.error != CsvError::after_quote) continue;
-      position = failure.end;
-      end_field();
+      if (failure.error == CsvError::after_quote) skip_to_stop();
     }
     return {};
   }
@@ -96,7 +101,7 @@ class Tokenizer {
     field_start = open + 1;
     std::size_t at = open + 1;
     for (;; at++) {
-      if (at >= end_) return {CsvError::open_quote, field_line, -1, open + 1, end_, 0};
+      if (at >= end_) return {CsvError::open_quote, field_line, -1, open + 1, trimmed(open + 1, end_), 0};
       if (bytes_[at] == '"') {
         if (at + 1 >= end_ || bytes_[at + 1] != '"') break;
         has_doubled_quotes = true;
@@ -110,10 +115,22 @@ class Tokenizer {
     position = at;
     if (at < end_ && !stops_[bytes_[at]]) {
       while (at < end_ && !stops_[bytes_[at]]) at++;
+      while (is_blank(bytes_[at - 1])) at--;
       return {CsvError::after_quote, line, -1, position, at, 0};
     }
     end_field();
     return {};
+  }
+
+  // The end of what is left without the blanks and line ends that close it.
+  std::size_t trimmed(std::size_t start, std::size_t end) const {
+    while (end > start && (is_blank(bytes_[end - 1]) || is_line_end(bytes_[end - 1]))) end--;
+    return end;
+  }
+
+  void skip_to_stop() {
+    while (position < end_ && !stops_[bytes_[position]]) position++;
+    end_field();
   }
 
   // At a delimiter, a line end or the end of the bytes.

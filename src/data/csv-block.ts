@@ -115,7 +115,7 @@ function lastRecordEnd(bytes: Uint8Array, start: number, end: number, delimiter:
   while (!field.isAtEnd()) {
     const failed = field.next()
     if (failed?.error === 'openQuote') break
-    if (failed !== undefined && field.skipRecord(failed.end) !== undefined) break
+    if (failed !== undefined && field.skipRecord() !== undefined) break
     const last = bytes[field.position - 1]
     if (field.isLast && (last === lineFeed || last === carriageReturn)) recordEnd = field.position
   }
@@ -149,6 +149,8 @@ class BlockParser {
   private readonly unseen: Float64Array
   private rows = 0
   private wrongValue: CsvFailure | undefined
+  // Behind text that follows a quote, in some column of the same record.
+  private openQuote: CsvFailure | undefined
   private turned: number[] = []
   private gaps: number[] = []
   private strangers: number[] = []
@@ -287,10 +289,8 @@ class BlockParser {
 
   // Quotes that are wrong; the position is moved behind the record where that can be told.
   private unreadable(failed: CsvFailure, column: number): CsvFailure {
-    const failure = { ...failed, column }
-    if (failed.error !== 'afterQuote') return failure
-    const open = this.field.skipRecord(failed.end)
-    return open === undefined ? failure : { ...open, column: -1 }
+    if (failed.error === 'afterQuote') this.openQuote = this.field.skipRecord()
+    return { ...failed, column }
   }
 
   // Takes back what the record has left, and lists it. False where reading ends with it.
@@ -301,7 +301,10 @@ class BlockParser {
       if (found?.row === this.rows) this.doubtful[column] = undefined
     })
     this.rejects.push(this.withLine(failure))
-    return this.options.keepsGoing && failure.error !== 'openQuote'
+    if (!this.options.keepsGoing || failure.error === 'openQuote') return false
+    if (this.openQuote === undefined) return true
+    this.rejects.push(this.withLine(this.openQuote))
+    return false
   }
 
   // Texts of rejected records may be among them.

@@ -80,9 +80,24 @@ export class Tokenizer {
     this.tabBlank = delimiter === tab ? space : tab
     this.position = start
     this.line = line
-    let end = bytes.length
-    while (isWhole && end > start && (this.isBlank(bytes[end - 1]) || isLineEnd(bytes[end - 1]))) end--
-    this.end = end
+    this.end = isWhole ? this.endOfLastRecord() : bytes.length
+  }
+
+  // Behind the line end of the last record: what follows are blank lines.
+  private endOfLastRecord(): number {
+    const { bytes, position } = this
+    let at = this.trimmed(position, bytes.length)
+    if (at === position) return at
+    while (at < bytes.length && this.isBlank(bytes[at])) at++
+    if (bytes[at] === carriageReturn && bytes[at + 1] === lineFeed) at++
+    return Math.min(at + 1, bytes.length)
+  }
+
+  // The end of what is left without the blanks and line ends that close it.
+  private trimmed(start: number, end: number): number {
+    let at = end
+    while (at > start && (this.isBlank(this.bytes[at - 1]) || isLineEnd(this.bytes[at - 1]))) at--
+    return at
   }
 
   isAtEnd(): boolean {
@@ -116,17 +131,22 @@ export class Tokenizer {
   }
 
   /** Reads on to the end of the record behind a quoted field that something follows, as if that were unquoted text. */
-  skipRecord(endOfText: number): CsvFailure | undefined {
-    this.position = endOfText
-    this.endField()
+  skipRecord(): CsvFailure | undefined {
+    this.skipToStop()
     while (!this.isLast) {
       const failed = this.next()
       if (failed?.error === 'openQuote') return failed
-      if (failed === undefined) continue
-      this.position = failed.end
-      this.endField()
+      if (failed !== undefined) this.skipToStop()
     }
     return undefined
+  }
+
+  private skipToStop(): void {
+    const { bytes, end, delimiter } = this
+    let at = this.position
+    while (at < end && bytes[at] !== delimiter && !isLineEnd(bytes[at])) at++
+    this.position = at
+    this.endField()
   }
 
   private nextQuoted(open: number): CsvFailure | undefined {
@@ -136,7 +156,7 @@ export class Tokenizer {
     this.fieldStart = open + 1
     let at = open + 1
     for (; ; at++) {
-      if (at >= end) return failure('openQuote', this.fieldLine, open + 1, end)
+      if (at >= end) return failure('openQuote', this.fieldLine, open + 1, this.trimmed(open + 1, end))
       if (bytes[at] === quote) {
         if (at + 1 >= end || bytes[at + 1] !== quote) break
         this.hasDoubledQuotes = true
@@ -150,6 +170,7 @@ export class Tokenizer {
     this.position = at
     if (at < end && bytes[at] !== delimiter && !isLineEnd(bytes[at])) {
       while (at < end && bytes[at] !== delimiter && !isLineEnd(bytes[at])) at++
+      while (this.isBlank(bytes[at - 1])) at--
       return failure('afterQuote', this.line, this.position, at)
     }
     this.endField()
