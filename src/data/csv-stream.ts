@@ -65,13 +65,13 @@ export interface StreamOptions {
   header?: boolean
   backend?: 'native' | 'fallback'
   threads?: number
-  /** Bytes of a piece; default 2 MiB, on the fallback 256 KiB, which takes it some milliseconds. */
+  /** Bytes of a piece; default 1 MiB, on the fallback 256 KiB, which takes it some milliseconds. */
   chunkBytes?: number
   /** A record may have so many bytes (default 64 MiB): what an open quote swallows before reading gives up. */
   maxRecordBytes?: number
 }
 
-const nativeChunkBytes = 2 ** 21
+const nativeChunkBytes = 2 ** 20
 const fallbackChunkBytes = 2 ** 18
 const defaultMaxRecordBytes = 2 ** 26
 

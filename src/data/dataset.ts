@@ -44,7 +44,7 @@ export interface OpenCsvOptions extends CsvOptions {
   schema?: DatasetSchema
   /** Called after every piece of a file. */
   onProgress?: (progress: ReadProgress) => void
-  /** Bytes of a piece of a file, at least 64; default 2 MiB. No value depends on it. */
+  /** Bytes of a piece of a file, at least 64; default 1 MiB. No value depends on it. */
   chunkBytes?: number
 }
 
@@ -71,7 +71,9 @@ const optionNames = [
   'chunkBytes',
 ] as const
 
-const defaultBatchRows = 8192
+// Of a wide file fewer rows, so that a batch stays within some megabytes.
+const mostBatchRows = 8192
+const mostBatchValues = 2 ** 19
 const mostReported = 1000
 
 /** A value of a row as JavaScript has it; null is a missing one. */
@@ -175,10 +177,10 @@ export class Dataset {
   /**
    * The rows in the order of the files.
    *
-   * @param options.rows of a table, default 8,192; the last has what is left over
+   * @param options.rows of a table, default 8,192, above 64 columns fewer; the last has what is left over
    */
   async *batches(options: { rows?: number } = {}): AsyncGenerator<Table> {
-    const { rows: wanted = defaultBatchRows } = options
+    const { rows: wanted = batchRows(this.schema.columns.length) } = options
     rejectUnknownKeys('batches', options, ['rows'])
     checkInteger('rows', wanted, { min: 1 })
     for await (const { table } of rebatch(this.#chunks(), wanted)) yield table
@@ -192,14 +194,14 @@ export class Dataset {
    * The values of numeric columns as float32, row after row; NaN is a missing one. The fastest way to the numbers of a file.
    *
    * @param options.columns names, default all numeric columns
-   * @param options.rows of a batch, default 8,192
+   * @param options.rows of a batch, default 8,192, above 64 columns fewer
    * @throws DataError for a column that is not there or not numeric
    */
   async *numbers(options: { columns?: readonly string[]; rows?: number } = {}): AsyncGenerator<NumberBatch> {
-    const { rows: wanted = defaultBatchRows } = options
     rejectUnknownKeys('numbers', options, ['columns', 'rows'])
-    checkInteger('rows', wanted, { min: 1 })
     const columns = this.#numericColumns(options.columns)
+    const { rows: wanted = batchRows(columns.length) } = options
+    checkInteger('rows', wanted, { min: 1 })
     if (this.#isWhole) yield* this.#files.numbers(columns, wanted)
     else for await (const table of this.batches({ rows: wanted })) yield numbersOf(table, columns)
   }
@@ -295,6 +297,10 @@ export class Dataset {
       )
     })
   }
+}
+
+function batchRows(columns: number): number {
+  return Math.max(1, Math.min(mostBatchRows, Math.floor(mostBatchValues / Math.max(1, columns))))
 }
 
 type ChunkSource = () => AsyncGenerator<Chunk>
