@@ -2,6 +2,7 @@
 
 import { Network } from '../src/network.ts'
 
+import { csvChecks } from './csv.ts'
 import { checkMemory } from './memory.ts'
 import { checkScaling } from './scaling.ts'
 import { runTarget } from './speed-checks.ts'
@@ -39,6 +40,7 @@ export const checks: Readonly<Record<string, Check>> = {
     about: 'peak resident memory of a fit, and its growth',
     run: () => Promise.resolve(checkMemory()),
   },
+  ...csvChecks,
   'event-loop': {
     about: `lateness of a ${TIMER_MS} ms timer while W2 is fitted natively for ${JOB_MS / 1000} s on the default threads`,
     async run() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "addon_csv.h"
+#include "addon_csv_reader.h"
 #include "addon_executable.h"
 #include "addon_values.h"
 #include "cpu.h"
@@ -195,6 +196,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("call", Napi::Function::New(env, guarded<call_op>, "call"));
   exports.Set("gemm", Napi::Function::New(env, guarded<gemm>, "gemm"));
   exports.Set("parseCsv", Napi::Function::New(env, guarded<parse_csv>, "parseCsv"));
+  define_csv_reader(env, exports);
   define_executable(env, exports);
   return exports;
 }

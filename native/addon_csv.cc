@@ -25,17 +25,6 @@ TypedArray array_from(Napi::Env env, const std::vector<T>& values) {
   return array;
 }
 
-Napi::Object failure_object(Napi::Env env, const CsvFailure& failure) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("error", csv_error_name(failure.error));
-  object.Set("line", static_cast<double>(failure.line));
-  object.Set("column", static_cast<double>(failure.column));
-  object.Set("start", static_cast<double>(failure.start));
-  object.Set("end", static_cast<double>(failure.end));
-  object.Set("found", static_cast<double>(failure.found));
-  return object;
-}
-
 Napi::Object column_object(Napi::Env env, const CsvColumn& column) {
   Napi::Object object = Napi::Object::New(env);
   if (column.is_numeric) {
@@ -54,6 +43,17 @@ Napi::Object column_object(Napi::Env env, const CsvColumn& column) {
 }
 
 }  // namespace
+
+Napi::Object failure_object(Napi::Env env, const CsvFailure& failure) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("error", csv_error_name(failure.error));
+  object.Set("line", static_cast<double>(failure.line));
+  object.Set("column", static_cast<double>(failure.column));
+  object.Set("start", static_cast<double>(failure.start));
+  object.Set("end", static_cast<double>(failure.end));
+  object.Set("found", static_cast<double>(failure.found));
+  return object;
+}
 
 Napi::Value parse_csv(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();

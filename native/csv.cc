@@ -1,9 +1,9 @@
 // The state machine over the bytes of a CSV and the columns it fills; see csv.h.
 #include "csv.h"
+#include "csv_tokenizer.h"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <deque>
 #include <limits>
 #include <string_view>
@@ -11,138 +11,6 @@
 
 namespace hadamard {
 namespace {
-
-bool is_line_end(std::uint8_t byte) { return byte == '\n' || byte == '\r'; }
-bool is_space_or_tab(std::uint8_t byte) { return byte == ' ' || byte == '\t'; }
-
-// Reads field after field; after next() its public members describe the field just read.
-class Tokenizer {
- public:
-  Tokenizer(std::span<const std::uint8_t> bytes, const CsvOptions& options)
-      : position(options.start), line(options.line), bytes_(bytes.data()), delimiter_(options.delimiter) {
-    end_ = bytes.size();
-    while (end_ > position && (is_blank(bytes_[end_ - 1]) || is_line_end(bytes_[end_ - 1]))) end_--;
-    stops_[delimiter_] = stops_['\n'] = stops_['\r'] = true;
-  }
-
-  bool is_at_end() const { return position >= end_; }
-
-  // Steps over the line at the start of a record if it holds nothing but blanks.
-  bool skip_blank_line() {
-    const std::size_t at = skip_blanks(position);
-    if (at >= end_ || !is_line_end(bytes_[at])) return false;
-    position = at;
-    end_record();
-    return true;
-  }
-
-  // Reads the next field; the column of a failure is left to the caller.
-  CsvFailure next() {
-    std::size_t at = skip_blanks(position);
-    field_line = line;
-    if (at < end_ && bytes_[at] == '"') return next_quoted(at);
-    is_quoted = has_doubled_quotes = false;
-    field_start = at;
-    while (at < end_ && !stops_[bytes_[at]]) at++;
-    position = at;
-    while (at > field_start && is_blank(bytes_[at - 1])) at--;
-    field_end = at;
-    end_field();
-    return {};
-  }
-
-  std::string_view text() const {
-    return {reinterpret_cast<const char*>(bytes_) + field_start, field_end - field_start};
-  }
-
-  std::size_t position;
-  std::size_t line;
-  std::size_t field_start = 0;
-  std::size_t field_end = 0;
-  std::size_t field_line = 1;
-  bool is_quoted = false;
-  bool has_doubled_quotes = false;
-  bool is_last = false;
-
- private:
-  CsvFailure next_quoted(std::size_t open) {
-    is_quoted = true;
-    has_doubled_quotes = false;
-    field_start = open + 1;
-    std::size_t at = open + 1;
-    for (;; at++) {
-      if (at >= end_) return {CsvError::open_quote, field_line, -1, open + 1, end_, 0};
-      if (bytes_[at] == '"') {
-        if (at + 1 >= end_ || bytes_[at + 1] != '"') break;
-        has_doubled_quotes = true;
-        at++;
-      } else if (bytes_[at] == '\n' || (bytes_[at] == '\r' && (at + 1 >= end_ || bytes_[at + 1] != '\n'))) {
-        line++;
-      }
-    }
-    field_end = at;
-    at = skip_blanks(at + 1);
-    position = at;
-    if (at < end_ && !stops_[bytes_[at]]) {
-      while (at < end_ && !stops_[bytes_[at]]) at++;
-      return {CsvError::after_quote, line, -1, position, at, 0};
-    }
-    end_field();
-    return {};
-  }
-
-  // At a delimiter, a line end or the end of the bytes.
-  void end_field() {
-    is_last = position >= end_ || bytes_[position] != delimiter_;
-    if (!is_last) {
-      position++;
-    } else if (position < end_) {
-      end_record();
-    }
-  }
-
-  void end_record() {
-    if (bytes_[position] == '\r' && position + 1 < end_ && bytes_[position + 1] == '\n') position++;
-    position++;
-    line++;
-  }
-
-  std::size_t skip_blanks(std::size_t at) const {
-    while (at < end_ && is_blank(bytes_[at])) at++;
-    return at;
-  }
-
-  // Where a tab parts the fields it is not a blank.
-  bool is_blank(std::uint8_t byte) const { return byte == ' ' || (byte == '\t' && delimiter_ != '\t'); }
-
-  const std::uint8_t* bytes_;
-  std::size_t end_ = 0;
-  std::uint8_t delimiter_;
-  std::array<bool, 256> stops_{};
-};
-
-std::string unescape(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); i++) {
-    plain += text[i];
-    if (text[i] == '"') i++;
-  }
-  return plain;
-}
-
-bool is_missing_field(const Tokenizer& field, const std::vector<std::string>& missing) {
-  if (!field.is_quoted && field.field_start == field.field_end) return true;
-  if (missing.empty()) return false;
-  const std::string_view text = field.text();
-  if (!field.has_doubled_quotes) return std::find(missing.begin(), missing.end(), text) != missing.end();
-  return std::find(missing.begin(), missing.end(), unescape(text)) != missing.end();
-}
-
-bool is_infinity(std::string_view text) {
-  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
-  if (text.size() != 3 && text.size() != 8) return false;
-  return std::equal(text.begin(), text.end(), "infinity", [](char a, char b) { return (a | 0x20) == b; });
-}
 
 void note(CsvFailure& first, CsvError error, const Tokenizer& field) {
   if (first.error == CsvError::none) first = {error, field.field_line, -1, field.field_start, field.field_end, 0};
@@ -163,26 +31,27 @@ struct ColumnScan {
   }
 
   void add_number(const Tokenizer& field) {
-    std::string_view token = field.text();
-    if (field.is_quoted) {
-      while (!token.empty() && is_space_or_tab(token.front())) token.remove_prefix(1);
-      while (!token.empty() && is_space_or_tab(token.back())) token.remove_suffix(1);
-    }
-    const double value = parse_number(token.data(), token.data() + token.size());
-    if (std::isfinite(value)) {
-      values.push_back(value);
-    } else if (token == "NA" || token == "nan" || token == "NaN") {
-      add_missing(field);
-    } else if (!std::isnan(value) || is_infinity(token)) {
-      note(infinite, CsvError::infinite, field);
-      values.push_back(0);
-    } else if (is_declared_numeric) {
-      note(text, CsvError::not_number, field);
-      values.push_back(0);
-    } else {
-      is_numeric = false;
-      missing = 0;
-      values = {};
+    double value = 0;
+    switch (read_number_field(field, value)) {
+      case NumberField::number:
+        values.push_back(value);
+        return;
+      case NumberField::missing:
+        add_missing(field);
+        return;
+      case NumberField::infinite:
+        note(infinite, CsvError::infinite, field);
+        values.push_back(0);
+        return;
+      case NumberField::text:
+        if (is_declared_numeric) {
+          note(text, CsvError::not_number, field);
+          values.push_back(0);
+        } else {
+          is_numeric = false;
+          missing = 0;
+          values = {};
+        }
     }
   }
 
@@ -259,7 +128,7 @@ class TextColumn {
 // The first pass: structure, types, numbers.
 CsvFailure scan(std::span<const std::uint8_t> bytes, const CsvOptions& options, std::vector<ColumnScan>& columns,
                 std::size_t& rows) {
-  Tokenizer field(bytes, options);
+  Tokenizer field = Tokenizer(bytes, options.start, options.line, options.delimiter).without_trailing_lines();
   while (!field.is_at_end()) {
     // A line of a one-column file that holds nothing is a missing value, elsewhere it is no row.
     if (columns.size() != 1 && field.skip_blank_line()) continue;
@@ -307,7 +176,7 @@ std::vector<TextColumn> collect_texts(std::span<const std::uint8_t> bytes, const
   std::vector<TextColumn> texts;
   texts.reserve(columns.size());
   for (const ColumnScan& column : columns) texts.emplace_back(column.is_numeric ? 0 : rows);
-  Tokenizer field(bytes, options);
+  Tokenizer field = Tokenizer(bytes, options.start, options.line, options.delimiter).without_trailing_lines();
   while (!field.is_at_end()) {
     if (columns.size() != 1 && field.skip_blank_line()) continue;
     for (std::size_t index = 0; index < columns.size(); index++) {

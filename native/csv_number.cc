@@ -7,6 +7,7 @@
 #include <string>
 
 #include "csv.h"
+#include "csv_decimal.h"
 
 #if !defined(__cpp_lib_to_chars) || defined(HADAMARD_WITHOUT_FROM_CHARS)
 #include <clocale>
@@ -19,8 +20,6 @@
 namespace hadamard {
 namespace {
 
-constexpr double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr std::int64_t exponent_limit = 1'000'000'000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -109,12 +108,7 @@ double parse_number(const char* begin, const char* end) {
   double value = 0;
   if (scanned.significant == 0) {
     value = 0;
-  } else if (scanned.significant <= 19 && scanned.mantissa <= (std::uint64_t{1} << 53) && scanned.exponent >= -22 &&
-             scanned.exponent <= 22) {
-    // Clinger's fast path: both the integer and the power of ten are exact, so one operation rounds once.
-    value = static_cast<double>(scanned.mantissa);
-    value = scanned.exponent < 0 ? value / powers_of_ten[-scanned.exponent] : value * powers_of_ten[scanned.exponent];
-  } else {
+  } else if (scanned.significant > 19 || !decimal::to_double(scanned.mantissa, scanned.exponent, value)) {
     value = slow_number(begin, end, scanned);
   }
   return is_negative ? -value : value;

@@ -29,7 +29,7 @@
   "targets": [
     {
       "target_name": "hadamard",
-      "sources": ["addon.cc", "addon_csv.cc", "addon_executable.cc", "addon_values.cc"],
+      "sources": ["addon.cc", "addon_csv.cc", "addon_csv_reader.cc", "addon_executable.cc", "addon_values.cc"],
       "dependencies": ["hadamard_core"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
@@ -52,6 +52,7 @@
       "sources": [
         "cpu.cc",
         "csv.cc",
+        "csv_block.cc",
         "csv_number.cc",
         "dispatch.cc",
         "executor.cc",
@@ -66,7 +67,7 @@
       "target_name": "kernels_scalar",
       "type": "static_library",
       "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
-      "sources": ["isa/scalar.cc"]
+      "sources": ["isa/scalar.cc", "isa/csv_scalar.cc"]
     }
   ],
   "conditions": [
@@ -75,7 +76,7 @@
         {
           "target_name": "kernels_avx2",
           "type": "static_library",
-          "sources": ["isa/avx2.cc"],
+          "sources": ["isa/avx2.cc", "isa/csv_avx2.cc"],
           "conditions": [
             ["OS=='win'", {"msvs_settings": {"VCCLCompilerTool": {"EnableEnhancedInstructionSet": 5}}}],
             ["OS=='mac'", {"xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma"]}}],
@@ -85,7 +86,7 @@
         {
           "target_name": "kernels_avx512",
           "type": "static_library",
-          "sources": ["isa/avx512.cc"],
+          "sources": ["isa/avx512.cc", "isa/csv_avx512.cc"],
           "variables": {
             "avx512_flags": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
           },
@@ -103,7 +104,7 @@
           "target_name": "kernels_neon",
           "type": "static_library",
           "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
-          "sources": ["isa/neon.cc"]
+          "sources": ["isa/neon.cc", "isa/csv_neon.cc"]
         }
       ]
     }]

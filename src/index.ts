@@ -39,6 +39,18 @@ export type {
 } from './model/report.ts'
 export { readCsv, type CsvOptions } from './data/csv.ts'
 export {
+  openCsv,
+  type Dataset,
+  type DatasetRow,
+  type NumberBatch,
+  type OpenCsvOptions,
+  type Rejects,
+} from './data/dataset.ts'
+export type { CsvInput, ReadProgress } from './data/csv-files.ts'
+export type { CsvReject } from './data/csv-stream.ts'
+export type { DatasetSchema, SchemaColumn } from './data/survey.ts'
+export type { ColumnDescription, NumberDescription, TextDescription } from './data/summaries.ts'
+export {
   columnValues,
   type CategoricalColumn,
   type Column,

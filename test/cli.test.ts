@@ -1,11 +1,12 @@
 /** The command line as users meet it: screens, JSON lines, exit codes, and one clear line for every mistake. */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dense, Network } from '../src/index.ts'
 
@@ -21,9 +22,10 @@ interface Result {
   err: string
 }
 
-function hadamard(args: string[], env: Record<string, string> = {}): Result {
+function hadamard(args: string[], env: Record<string, string> = {}, input?: Buffer): Result {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     cwd: folder,
+    input,
     encoding: 'utf8',
     env: { ...process.env, ...env },
     maxBuffer: 2 ** 26,
@@ -298,6 +300,41 @@ describe('predict', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/^note,prediction,probability\n"0,""07",\w+,[\d.]+\n,\w+,[\d.]+\n$/)
     expect(err).toContain("column 'island': 1 value that training did not have")
+  })
+
+  test('reads standard input and packed files, and packs what it writes to a name in .gz', async () => {
+    const plain = hadamard(['predict', 'penguins.model', penguins]).out
+    const packed = gzipSync(readFileSync(penguins))
+    await writeFile(join(folder, 'penguins.csv.gz'), packed)
+    expect(hadamard(['predict', 'penguins.model', '-'], {}, readFileSync(penguins)).out).toBe(plain)
+    expect(hadamard(['predict', 'penguins.model', '-'], {}, packed).out).toBe(plain)
+    const { code } = hadamard(['predict', 'penguins.model', 'penguins.csv.gz', '-o', 'answers.csv.gz'])
+    expect(code).toBe(0)
+    expect(gunzipSync(readFileSync(join(folder, 'answers.csv.gz'))).toString()).toBe(plain)
+  })
+
+  test('wrong records end it and leave no file, or are left out, counted and listed; what is kept stays beside its row', async () => {
+    const [header, ...rows] = readFileSync(penguins, 'utf8').trimEnd().split('\n')
+    const wrong = [
+      ...rows.slice(0, 5),
+      'Adelie,Torgersen,big,18,190,4000,male',
+      'Adelie,short',
+      ...rows.slice(5),
+    ]
+    await writeFile(join(folder, 'wrong.csv'), `${[header, ...wrong].join('\n')}\n`)
+    const args = ['predict', 'penguins.model', 'wrong.csv', '--keep', 'bill_length_mm,sex', '-o', 'kept.csv']
+    const failed = hadamard(args)
+    expect(failed.code).toBe(1)
+    expect(failed.err).toMatch(/wrong\.csv line (7, column bill_length_mm: .*'big'|8: expected 7 fields)/)
+    expect(readdirSync(folder).filter((name) => name.startsWith('kept'))).toEqual([])
+    const { code, err } = hadamard([...args, '--on-error', 'skip', '--rejects', 'rejects.csv'])
+    expect([code, err]).toEqual([0, expect.stringContaining('2 wrong records left out, see rejects.csv')])
+    const kept = readFileSync(join(folder, 'kept.csv'), 'utf8')
+    expect(kept).toBe(hadamard(['predict', 'penguins.model', penguins, '--keep', 'bill_length_mm,sex']).out)
+    const rejects = readFileSync(join(folder, 'rejects.csv'), 'utf8').split('\n')
+    expect(rejects[0]).toBe('line,byte,column,text,message')
+    expect(rejects[1]).toMatch(/^7,\d+,bill_length_mm,"Adelie,Torgersen,big,/)
+    expect(rejects[2]).toMatch(/^8,\d+,"","Adelie,short",.*expected 7 fields/)
   })
 
   test('regression prints numbers; a file without rows gives a header', async () => {

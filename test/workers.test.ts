@@ -105,9 +105,11 @@ describe.each(backends)('%s', (backend) => {
         }
         return process.memoryUsage().rss
       }
-      // The heap and its fragments settle within some hundred cycles.
+      // The heap and its fragments settle within some hundred cycles. One reading may be high; what leaks stays in all.
       const before = await resident(600)
-      console.log(JSON.stringify({ before, after: await resident(1000) }))`,
+      const readings = []
+      for (let i = 0; i < 3; i++) readings.push(await resident(350))
+      console.log(JSON.stringify({ before, after: Math.min(...readings) }))`,
       )) as { before: number; after: number }
       expect(after / before).toBeLessThan(1.05)
     },

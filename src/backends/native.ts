@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BackendError, SpecError } from '../errors.ts'
 import { ALIGNMENT, type Program, type Slot } from '../compiler/program.ts'
+import type { BlockOptions, BlockReader, BlockResult, BlockTargets, CsvScan } from '../data/csv-block.ts'
 import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
 import { floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 import { opNamed, ops } from '../ops/index.ts'
@@ -76,6 +77,21 @@ export interface Binding {
     missing: readonly string[],
     allowMissing: boolean,
   ): CsvBody | CsvFailure
+  scanCsv(bytes: Uint8Array, start: number, end: number, delimiter: number): CsvScan
+  CsvReader: new (options: BlockOptions & { threads: number }) => {
+    parse(
+      bytes: Uint8Array,
+      start: number,
+      end: number,
+      kinds: Uint8Array,
+      arrays: BlockTargets['arrays'],
+      offsets: Int32Array,
+      strides: Int32Array,
+      capacity: number,
+      onDone: (result: BlockResult | string) => void,
+    ): void
+    close(): void
+  }
   Executable: new (
     program: NativeProgram,
     buffers: readonly OperandArray[],
@@ -150,7 +166,7 @@ export function createNative(options: { isa?: string } = {}): Backend {
       received: isa,
     })
   }
-  const backend = nativeBackend(binding, isa, cores > 2 ? cores - 1 : cores)
+  const backend = nativeBackend(binding, isa, defaultThreadsOf(cores))
   const fault = faultOf(backend)
   if (fault === undefined) return backend
   throw new BackendError(
@@ -197,6 +213,36 @@ function nativeBackend(binding: Binding, isa: string, defaultThreads: number): B
 export function parseCsvBody(bytes: Uint8Array, options: CsvBodyOptions): CsvBody | CsvFailure {
   const { start, line, delimiter, declared, missing, allowMissing } = options
   return loadBinding().parseCsv(bytes, start, line, delimiter, declared, missing, allowMissing)
+}
+
+/**
+ * Parses blocks of CSV records on threads of their own; gives what `parseBlock` of src/data/csv-block.ts gives.
+ *
+ * @param threads how many; default the cores that a fit takes by default
+ * @throws BackendError if the addon does not load
+ */
+export function nativeBlockReader(options: BlockOptions, threads?: number): BlockReader {
+  const binding = loadBinding()
+  const count = threads ?? defaultThreadsOf(binding.info().cores)
+  const reader = new binding.CsvReader({ ...options, threads: count })
+  return {
+    threads: count,
+    scan: (bytes, start, end) => binding.scanCsv(bytes, start, end, options.delimiter),
+    parse: (bytes, start, end, { kinds, arrays, offsets, strides, capacity }) =>
+      new Promise((resolve, reject) => {
+        reader.parse(bytes, start, end, kinds, arrays, offsets, strides, capacity, (result) => {
+          if (typeof result === 'string') reject(new BackendError(`native core: ${result}`))
+          else resolve(result)
+        })
+      }),
+    close() {
+      reader.close()
+    },
+  }
+}
+
+function defaultThreadsOf(cores: number): number {
+  return cores > 2 ? cores - 1 : cores
 }
 
 class NativeBackendExecutable implements Executable {

@@ -9,6 +9,12 @@ import { DataError } from '../errors.ts'
  * @throws DataError for UTF-16 (by its byte-order mark), a NUL byte, and the first byte that is no UTF-8
  */
 export function checkEncoding(bytes: Uint8Array, source: string): void {
+  checkMark(bytes, source)
+  checkText(bytes, source, 1)
+}
+
+/** Refuses UTF-16 by the byte-order mark at the start of a file. */
+export function checkMark(bytes: Uint8Array, source: string): void {
   const mark = bytes.length < 2 ? 0 : bytes[0] * 256 + bytes[1]
   if (mark === 0xfffe || mark === 0xfeff) {
     throw new DataError({
@@ -18,19 +24,28 @@ export function checkEncoding(bytes: Uint8Array, source: string): void {
       cure: 'Save it as UTF-8',
     })
   }
+}
+
+/**
+ * Refuses NUL bytes and what is no UTF-8.
+ *
+ * @param firstLine physical line of the first byte
+ */
+export function checkText(bytes: Uint8Array, source: string, firstLine: number): void {
   const nul = bytes.indexOf(0)
   if (nul >= 0)
     throw wrongByte(
       bytes,
       nul,
       source,
+      firstLine,
       'a NUL byte',
       'The file is binary or in UTF-16; save it as UTF-8 text',
     )
   if (isUtf8(bytes)) return
   const at = firstWrongByte(bytes)
   const hex = bytes[at].toString(16).toUpperCase().padStart(2, '0')
-  throw wrongByte(bytes, at, source, `byte 0x${hex}, which is no UTF-8`, 'Save the file as UTF-8')
+  throw wrongByte(bytes, at, source, firstLine, `byte 0x${hex}, which is no UTF-8`, 'Save the file as UTF-8')
 }
 
 /** Physical line of an offset; the first line is 1. LF, CR LF and CR end a line. */
@@ -41,8 +56,15 @@ export function lineAt(bytes: Uint8Array, offset: number): number {
   return line
 }
 
-function wrongByte(bytes: Uint8Array, at: number, source: string, received: string, cure: string): DataError {
-  const line = lineAt(bytes, at)
+function wrongByte(
+  bytes: Uint8Array,
+  at: number,
+  source: string,
+  firstLine: number,
+  received: string,
+  cure: string,
+): DataError {
+  const line = firstLine - 1 + lineAt(bytes, at)
   return new DataError(
     { where: `${source} line ${line}`, expected: 'text in UTF-8', received, cure },
     { line },

@@ -50,6 +50,12 @@ export function isNumberText(text: string): boolean {
   return !Number.isNaN(numberAt(bytes, 0, bytes.length))
 }
 
+/** Whether a field's text is a number that is finite or a word for a missing one: what a numeric column takes. */
+export function isNumberField(text: string): boolean {
+  const bytes = Buffer.from(text.replaceAll(/^[ \t]+|[ \t]+$/g, ''))
+  return Number.isFinite(numberAt(bytes, 0, bytes.length)) || isMissingNumberAt(bytes, 0, bytes.length)
+}
+
 /** Whether `bytes[start, end)` spells infinity: an optional sign and `inf` or `infinity` in any case. */
 export function isInfinityAt(bytes: Uint8Array, start: number, end: number): boolean {
   const at = bytes[start] === minus || bytes[start] === plus ? start + 1 : start

@@ -73,15 +73,31 @@ export class Tokenizer {
   // Where a tab parts the fields it is not a blank.
   private readonly tabBlank: number
 
-  constructor(bytes: Uint8Array, delimiter: number, start: number, line: number) {
+  /** @param isWhole whether the bytes end the file, so that the blank lines at their end are left out */
+  constructor(bytes: Uint8Array, delimiter: number, start: number, line: number, isWhole = true) {
     this.bytes = bytes
     this.delimiter = delimiter
     this.tabBlank = delimiter === tab ? space : tab
     this.position = start
     this.line = line
-    let end = bytes.length
-    while (end > start && (this.isBlank(bytes[end - 1]) || isLineEnd(bytes[end - 1]))) end--
-    this.end = end
+    this.end = isWhole ? this.endOfLastRecord() : bytes.length
+  }
+
+  // Behind the line end of the last record: what follows are blank lines.
+  private endOfLastRecord(): number {
+    const { bytes, position } = this
+    let at = this.trimmed(position, bytes.length)
+    if (at === position) return at
+    while (at < bytes.length && this.isBlank(bytes[at])) at++
+    if (bytes[at] === carriageReturn && bytes[at + 1] === lineFeed) at++
+    return Math.min(at + 1, bytes.length)
+  }
+
+  // The end of what is left without the blanks and line ends that close it.
+  private trimmed(start: number, end: number): number {
+    let at = end
+    while (at > start && (this.isBlank(this.bytes[at - 1]) || isLineEnd(this.bytes[at - 1]))) at--
+    return at
   }
 
   isAtEnd(): boolean {
@@ -114,6 +130,25 @@ export class Tokenizer {
     return undefined
   }
 
+  /** Reads on to the end of the record behind a quoted field that something follows, as if that were unquoted text. */
+  skipRecord(): CsvFailure | undefined {
+    this.skipToStop()
+    while (!this.isLast) {
+      const failed = this.next()
+      if (failed?.error === 'openQuote') return failed
+      if (failed !== undefined) this.skipToStop()
+    }
+    return undefined
+  }
+
+  private skipToStop(): void {
+    const { bytes, end, delimiter } = this
+    let at = this.position
+    while (at < end && bytes[at] !== delimiter && !isLineEnd(bytes[at])) at++
+    this.position = at
+    this.endField()
+  }
+
   private nextQuoted(open: number): CsvFailure | undefined {
     const { bytes, end, delimiter } = this
     this.isQuoted = true
@@ -121,7 +156,7 @@ export class Tokenizer {
     this.fieldStart = open + 1
     let at = open + 1
     for (; ; at++) {
-      if (at >= end) return failure('openQuote', this.fieldLine, open + 1, end)
+      if (at >= end) return failure('openQuote', this.fieldLine, open + 1, this.trimmed(open + 1, end))
       if (bytes[at] === quote) {
         if (at + 1 >= end || bytes[at + 1] !== quote) break
         this.hasDoubledQuotes = true
@@ -135,6 +170,7 @@ export class Tokenizer {
     this.position = at
     if (at < end && bytes[at] !== delimiter && !isLineEnd(bytes[at])) {
       while (at < end && bytes[at] !== delimiter && !isLineEnd(bytes[at])) at++
+      while (this.isBlank(bytes[at - 1])) at--
       return failure('afterQuote', this.line, this.position, at)
     }
     this.endField()
@@ -251,16 +287,10 @@ class ColumnScan {
   }
 
   private addNumber(bytes: Uint8Array, field: Tokenizer): void {
-    let start = field.fieldStart
-    let end = field.fieldEnd
-    if (field.isQuoted) {
-      while (start < end && isSpaceOrTab(bytes[start])) start++
-      while (end > start && isSpaceOrTab(bytes[end - 1])) end--
-    }
-    const value = start < end ? numberAt(bytes, start, end) : NaN
-    if (Number.isFinite(value)) this.push(value)
-    else if (isMissingNumberAt(bytes, start, end)) this.addMissing(field)
-    else if (!Number.isNaN(value) || isInfinityAt(bytes, start, end)) {
+    const value = readNumberField(bytes, field)
+    if (typeof value === 'number') this.push(value)
+    else if (value === 'missing') this.addMissing(field)
+    else if (value === 'infinite') {
       this.infinite ??= fieldFailure('infinite', field)
       this.push(0)
     } else if (this.isDeclaredNumeric) {
@@ -357,9 +387,31 @@ class TextColumn {
   }
 }
 
-function isMissingField(bytes: Uint8Array, field: Tokenizer, missingTexts: ReadonlySet<string>): boolean {
+/** Whether a field says that its value is missing, whatever the type of its column. */
+export function isMissingField(
+  bytes: Uint8Array,
+  field: Tokenizer,
+  missingTexts: ReadonlySet<string>,
+): boolean {
   if (!field.isQuoted && field.fieldStart === field.fieldEnd) return true
   return missingTexts.size > 0 && missingTexts.has(fieldText(bytes, field))
+}
+
+/** What a field says where a number is expected: the number, or what else it is. */
+export function readNumberField(
+  bytes: Uint8Array,
+  field: Tokenizer,
+): number | 'missing' | 'infinite' | 'text' {
+  let start = field.fieldStart
+  let end = field.fieldEnd
+  if (field.isQuoted) {
+    while (start < end && isSpaceOrTab(bytes[start])) start++
+    while (end > start && isSpaceOrTab(bytes[end - 1])) end--
+  }
+  const value = start < end ? numberAt(bytes, start, end) : NaN
+  if (Number.isFinite(value)) return value
+  if (isMissingNumberAt(bytes, start, end)) return 'missing'
+  return !Number.isNaN(value) || isInfinityAt(bytes, start, end) ? 'infinite' : 'text'
 }
 
 function fieldFailure(error: CsvErrorName, field: Tokenizer): CsvFailure {

@@ -1,9 +1,9 @@
 /** Reads CSV files into tables: options, file, encoding and header here; the rows in csv-parser.ts or its native twin. */
 
-import { open, type FileHandle } from 'node:fs/promises'
 import { chooseBackend } from '../backends/choose.ts'
 import { parseCsvBody } from '../backends/native.ts'
-import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
+import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import { readBytes } from './csv-bytes.ts'
 import { checkEncoding } from './csv-encoding.ts'
 import { csvError } from './csv-errors.ts'
 import { readHead, type CsvHead } from './csv-head.ts'
@@ -44,7 +44,7 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<T
 
 /** A CSV file as a source of chunks of rows; at present one chunk, the whole file. */
 export function csvSource(path: string, options: CsvOptions = {}): RowSource {
-  checkOptions(options)
+  checkCsvOptions(options)
   return {
     name: path,
     async *chunks() {
@@ -64,7 +64,7 @@ export function csvSource(path: string, options: CsvOptions = {}): RowSource {
  */
 export function parseCsv(bytes: Uint8Array, options: CsvOptions & { source?: string } = {}): Table {
   const { source = 'CSV', ...rest } = options
-  checkOptions(rest)
+  checkCsvOptions(rest)
   checkEncoding(bytes, source)
   const head = readHead(bytes, rest, source)
   const parse = chooseBackend({ backend: rest.backend }).name === 'native' ? parseCsvBody : parseBody
@@ -102,7 +102,8 @@ function bodyOptions(head: CsvHead, options: CsvOptions, source: string): CsvBod
   }
 }
 
-function checkOptions(options: CsvOptions): void {
+/** Refuses options that are misspelt or of a wrong kind. */
+export function checkCsvOptions(options: CsvOptions): void {
   rejectUnknownKeys('CSV options', options, optionNames)
   const { delimiter, types = {}, missing = [], backend } = options
   if (delimiter !== undefined && ![',', ';', '\t', '|'].includes(delimiter)) {
@@ -139,43 +140,4 @@ function checkOptions(options: CsvOptions): void {
       received: `'${backend as string}'`,
     })
   }
-}
-
-const fileTroubles: Record<string, string | undefined> = {
-  ENOENT: 'no such file',
-  ENOTDIR: 'no such file',
-  EACCES: 'a file that may not be read (permission denied)',
-  EPERM: 'a file that may not be read (permission denied)',
-  EISDIR: 'a directory',
-  ERR_INVALID_ARG_VALUE: 'a path that no file can have',
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  let handle: FileHandle | undefined
-  try {
-    handle = await open(path)
-    return await readAll(handle)
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
-    throw new DataError(
-      { where: path, expected: 'a CSV file', received: fileTroubles[code] ?? message },
-      { cause: error },
-    )
-  } finally {
-    await handle?.close()
-  }
-}
-
-// Reads by pieces: FileHandle.readFile refuses files of 2 GiB and more. What has no size (a pipe) goes through readFile.
-async function readAll(handle: FileHandle): Promise<Uint8Array> {
-  const { size } = await handle.stat()
-  if (size === 0) return handle.readFile()
-  const bytes = new Uint8Array(size)
-  let filled = 0
-  while (filled < size) {
-    const { bytesRead } = await handle.read(bytes, filled, Math.min(size - filled, 2 ** 30), filled)
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return bytes.subarray(0, filled)
 }

@@ -1,0 +1,162 @@
+/** One or more CSV files of the same columns, read one behind the other as often as asked for. */
+
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { describeValue } from '../check.ts'
+import { DataError, SpecError } from '../errors.ts'
+import { expandPattern, openFile } from './csv-bytes.ts'
+import { CsvStream, type StreamBlock, type StreamOptions, type StreamPlan } from './csv-stream.ts'
+import { nameList } from './table.ts'
+
+/** How far a reading is. */
+export interface ReadProgress {
+  /** Of the files on disk: read so far, and in all; undefined in all where nobody knows (a pipe). */
+  bytes: number
+  totalBytes: number | undefined
+  rows: number
+  /** Since the reading began. */
+  seconds: number
+  bytesPerSecond: number
+  /** Seconds to go at this rate; undefined where the size is. */
+  remainingSeconds: number | undefined
+}
+
+/** A CSV file, several, a pattern of paths, a stream of bytes, or `-` for standard input. */
+export type CsvInput = string | readonly string[] | Readable
+
+export class CsvFiles {
+  private constructor(
+    /** For messages. */
+    readonly name: string,
+    readonly paths: readonly string[],
+    readonly options: StreamOptions,
+    private readonly spool: string | undefined,
+  ) {}
+
+  /**
+   * Finds the files. A stream is first written to a temporary file, as its rows are read more than once.
+   *
+   * @throws DataError where a pattern matches no file; SpecError for another kind of input
+   */
+  static async find(input: CsvInput, options: StreamOptions): Promise<CsvFiles> {
+    if (typeof input === 'string' && input !== '-') {
+      return new CsvFiles(input, await expandPattern(input), options, undefined)
+    }
+    if (Array.isArray(input)) {
+      const given = input as readonly unknown[]
+      if (given.length === 0 || !given.every((path): path is string => typeof path === 'string')) {
+        const received = given.length === 0 ? 'none' : 'a list with something else'
+        throw new SpecError({ where: 'input', expected: 'a list of paths', received })
+      }
+      const paths = (await Promise.all(given.map(expandPattern))).flat()
+      return new CsvFiles(
+        paths[0] + (paths.length > 1 ? ` and ${paths.length - 1} more` : ''),
+        paths,
+        options,
+        undefined,
+      )
+    }
+    const stream = input === '-' ? process.stdin : input
+    if (typeof (stream as Partial<Readable> | null)?.pipe !== 'function') {
+      const expected = "a path, a list of paths, a readable stream, or '-' for standard input"
+      throw new SpecError({ where: 'input', expected, received: describeValue(input) })
+    }
+    const folder = await mkdtemp(join(tmpdir(), 'hadamard-'))
+    const path = join(folder, 'stream.csv')
+    try {
+      await pipeline(stream as Readable, createWriteStream(path))
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true })
+      const { message } = error as Error
+      const expected = 'a stream that can be read and kept in a temporary file'
+      throw new DataError({ where: 'stream', expected, received: message }, { cause: error })
+    }
+    return new CsvFiles(input === '-' ? 'standard input' : 'stream', [path], options, folder)
+  }
+
+  /** Removes what was kept of a stream. */
+  async close(): Promise<void> {
+    if (this.spool !== undefined) await rm(this.spool, { recursive: true, force: true })
+  }
+
+  /** The names of the columns, from the first file. */
+  async names(): Promise<string[]> {
+    const stream = await this.open(this.paths[0])
+    await stream.close()
+    return stream.head.names
+  }
+
+  /**
+   * Reads all files once.
+   *
+   * @throws DataError where a file cannot be read or has other columns than the first
+   */
+  async *blocks(
+    names: readonly string[],
+    plan: StreamPlan,
+    onProgress?: (progress: ReadProgress) => void,
+  ): AsyncGenerator<StreamBlock> {
+    const started = performance.now()
+    const totalBytes = onProgress === undefined ? undefined : await this.totalBytes()
+    let done = 0
+    let rows = 0
+    for (const path of this.paths) {
+      const stream = await this.open(path)
+      try {
+        this.checkNames(stream.head.names, names, path)
+        for await (const block of stream.blocks(plan, rows)) {
+          rows = block.firstRow + block.rows
+          onProgress?.(progressOf(done + stream.source.consumed, totalBytes, rows, started))
+          yield block
+        }
+      } finally {
+        await stream.close()
+      }
+      done += stream.source.consumed
+    }
+  }
+
+  private async open(path: string): Promise<CsvStream> {
+    const source = await openFile(path, this.spool === undefined ? path : this.name)
+    try {
+      return await CsvStream.open(source, this.options)
+    } catch (error) {
+      await source.close()
+      throw error
+    }
+  }
+
+  private checkNames(found: readonly string[], names: readonly string[], path: string): void {
+    if (found.length === names.length && found.every((name, index) => name === names[index])) return
+    throw new DataError({
+      where: path,
+      expected: `the columns ${nameList(names)}, as in ${this.paths[0]}`,
+      received: nameList(found),
+    })
+  }
+
+  private async totalBytes(): Promise<number | undefined> {
+    const sizes = await Promise.all(this.paths.map(async (path) => (await stat(path)).size))
+    const total = sizes.reduce((sum, size) => sum + size, 0)
+    return total === 0 ? undefined : total
+  }
+}
+
+function progressOf(
+  bytes: number,
+  totalBytes: number | undefined,
+  rows: number,
+  started: number,
+): ReadProgress {
+  const seconds = (performance.now() - started) / 1000
+  const bytesPerSecond = seconds > 0 ? bytes / seconds : 0
+  const remainingSeconds =
+    totalBytes === undefined || bytesPerSecond === 0
+      ? undefined
+      : Math.max(0, totalBytes - bytes) / bytesPerSecond
+  return { bytes, totalBytes, rows, seconds, bytesPerSecond, remainingSeconds }
+}

@@ -1,0 +1,204 @@
+/**
+ * What columns hold, found while their rows pass by: moments, quantiles, categories. Everything depends on row numbers
+ * alone, never on how many rows come at once, so a file read by pieces on many threads gives the same numbers.
+ */
+
+/** Rows whose sums are made on their own before they are merged in order. */
+const blockRows = 65_536
+
+/** Texts beyond which a column keeps no list of its categories. */
+export const mostCategories = 100_000
+
+/** Of a column of numbers. */
+export interface NumberDescription {
+  name: string
+  type: 'numeric'
+  /** Rows with and without a value. */
+  count: number
+  missing: number
+  /** NaN without a value. */
+  mean: number
+  /** Population standard deviation; NaN without a value. */
+  deviation: number
+  minimum: number
+  maximum: number
+  /** At 5, 25, 50, 75 and 95 %, from a sample of rows: exact up to 4,096 rows, ranks within about 2 % beyond. */
+  quantiles: { q05: number; q25: number; q50: number; q75: number; q95: number }
+}
+
+/** Of a column of texts. */
+export interface TextDescription {
+  name: string
+  type: 'categorical'
+  count: number
+  missing: number
+  /** Undefined where there are more than 100,000. */
+  categories: number | undefined
+}
+
+export type ColumnDescription = NumberDescription | TextDescription
+
+/** What a sample does with rows. */
+export interface SampledRows {
+  /** Which of the new rows join it, counted from the first of them. */
+  added: number[]
+  /** Then, for each row of the sample, whether it stays; undefined where all do. */
+  kept: boolean[] | undefined
+}
+
+/**
+ * A uniform sample of rows by their number: the rows whose hash lies below a limit, which is halved whenever there are too
+ * many. Samples of parts of a file are parts of the sample of the file.
+ */
+export class RowSample {
+  private limit = 2 ** 32
+  private rows: number[] = []
+
+  /** @param capacity rows that are kept at most, at least half as many of a long file */
+  constructor(private readonly capacity: number) {}
+
+  /** Takes in the next rows: which of them are kept, and what then is left of all. */
+  add(firstRow: number, count: number): SampledRows {
+    const added: number[] = []
+    for (let i = 0; i < count; i++) if (rowHash(firstRow + i) < this.limit) added.push(i)
+    for (const i of added) this.rows.push(firstRow + i)
+    if (this.rows.length <= this.capacity) return { added, kept: undefined }
+    let rows = this.rows
+    while (rows.length > this.capacity) {
+      this.limit /= 2
+      rows = rows.filter((row) => rowHash(row) < this.limit)
+    }
+    const kept = this.rows.map((row) => rowHash(row) < this.limit)
+    this.rows = rows
+    return { added, kept }
+  }
+}
+
+// The finalizer of MurmurHash3 over both halves of the row number.
+function rowHash(row: number): number {
+  let hash = (row >>> 0) ^ Math.imul(Math.floor(row / 2 ** 32) + 1, 0x9e3779b1)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** Moments and a sample of a column of numbers, NaN being a missing one. */
+export class NumberSummary {
+  private count = 0
+  private missing = 0
+  private mean = 0
+  private squares = 0
+  private minimum = Infinity
+  private maximum = -Infinity
+  private sample: number[] = []
+  // Of the block of rows that is under way: values less the first of them, so that little is cancelled.
+  private block = -1
+  private shift = NaN
+  private blockCount = 0
+  private sum = 0
+  private sumOfSquares = 0
+
+  add(values: Float64Array, rows: number, firstRow: number, sampled: SampledRows): void {
+    for (let from = 0; from < rows;) {
+      const block = Math.floor((firstRow + from) / blockRows)
+      if (block !== this.block) this.endBlock(block)
+      const to = Math.min(rows, (block + 1) * blockRows - firstRow)
+      this.addPart(values, from, to)
+      from = to
+    }
+    for (const row of sampled.added) this.sample.push(values[row])
+    const { kept } = sampled
+    if (kept !== undefined) this.sample = this.sample.filter((_, place) => kept[place])
+  }
+
+  describe(name: string): NumberDescription {
+    this.endBlock(-1)
+    const sorted = Float64Array.from(this.sample.filter((value) => !Number.isNaN(value))).sort()
+    const quantile = (share: number): number =>
+      sorted.length === 0 ? NaN : sorted[Math.round(share * (sorted.length - 1))]
+    const isEmpty = this.count === 0
+    return {
+      name,
+      type: 'numeric',
+      count: this.count,
+      missing: this.missing,
+      mean: isEmpty ? NaN : this.mean,
+      deviation: Math.sqrt(this.squares / this.count),
+      minimum: isEmpty ? NaN : this.minimum,
+      maximum: isEmpty ? NaN : this.maximum,
+      quantiles: {
+        q05: quantile(0.05),
+        q25: quantile(0.25),
+        q50: quantile(0.5),
+        q75: quantile(0.75),
+        q95: quantile(0.95),
+      },
+    }
+  }
+
+  private addPart(values: Float64Array, from: number, to: number): void {
+    let { shift, blockCount, sum, sumOfSquares, minimum, maximum } = this
+    for (let i = from; i < to; i++) {
+      const value = values[i]
+      if (Number.isNaN(value)) continue
+      if (blockCount++ === 0) shift = value
+      const difference = value - shift
+      sum += difference
+      sumOfSquares += difference * difference
+      if (value < minimum) minimum = value
+      if (value > maximum) maximum = value
+    }
+    this.missing += to - from - (blockCount - this.blockCount)
+    Object.assign(this, { shift, blockCount, sum, sumOfSquares, minimum, maximum })
+  }
+
+  // Merges the block into the whole. Source: Chan, Golub, LeVeque 1979, Updating Formulae for Computing Sample Variances
+  private endBlock(next: number): void {
+    const { blockCount, sum } = this
+    if (blockCount > 0) {
+      const mean = this.shift + sum / blockCount
+      const squares = Math.max(0, this.sumOfSquares - (sum * sum) / blockCount)
+      const count = this.count + blockCount
+      const difference = mean - this.mean
+      this.mean += (difference * blockCount) / count
+      this.squares += squares + (difference * difference * this.count * blockCount) / count
+      this.count = count
+    }
+    this.block = next
+    this.blockCount = 0
+    this.sum = this.sumOfSquares = 0
+  }
+}
+
+/** The categories of a column of texts, in the order of their first appearance. */
+export class TextSummary {
+  private readonly texts = new Set<string>()
+  private count = 0
+  private missing = 0
+  private isTooMany = false
+
+  add(texts: readonly string[], rows: number, missing: number): void {
+    this.count += rows - missing
+    this.missing += missing
+    if (this.isTooMany) return
+    for (const text of texts) this.texts.add(text)
+    if (this.texts.size <= mostCategories) return
+    this.isTooMany = true
+    this.texts.clear()
+  }
+
+  /** Ascending by UTF-16 code units; undefined where there are too many. */
+  categories(): string[] | undefined {
+    return this.isTooMany ? undefined : [...this.texts].sort()
+  }
+
+  describe(name: string): TextDescription {
+    const categories = this.isTooMany ? undefined : this.texts.size
+    return { name, type: 'categorical', count: this.count, missing: this.missing, categories }
+  }
+}
+
+/** Rows to sample of a table of so many columns: less of a wide one, whose samples would fill the memory. */
+export function sampleCapacity(columns: number): number {
+  return columns <= 256 ? 4096 : Math.max(512, Math.floor(2 ** 20 / columns))
+}

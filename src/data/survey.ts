@@ -1,0 +1,235 @@
+/** The first pass over CSV files: types from all values, categories, statistics, and the records that are wrong. */
+
+import type { DataError } from '../errors.ts'
+import { columnKinds, type BlockTargets } from './csv-block.ts'
+import type { CsvFiles, ReadProgress } from './csv-files.ts'
+import type { CsvReject, StreamBlock } from './csv-stream.ts'
+import { NumberSummary, RowSample, sampleCapacity, TextSummary, type ColumnDescription } from './summaries.ts'
+import { unknownColumn } from './table.ts'
+
+/** A column as a schema has it. */
+export type SchemaColumn =
+  | { name: string; type: 'numeric' }
+  | {
+      name: string
+      type: 'categorical'
+      /** Its texts in the order of their codes; undefined where there are too many to be listed. */
+      categories?: string[]
+    }
+
+/** The columns of a dataset; plain data, for a file that a user edits. */
+export interface DatasetSchema {
+  columns: SchemaColumn[]
+}
+
+/** What the first pass has found. */
+export interface Survey {
+  schema: DatasetSchema
+  rows: number
+  columns: ColumnDescription[]
+}
+
+/** What becomes of wrong records: an error, or left out and counted. */
+export interface ErrorRule {
+  keepsGoing: boolean
+  onReject: (reject: CsvReject) => void
+}
+
+export interface SurveyOptions {
+  /** Of all columns of the files. */
+  names: readonly string[]
+  /** Which of them are read, ascending. */
+  places: readonly number[]
+  types: Readonly<Record<string, 'numeric' | 'categorical'>>
+  missing: readonly string[]
+  allowMissing: boolean
+  rule: ErrorRule
+  onProgress?: (progress: ReadProgress) => void
+}
+
+/** Memory for the values of blocks, used again and again. */
+export class TargetPool {
+  private readonly free: SharedArrayBuffer[] = []
+  private readonly buffers = new WeakMap<BlockTargets, SharedArrayBuffer>()
+
+  /** Targets of float64 for numbers and of int32 for codes, a column behind the other. */
+  columns(kinds: Uint8Array, capacity: number): BlockTargets {
+    const width = kinds.length
+    const buffer = this.take(width * capacity * 8)
+    const arrays = Array.from(kinds, (kind, column) => {
+      const offset = column * capacity * 8
+      if (kind === columnKinds.skip) return undefined
+      if (kind === columnKinds.texts || kind === columnKinds.categories)
+        return new Int32Array(buffer, offset, capacity)
+      return new Float64Array(buffer, offset, capacity)
+    })
+    const targets = {
+      kinds,
+      arrays,
+      offsets: new Int32Array(width),
+      strides: new Int32Array(width).fill(1),
+      capacity,
+    }
+    this.buffers.set(targets, buffer)
+    return targets
+  }
+
+  /** A target of float32 with the chosen columns side by side, row after row. */
+  rows(kinds: Uint8Array, capacity: number): BlockTargets {
+    const chosen = kinds.reduce((count, kind) => count + (kind === columnKinds.skip ? 0 : 1), 0)
+    const buffer = this.take(chosen * capacity * 4)
+    const matrix = new Float32Array(buffer, 0, chosen * capacity)
+    let next = 0
+    const offsets = Int32Array.from(kinds, (kind) => (kind === columnKinds.skip ? 0 : next++))
+    const arrays = Array.from(kinds, (kind) => (kind === columnKinds.skip ? undefined : matrix))
+    const targets = { kinds, arrays, offsets, strides: new Int32Array(kinds.length).fill(chosen), capacity }
+    this.buffers.set(targets, buffer)
+    return targets
+  }
+
+  /** Takes the memory back: its arrays are then overwritten. */
+  release(targets: BlockTargets): void {
+    const buffer = this.buffers.get(targets)
+    if (buffer !== undefined) this.free.push(buffer)
+  }
+
+  private take(bytes: number): SharedArrayBuffer {
+    const found = this.free.pop()
+    if (found !== undefined && found.byteLength >= bytes) return found
+    // A little more than asked for, as the next block may have a few lines more.
+    return new SharedArrayBuffer(Math.ceil(bytes * 1.25))
+  }
+}
+
+/**
+ * Reads files from their start to their end.
+ *
+ * @throws DataError for the first wrong record, unless the rule goes on; for a number that is not finite in a column that is
+ *   otherwise numeric; for a declared column that is not there
+ */
+export async function surveyFiles(files: CsvFiles, options: SurveyOptions): Promise<Survey> {
+  const { names } = options
+  const kinds = new Uint8Array(names.length).fill(columnKinds.skip)
+  for (const place of options.places) kinds[place] = columnKinds.find
+  for (const [name, type] of Object.entries(options.types)) {
+    const index = names.indexOf(name)
+    if (index < 0) throw unknownColumn(files.name, name, names)
+    if (options.places.includes(index))
+      kinds[index] = type === 'numeric' ? columnKinds.numeric : columnKinds.texts
+  }
+  // Most files need one pass. Where a column turns out to be text only after rows that all looked like numbers, or has a
+  // wrong number in rows to be left out, the next pass knows.
+  for (;;) {
+    const pass = new SurveyPass(kinds, options)
+    const rejects: CsvReject[] = []
+    for await (const block of files.blocks(names, pass.plan, options.onProgress)) {
+      for (const { error, reject } of block.errors) {
+        if (!options.rule.keepsGoing || isFatal(error, block)) throw error
+        rejects.push(reject)
+      }
+      pass.add(block)
+    }
+    const doubt = pass.firstDoubt()
+    if (doubt !== undefined && !options.rule.keepsGoing && !pass.mustRepeat) throw doubt
+    if (pass.mustRepeat || doubt !== undefined) {
+      pass.learn(kinds)
+      continue
+    }
+    for (const reject of rejects) options.rule.onReject(reject)
+    return pass.finish()
+  }
+}
+
+/** Behind a quote that is never closed nothing can be told, so no rule leaves it out. */
+export function isFatal(error: DataError, block: StreamBlock): boolean {
+  return block.errors.at(-1)?.error === error && block.rejects.at(-1)?.error === 'openQuote'
+}
+
+class SurveyPass {
+  mustRepeat = false
+  readonly plan
+  private readonly names: readonly string[]
+  private readonly places: readonly number[]
+  private readonly kinds: Uint8Array
+  private readonly numbers: NumberSummary[]
+  private readonly texts: (TextSummary | undefined)[]
+  private readonly doubts: (DataError | undefined)[] = []
+  private readonly sample: RowSample
+  private readonly pool = new TargetPool()
+  private rows = 0
+
+  constructor(kinds: Uint8Array, { names, places, missing, allowMissing, rule }: SurveyOptions) {
+    this.names = names
+    this.places = places
+    this.kinds = kinds.slice()
+    this.numbers = names.map(() => new NumberSummary())
+    this.texts = Array.from(kinds, (kind) => (kind === columnKinds.texts ? new TextSummary() : undefined))
+    this.sample = new RowSample(sampleCapacity(places.length))
+    this.plan = {
+      targets: (capacity: number): BlockTargets => this.pool.columns(this.kinds.slice(), capacity),
+      categories: names.map(() => undefined),
+      missing,
+      allowMissing,
+      keepsGoing: rule.keepsGoing,
+    }
+  }
+
+  add(block: StreamBlock): void {
+    const { rows, targets, firstRow, missing } = block
+    const sampled = this.sample.add(firstRow, rows)
+    for (const { column, error } of block.doubts) this.doubts[column] ??= error
+    for (const column of this.places) {
+      const texts = block.texts[column]
+      if (texts !== undefined) this.addTexts(column, texts, rows, missing[column], firstRow)
+      // A column that earlier blocks have shown to be text may have been under way as numbers.
+      else if (this.texts[column] !== undefined) this.mustRepeat = true
+      else this.numbers[column].add(targets.arrays[column] as Float64Array, rows, firstRow, sampled)
+    }
+    this.rows = firstRow + rows
+    this.pool.release(targets)
+  }
+
+  /** The first number that is not finite, and the like, of a column that is numeric. */
+  firstDoubt(): DataError | undefined {
+    const found = this.doubts.filter((_, column) => this.texts[column] === undefined)
+    return found.reduce(
+      (first, error) =>
+        first === undefined || (error !== undefined && (error.line ?? 0) < (first.line ?? 0)) ? error : first,
+      undefined,
+    )
+  }
+
+  /** Sets the kinds that the next pass starts with. */
+  learn(kinds: Uint8Array): void {
+    this.texts.forEach((texts, column) => {
+      if (texts !== undefined) kinds[column] = columnKinds.texts
+      else if (this.doubts[column] !== undefined && !this.mustRepeat) kinds[column] = columnKinds.numeric
+    })
+  }
+
+  finish(): Survey {
+    const columns = this.places.map((column): SchemaColumn => {
+      const name = this.names[column]
+      const texts = this.texts[column]
+      if (texts === undefined) return { name, type: 'numeric' }
+      const categories = texts.categories()
+      return { name, type: 'categorical', ...(categories === undefined ? {} : { categories }) }
+    })
+    return {
+      schema: { columns },
+      rows: this.rows,
+      columns: this.places.map((column) =>
+        (this.texts[column] ?? this.numbers[column]).describe(this.names[column]),
+      ),
+    }
+  }
+
+  private addTexts(column: number, texts: string[], rows: number, missing: number, firstRow: number): void {
+    if (this.texts[column] === undefined) {
+      this.texts[column] = new TextSummary()
+      this.kinds[column] = columnKinds.texts
+      if (firstRow > 0) this.mustRepeat = true
+    }
+    this.texts[column].add(texts, rows, missing)
+  }
+}
