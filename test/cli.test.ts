@@ -137,7 +137,7 @@ describe('train', () => {
       task: 'classification',
       taskReason: 'as asked for',
       split: { train: 45, validation: 15, test: 20 },
-      network: '5 inputs → 6 tanh → dropout 0.1 → 5 tanh → dropout 0.1 → 1 output, 77 parameters',
+      network: '6 inputs → 6 tanh → dropout 0.1 → 5 tanh → dropout 0.1 → 1 output, 83 parameters',
       batchSize: 8,
       maxEpochs: 7,
       missingTexts: ['?'],
