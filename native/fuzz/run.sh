@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds with clang, under the address and undefined-behaviour sanitizers, and runs what is asked for: each fuzz target for
-# FUZZ_SECONDS (60) from the kept corpus (of the CSV readers, the files that they are tested on), or with `tests` the C++
+# FUZZ_SECONDS (60), side by side, from the kept corpus (of the CSV readers, the files that they are tested on), or with `tests` the C++
 # tests. What the fuzzers find on the way stays in build-fuzz; other arguments go to libFuzzer.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,5 +14,10 @@ fuzz() {
   "./build-fuzz/$1" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -max_len=16384 -print_final_stats=1 \
     -artifact_prefix=build-fuzz/ "${@:3}" "build-fuzz/$1-corpus" "$2"
 }
+fuzz csv_fuzz test/data/csv "$@" >build-fuzz/csv_fuzz.log 2>&1 &
+csv=$!
 fuzz program_fuzz native/fuzz/corpus "$@"
-fuzz csv_fuzz test/data/csv "$@"
+status=0
+wait "$csv" || status=$?
+tail -n 40 build-fuzz/csv_fuzz.log
+exit "$status"

@@ -58,14 +58,9 @@ export function declarePersistent(builder: Builder, spec: NetworkSpec): Persiste
   }
 }
 
-/** What the flags stand for, in their order: the loss, the gradient of each parameter, the weights, each array of state. */
+/** What the flags stand for, in their order: the loss, all gradients, the weights, each array of state. */
 export function flagNames(spec: NetworkSpec): string[] {
-  return [
-    'loss',
-    ...parametersOf(spec).map(({ name }) => `gradient of ${name}`),
-    'weights',
-    ...stateOf(spec).map(({ name }) => name),
-  ]
+  return ['loss', 'gradients', 'weights', ...stateOf(spec).map(({ name }) => name)]
 }
 
 /** The flag that a status word of a halted run tells of. */
@@ -284,15 +279,10 @@ export function update(
   optimizer: OptimizerSpec,
 ): void {
   const { weights: w, flags, status, rate } = persistent
-  for (const { name } of parametersOf(spec)) {
-    const gradient = gradients.get(name)
-    if (gradient === undefined) throw new Error(`${name} has no gradient`)
-    const flag = flagOf(builder, spec, persistent, `gradient of ${name}`)
-    builder.emit('find_nonfinite', { x: gradient, flag })
-  }
+  const dw = builder.wholeRegion('gradients')
+  builder.emit('find_nonfinite', { x: dw, flag: flagOf(builder, spec, persistent, 'gradients') })
   builder.emit('halt_if', { flags, status })
   for (const emit of updates) emit()
-  const dw = builder.wholeRegion('gradients')
   const { weightDecay, decayBiases, settings } = optimizer
   const info = optimizerInfo(optimizer.name)
   clip(builder, dw, optimizer)

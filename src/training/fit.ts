@@ -2,9 +2,8 @@
 
 import type { Backend, Executable } from '../backends/backend.ts'
 import { compileTraining, trainingMetrics, type TrainingPlan } from '../compiler/training.ts'
-import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
-import { DataError, DivergenceError, SpecError } from '../errors.ts'
+import { DataError, SpecError } from '../errors.ts'
 import { optimizerInfo, type OptimizerSpec } from '../compiler/optimizers.ts'
 import { layerTypeOf } from '../layers/index.ts'
 import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
@@ -22,6 +21,7 @@ import {
   type NetworkSpec,
 } from '../spec.ts'
 import type { Monitoring } from './monitor.ts'
+import { divergenceOf, whatDiverged } from './divergence.ts'
 import type { FitSettings } from './options.ts'
 import type { EpochRecord, History, OutputScores, Progress, StopReason } from './run.ts'
 import { rateTable, type RateTable } from './schedules.ts'
@@ -291,7 +291,7 @@ async function runEpochs(
     steps += outcome.steps
     threads = outcome.threads
     if (outcome.status !== 0 && outcome.status !== EARLY_STOP) {
-      const what = flagOfStatus(job.spec, outcome.status)
+      const what = whatDiverged(job.spec, { program, executable }, outcome.status)
       throw divergenceOf(job, { epoch: records.length + 1, step: steps + 1, what })
     }
     if (monitoring !== undefined && !outcome.wasCancelled) {
@@ -380,26 +380,6 @@ export function loweredScale(spec: NetworkSpec, rows: number): number {
 /** The factor from that sum to the loss that is reported. */
 export function lossScale(spec: NetworkSpec, rows: number): number {
   return objectiveSign(spec) * loweredScale(spec, rows)
-}
-
-/** The error of a run whose numbers have left the range of its element type. */
-export function divergenceOf(
-  job: FitJob,
-  { epoch, step, what }: { epoch: number; step: number; what: string },
-): DivergenceError {
-  const { name, learningRate } = job.settings.optimizer
-  const cause =
-    what === 'loss'
-      ? 'The weights have grown too large for the data'
-      : `The numbers have grown beyond what ${job.spec.dtype} holds`
-  return new DivergenceError({
-    where: `fit: epoch ${epoch}, step ${step}`,
-    expected: `a finite ${what === 'weights' ? 'set of weights' : what}`,
-    received: 'infinity or NaN',
-    cure:
-      `${cause}: lower the learning rate of ${name} (now ${learningRate}), or scale inputs and targets to about ` +
-      '-1..1. The last good weights are kept',
-  })
 }
 
 function bestWeights(program: Program, executable: Executable, { parameters }: FitJob): FloatArray {

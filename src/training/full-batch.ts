@@ -10,7 +10,6 @@ import { layerTypeOf } from '../layers/index.ts'
 import { hasAccuracy, parametersOf, type NetworkSpec } from '../spec.ts'
 import {
   dataOf,
-  divergenceOf,
   initializeArena,
   lossScale,
   loweredScale,
@@ -20,6 +19,7 @@ import {
   type FitJob,
   type PreparedFit,
 } from './fit.ts'
+import { divergenceOf } from './divergence.ts'
 import { minimize, type Evaluation } from './lbfgs.ts'
 import type { Monitoring } from './monitor.ts'
 import type { EpochRecord, History, StopReason } from './run.ts'

@@ -4,11 +4,11 @@ import type { Backend, Executable } from '../backends/backend.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
 import type { OptimizerSpec } from '../compiler/optimizers.ts'
 import { DivergenceError, SpecError } from '../errors.ts'
-import { flagOfStatus } from '../compiler/graph.ts'
 import { floatArray, type Dtype, type FloatArray, type FloatArrayOf } from '../ops/arithmetic.ts'
 import { randomStream } from '../random.ts'
 import { outputsOf, parametersOf, usedLayers, type NetworkSpec } from '../spec.ts'
 import { pickRows } from './arrays.ts'
+import { whatDiverged } from './divergence.ts'
 import { checkBatches, initialOptimizerState, lossScale, objectiveSign } from './fit.ts'
 import { checkSomeWeight, toSampleWeights, type SampleWeights } from './weights.ts'
 
@@ -137,10 +137,11 @@ export class StepTrainer {
       new Uint32Array(1),
     )
     if (status !== 0) {
+      const what = whatDiverged(this.#spec, this.#linked, status)
       this.#lowerFlags()
       throw new DivergenceError({
         where: `trainStep ${this.#steps + 1}`,
-        expected: `a finite ${flagOfStatus(this.#spec, status)}`,
+        expected: `a finite ${what}`,
         received: 'infinity or NaN',
         cure: 'Lower the learning rate or scale the data. The weights are those before this step',
       })
