@@ -3,9 +3,11 @@
 import { createReadStream } from 'node:fs'
 import { open, readdir, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Readable } from 'node:stream'
 import * as zlib from 'node:zlib'
 import { DataError } from '../errors.ts'
+
+/** Buffers or texts one after another, as Node's `Readable` gives them; a type of its own, so that users need not have Node's. */
+export type ByteStream = AsyncIterable<Uint8Array | string>
 
 /** Bytes that are read from their start to their end, once. */
 export interface ByteSource {
@@ -121,7 +123,7 @@ function openPacked(path: string, source: string, { name, unpack }: Packing, siz
   const file = createReadStream(path, { highWaterMark: 2 ** 18 })
   const unpacked = unpack()
   file.on('error', (error) => unpacked.emit('error', error))
-  return new StreamSource(source, file.pipe(unpacked) as unknown as Readable, {
+  return new StreamSource(source, file.pipe(unpacked), {
     size,
     consumed: () => file.bytesRead,
     close: () => file.destroy(),
@@ -178,7 +180,7 @@ export class StreamSource implements ByteSource {
 
   constructor(
     readonly name: string,
-    stream: Readable,
+    stream: ByteStream,
     private readonly file?: { size: number; consumed: () => number; close: () => void },
   ) {
     this.size = file?.size

@@ -4,11 +4,10 @@ import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describeValue } from '../check.ts'
 import { DataError, SpecError } from '../errors.ts'
-import { expandPattern, openFile } from './csv-bytes.ts'
+import { expandPattern, openFile, type ByteStream } from './csv-bytes.ts'
 import { CsvStream, type StreamBlock, type StreamOptions, type StreamPlan } from './csv-stream.ts'
 import { nameList } from './table.ts'
 
@@ -26,7 +25,7 @@ export interface ReadProgress {
 }
 
 /** A CSV file, several, a pattern of paths, a stream of bytes, or `-` for standard input. */
-export type CsvInput = string | readonly string[] | Readable
+export type CsvInput = string | readonly string[] | ByteStream
 
 export class CsvFiles {
   private constructor(
@@ -61,14 +60,14 @@ export class CsvFiles {
       )
     }
     const stream = input === '-' ? process.stdin : input
-    if (typeof (stream as Partial<Readable> | null)?.pipe !== 'function') {
+    if (typeof (stream as Partial<ByteStream> | null)?.[Symbol.asyncIterator] !== 'function') {
       const expected = "a path, a list of paths, a readable stream, or '-' for standard input"
       throw new SpecError({ where: 'input', expected, received: describeValue(input) })
     }
     const folder = await mkdtemp(join(tmpdir(), 'hadamard-'))
     const path = join(folder, 'stream.csv')
     try {
-      await pipeline(stream as Readable, createWriteStream(path))
+      await pipeline(stream as ByteStream, createWriteStream(path))
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
       const { message } = error as Error
