@@ -56,7 +56,6 @@
         "csv_number.cc",
         "dispatch.cc",
         "executor.cc",
-        "huge_pages.cc",
         "program.cc",
         "signature.cc",
         "thread_pool.cc",

@@ -66,7 +66,6 @@ class Linker {
       Program& program = result_.program;
       program.rows = source_.rows;
       program.arena = buffers_[0];
-      program.data.assign(buffers_.begin() + 1, buffers_.end());
       program.status = reinterpret_cast<const unsigned*>(static_cast<const char*>(buffers_[0].data) + source_.status);
       program.entries.resize(source_.entries.size());
       reserve_pools();

@@ -75,7 +75,6 @@ struct Program {
   Index rows = 0;
 
   Buffer arena;
-  std::vector<Buffer> data;  // the other buffers
   const unsigned* status = nullptr;
   std::vector<Index> dims;
   std::vector<double> scalars;

@@ -6,7 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "huge_pages.h"
 #include "thread_pool.h"
 
 namespace hadamard {
@@ -62,10 +61,7 @@ TrainingThread::TrainingThread(const Executor& executor, RunOptions options,
   last_report_ms_ = now_ms();
   LiveThreads::shared().add(this);
   const std::lock_guard lock(join_mutex_);  // an exit on another thread may join from here on
-  thread_ = std::thread([this, &executor, on_done = std::move(on_done)] {
-    for (const Buffer& buffer : executor.program().data) prefer_huge_pages(buffer.data, buffer.bytes);
-    on_done(executor.run(options_));
-  });
+  thread_ = std::thread([this, &executor, on_done = std::move(on_done)] { on_done(executor.run(options_)); });
 }
 
 TrainingThread::~TrainingThread() {
