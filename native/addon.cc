@@ -182,13 +182,7 @@ Napi::Value gemm(const Napi::CallbackInfo& call) {
 // No C++ exception may cross N-API but Napi::Error, which the wrapper itself turns into a JavaScript one.
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& call) {
-  try {
-    return function(call);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(call.Env(), error.what());
-  }
+  return guard(call.Env(), [&] { return function(call); });
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

@@ -145,29 +145,7 @@ class CsvReader : public Napi::ObjectWrap<CsvReader> {
 
   // new CsvReader({ delimiter, allowMissing, keepsGoing, missing, categories, threads })
   explicit CsvReader(const Napi::CallbackInfo& call) : Napi::ObjectWrap<CsvReader>(call) {
-    const Napi::Env env = call.Env();
-    const Napi::Object given = object_of(call[0], "options");
-    CsvBlockOptions options;
-    options.delimiter = static_cast<std::uint8_t>(integer_of(given.Get("delimiter"), 1, 127, "delimiter"));
-    options.allow_missing = boolean_of(given.Get("allowMissing"), "allowMissing");
-    options.keeps_going = boolean_of(given.Get("keepsGoing"), "keepsGoing");
-    options.missing = strings_of(given.Get("missing"), "missing");
-    const Napi::Array categories = array_of(given.Get("categories"), "categories");
-    options.categories.resize(categories.Length());
-    for (std::uint32_t i = 0; i < categories.Length(); ++i) {
-      const Napi::Value list = categories[i];
-      if (list.IsUndefined()) continue;
-      for (const std::string& text : strings_of(list, "categories")) options.categories[i].find_or_add(text);
-    }
-    width_ = categories.Length();
-    const auto threads = static_cast<int>(integer_of(given.Get("threads"), 1, 1024, "threads"));
-    channel_ = Channel::New(env, "hadamard csv", 0, 1, this);
-    channel_.Unref(env);
-    threads_ = std::make_unique<BlockThreads>(std::move(options), threads,
-                                              [channel = channel_](Block* block) { channel.NonBlockingCall(block); });
-    // After the channel: hooks run in reverse order, and the threads must be joined before their channel goes.
-    napi_add_env_cleanup_hook(env, join_at_teardown, threads_.get());
-    env_ = env;
+    guard(call.Env(), [&] { construct(call); });
   }
 
   ~CsvReader() override { end(); }
@@ -193,15 +171,35 @@ class CsvReader : public Napi::ObjectWrap<CsvReader> {
   }
 
  private:
+  void construct(const Napi::CallbackInfo& call) {
+    const Napi::Env env = call.Env();
+    const Napi::Object given = object_of(call[0], "options");
+    CsvBlockOptions options;
+    options.delimiter = static_cast<std::uint8_t>(integer_of(given.Get("delimiter"), 1, 127, "delimiter"));
+    options.allow_missing = boolean_of(given.Get("allowMissing"), "allowMissing");
+    options.keeps_going = boolean_of(given.Get("keepsGoing"), "keepsGoing");
+    options.missing = strings_of(given.Get("missing"), "missing");
+    const Napi::Array categories = array_of(given.Get("categories"), "categories");
+    options.categories.resize(categories.Length());
+    for (std::uint32_t i = 0; i < categories.Length(); ++i) {
+      const Napi::Value list = categories[i];
+      if (list.IsUndefined()) continue;
+      for (const std::string& text : strings_of(list, "categories")) options.categories[i].find_or_add(text);
+    }
+    width_ = categories.Length();
+    const auto threads = static_cast<int>(integer_of(given.Get("threads"), 1, 1024, "threads"));
+    channel_ = Channel::New(env, "hadamard csv", 0, 1, this);
+    channel_.Unref(env);
+    threads_ = std::make_unique<BlockThreads>(std::move(options), threads,
+                                              [channel = channel_](Block* block) { channel.NonBlockingCall(block); });
+    // After the channel: hooks run in reverse order, and the threads must be joined before their channel goes.
+    napi_add_env_cleanup_hook(env, join_at_teardown, threads_.get());
+    env_ = env;
+  }
+
   template <Napi::Value (CsvReader::*method)(const Napi::CallbackInfo&)>
   Napi::Value guarded(const Napi::CallbackInfo& call) {
-    try {
-      return (this->*method)(call);
-    } catch (const Napi::Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      fail(call.Env(), error.what());
-    }
+    return guard(call.Env(), [&] { return (this->*method)(call); });
   }
 
   // parse(bytes, start, end, kinds, targets, offsets, strides, capacity, onDone): per column an array on shared memory, the

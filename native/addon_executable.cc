@@ -148,13 +148,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
 
   // new Executable(program, buffers, { isa, threads, minimumWork = 250000 }, arena): the arena is zeroed shared memory
   explicit Executable(const Napi::CallbackInfo& call) : Napi::ObjectWrap<Executable>(call) {
-    try {
-      construct(call);
-    } catch (const Napi::Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      fail(call.Env(), error.what());
-    }
+    guard(call.Env(), [&] { construct(call); });
   }
 
   ~Executable() override { flight_.reset(); }
@@ -171,13 +165,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
  private:
   template <Napi::Value (Executable::*method)(const Napi::CallbackInfo&)>
   Napi::Value guarded(const Napi::CallbackInfo& call) {
-    try {
-      return (this->*method)(call);
-    } catch (const Napi::Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      fail(call.Env(), error.what());
-    }
+    return guard(call.Env(), [&] { return (this->*method)(call); });
   }
 
   void construct(const Napi::CallbackInfo& call) {

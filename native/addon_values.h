@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,18 @@ struct View {
 };
 
 [[noreturn]] void fail(Napi::Env env, const std::string& message);
+
+// Runs the body of a call: an exception of the standard library becomes one of JavaScript.
+template <class Body>
+auto guard(Napi::Env env, Body body) {
+  try {
+    return body();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail(env, error.what());
+  }
+}
 
 View view_of(const Napi::Value& value, const std::string& what);
 

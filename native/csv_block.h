@@ -6,39 +6,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "csv.h"
+#include "csv_texts.h"
 
 namespace hadamard {
 
 // How a column is read. `find` starts as numbers and turns to texts at the first value that is none.
 enum class CsvKind : std::uint8_t { skip, find, numeric, texts, categories };
-
-// Texts with their codes; open addressing, so that a lookup is one hash and mostly one comparison.
-class CsvTexts {
- public:
-  CsvTexts();
-  std::int32_t find(std::string_view text) const;  // -1 where it is not there
-  std::int32_t find_or_add(std::string_view text);
-  std::size_t size() const { return starts_.size() - 1; }
-  std::string_view at(std::size_t code) const {
-    return std::string_view(bytes_).substr(starts_[code], starts_[code + 1] - starts_[code]);
-  }
-
- private:
-  struct Slot {
-    std::uint64_t hash = 0;
-    std::int32_t code = -1;
-  };
-  std::size_t slot_of(std::string_view text, std::uint64_t hash) const;
-  void grow();
-
-  std::vector<Slot> slots_;
-  std::string bytes_;
-  std::vector<std::size_t> starts_{0};
-};
 
 // What is the same for all blocks of a file.
 struct CsvBlockOptions {

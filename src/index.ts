@@ -37,15 +37,12 @@ export type {
   TrainingPlan,
   TrainReport,
 } from './model/report.ts'
+export type { SampledPrediction, SampleOptions } from './sampling.ts'
 export { readCsv, type CsvOptions } from './data/csv.ts'
-export {
-  openCsv,
-  type Dataset,
-  type DatasetRow,
-  type NumberBatch,
-  type OpenCsvOptions,
-  type Rejects,
-} from './data/dataset.ts'
+export { openCsv, type Dataset, type DatasetRow } from './data/dataset.ts'
+export type { NumberBatch } from './data/chunks.ts'
+export type { Rejects } from './data/file-rows.ts'
+export type { OpenCsvOptions } from './data/open-options.ts'
 export type { CsvInput, ReadProgress } from './data/csv-files.ts'
 export type { CsvReject } from './data/csv-stream.ts'
 export type { DatasetSchema, SchemaColumn } from './data/survey.ts'
@@ -57,13 +54,7 @@ export {
   type NumericColumn,
   type Table,
 } from './data/table.ts'
-export {
-  Network,
-  type Evaluation,
-  type Parameter,
-  type SampledPrediction,
-  type SampleOptions,
-} from './network.ts'
+export { Network, type Evaluation, type Parameter } from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'
 export { batchNorm, type BatchNormOptions } from './layers/batch-norm.ts'

@@ -1,18 +1,18 @@
 /** Network: numbers in, numbers out. */
 
-import type { Backend, Executable } from './backends/backend.ts'
+import type { Backend } from './backends/backend.ts'
 import { chooseBackend, type BackendOptions } from './backends/choose.ts'
 import { compileStep } from './compiler/inspection.ts'
-import { compileForward, compileSampling } from './compiler/prediction.ts'
+import { compileForward } from './compiler/prediction.ts'
 import { normalizeOptimizer, optimizerInfo, type Optimizer } from './compiler/optimizers.ts'
-import { slotNamed, type Program } from './compiler/program.ts'
-import { checkInteger, describeLimits, describeValue, isWithin, type Limits } from './check.ts'
+import type { Program } from './compiler/program.ts'
+import { describeLimits, describeValue, isWithin, type Limits } from './check.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
+import { ForwardPasses, type BlockRun } from './forward-passes.ts'
 import { warnOfPairing } from './layers/pairing.ts'
 import { regressionMetrics, type RegressionMetrics } from './metrics/regression.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
 import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
-import { streamKey } from './random.ts'
 import {
   arithmeticOf,
   dtypeOf,
@@ -22,6 +22,7 @@ import {
   type FloatArray,
   type FloatArrayOf,
 } from './ops/arithmetic.ts'
+import { samplePredictions, type SampledPrediction, type SampleOptions } from './sampling.ts'
 import { joinLinearLayers } from './simplify.ts'
 import { summarize } from './summary.ts'
 import {
@@ -40,7 +41,6 @@ import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toRowsOfOutputs, toTrainingData } from './training/data.ts'
 import { Derivatives, type Jacobian, type VectorJacobianProduct } from './training/derivatives.ts'
 import { lossScale, outputScores } from './training/fit.ts'
-import { Moments } from './training/moments.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
 import {
@@ -73,38 +73,6 @@ export interface Evaluation extends Partial<RegressionMetrics> {
   outputs?: Record<string, OutputScores>
 }
 
-/** Settings of predictions with dropout. */
-export interface SampleOptions {
-  /** Predictions per row, each with masks of its own: an integer from 1 to 2³² − 1. */
-  samples: number
-  /** Seed of the masks, an integer from 0 to 2⁵³ − 1, default the network's. */
-  seed?: number
-}
-
-/** Predictions of a network with dropout: what they are on average, and how far they scatter. */
-export interface SampledPrediction<D extends Dtype = Dtype> {
-  /** Mean over the samples [rows · outputs]. */
-  mean: FloatArrayOf<D>
-  /** Standard deviation over the samples [rows · outputs], the squares divided by their number. */
-  deviation: FloatArrayOf<D>
-}
-
-/** A program linked for prediction; fresh while it has the network's weights. */
-interface LinkedForward {
-  readonly program: Program
-  readonly executable: Executable
-  /** Where rows go in and their predictions come out. */
-  readonly x: FloatArray
-  readonly output: FloatArray
-  isFresh: boolean
-}
-
-/** Numbers that are sooner copied one by one than by a call into the core (0.4 µs). */
-const FEW = 128
-
-/** Rows of one prediction pass; the last may have fewer. */
-const BLOCK_ROWS = 256
-
 /** The evaluation of rows that have weights. */
 const WEIGHTED = {
   name: 'weighted',
@@ -130,8 +98,7 @@ export class Network<D extends Dtype = 'float32'> {
   /** All parameters, then all state, as the region that programs start with: each padded to groups of 16. */
   #parameters: FloatArrayOf<D>
   #isFitting = false
-  #forward = new Map<string, LinkedForward>()
-  #forwardOfOneRow: LinkedForward | undefined
+  readonly #passes: ForwardPasses
   #trainer: StepTrainer | undefined
   #isTrainerCurrent = false
   #derivatives: Derivatives | undefined
@@ -143,6 +110,7 @@ export class Network<D extends Dtype = 'float32'> {
     this.#backend = chooseBackend({ backend, isa, exact, verify }, reasonForFallback(this.spec))
     this.#outputs = outputsOf(this.spec)
     this.#parameters = initialParameters(this.spec) as FloatArrayOf<D>
+    this.#passes = new ForwardPasses(this.spec, this.#backend, () => this.#parameters)
   }
 
   /** What runs: the native core with its instruction set, or the fallback, with the reason where no other can. */
@@ -253,13 +221,16 @@ export class Network<D extends Dtype = 'float32'> {
   predict(x: Rows, options: SampleOptions): SampledPrediction<D>
   predict(x: Rows, given?: FloatArrayOf<D> | SampleOptions): FloatArrayOf<D> | SampledPrediction<D> {
     this.#assertIdle('predict')
-    if (given !== undefined && !isFloatArray(given)) return this.#sample(toInputs(this.spec, x), given)
+    if (given !== undefined && !isFloatArray(given)) {
+      const flat = toInputs(this.spec, x)
+      return samplePredictions(this.spec, this.#passes, flat, given)
+    }
     // What fits already is checked for infinities and NaN as it is copied.
     const flat = this.#isFlat(x) ? x : toInputs(this.spec, x)
     const out = given === undefined ? this.#newOutputs(flat) : this.#checkedOut(given, flat)
-    if (flat.length === this.spec.inputs) this.#predictRow(flat, out)
+    if (flat.length === this.spec.inputs) this.#passes.row(flat, out)
     else {
-      this.#forEachBlock(flat, (run, first, rows) => {
+      this.#passes.blocks(flat, (run, first, rows) => {
         run('forward')
         run.read('output', out.subarray(first * this.outputs, (first + rows) * this.outputs))
       })
@@ -301,7 +272,7 @@ export class Network<D extends Dtype = 'float32'> {
       run('evaluate')
       for (const name of names) totals[name] += run.read(name, sum)[0]
     }
-    this.#forEachBlock(flat, evaluateBlock, weights === undefined ? undefined : WEIGHTED)
+    this.#passes.blocks(flat, evaluateBlock, weights === undefined ? undefined : WEIGHTED)
     const loss = totals.loss * lossScale(this.spec, rows)
     if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
     if (this.spec.outputs !== undefined) {
@@ -515,7 +486,7 @@ export class Network<D extends Dtype = 'float32'> {
   }
 
   #invalidate(isTrainerCurrent = false): void {
-    for (const cached of this.#forward.values()) cached.isFresh = false
+    this.#passes.invalidate()
     this.#isTrainerCurrent = isTrainerCurrent
   }
 
@@ -563,106 +534,9 @@ export class Network<D extends Dtype = 'float32'> {
     })
   }
 
-  // Through views of the program's memory: calls that copy would take longer than a small network.
-  #predictRow(flat: FloatArray, out: FloatArray): void {
-    const forward = (this.#forwardOfOneRow ??= this.#linkedForward('forward', 1, compileForward))
-    if (!forward.isFresh) this.#refresh(forward)
-    const { program, executable, x, output } = forward
-    const isFinite =
-      x.length <= FEW ? copyFinite(flat, x) : executable.writeFinite(slotNamed(program, 'x'), flat) < 0
-    if (!isFinite) toInputs(this.spec, flat)
-    executable.runSync('forward', 1)
-    for (let j = 0; j < output.length; j++) out[j] = output[j]
-  }
-
   #newOutputs(flat: FloatArray): FloatArrayOf<D> {
     const rows = flat.length / this.spec.inputs
     return floatArray(this.spec.dtype, rows * this.outputs) as FloatArrayOf<D>
-  }
-
-  #sample(flat: FloatArray, options: SampleOptions): SampledPrediction<D> {
-    rejectUnknownKeys('predict', options, ['samples', 'seed'])
-    const { samples, seed = this.spec.seed } = options
-    checkInteger('predict: samples', samples, { min: 1, max: 2 ** 32 - 1 })
-    checkInteger('predict: seed', seed, { min: 0 })
-    const dropouts = this.spec.layers.filter((layer) => layer.type === 'dropout' && layer.rate > 0)
-    if (dropouts.length === 0) {
-      throw new SpecError({
-        where: 'predict: samples',
-        expected: 'a network with dropout, whose predictions then differ',
-        received: 'one without',
-        cure: 'Add dropout(rate) between its layers before training, or call predict(x) without options',
-      })
-    }
-    const [mean, deviation] = [this.#newOutputs(flat), this.#newOutputs(flat)]
-    const sampling = { name: 'sampling', compile: compileSampling }
-    this.#forEachBlock(
-      flat,
-      (run, first, rows) => {
-        // A stream for each block of rows: what a row gets depends neither on the samples nor on the rows behind it.
-        const block = first / BLOCK_ROWS
-        for (const { name } of dropouts) run.write(`${name}.key`, streamKey(seed, `${name}.samples${block}`))
-        const [start, end] = [first * this.outputs, (first + rows) * this.outputs]
-        const moments = new Moments(end - start)
-        const output = floatArray(this.spec.dtype, end - start)
-        for (let step = 0; step < samples; step++) {
-          run.write('step', Uint32Array.of(step))
-          run('forward')
-          moments.add(run.read('output', output))
-        }
-        mean.set(moments.mean, start)
-        deviation.set(moments.deviation(), start)
-      },
-      sampling,
-    )
-    return { mean, deviation }
-  }
-
-  // Runs a forward program over all rows in blocks; `run.read` and `run.write` reach its slots.
-  #forEachBlock(
-    flat: FloatArray,
-    body: (run: BlockRun, first: number, rows: number) => void,
-    { name, compile } = { name: 'forward', compile: compileForward },
-  ): void {
-    const { inputs } = this.spec
-    const total = flat.length / inputs
-    const capacity = total === 1 ? 1 : BLOCK_ROWS
-    const forward = this.#linkedForward(name, capacity, compile)
-    if (!forward.isFresh) this.#refresh(forward)
-    const { program, executable } = forward
-    for (let first = 0; first < total; first += capacity) {
-      const rows = Math.min(capacity, total - first)
-      const run: BlockRun = Object.assign((entry: string) => executable.runSync(entry, rows), {
-        read: (name: string, out: FloatArray) => executable.read(slotNamed(program, name), out),
-        write: (name: string, values: FloatArray | Uint32Array) =>
-          executable.write(slotNamed(program, name), values),
-      })
-      const block = flat.subarray(first * inputs, (first + rows) * inputs)
-      if (executable.writeFinite(slotNamed(program, 'x'), block) >= 0) toInputs(this.spec, flat)
-      body(run, first, rows)
-    }
-  }
-
-  #linkedForward(
-    name: string,
-    capacity: number,
-    compile: (spec: NetworkSpec, rows: number) => Program,
-  ): LinkedForward {
-    const key = `${name} ${capacity}`
-    const cached = this.#forward.get(key) ?? this.#linkForward(compile(this.spec, capacity))
-    this.#forward.set(key, cached)
-    return cached
-  }
-
-  #linkForward(program: Program): LinkedForward {
-    const executable = this.#backend.link(program, [], { threads: 1 })
-    const [x, output] = ['x', 'output'].map((name) => executable.view(slotNamed(program, name)))
-    return { program, executable, x, output, isFresh: false }
-  }
-
-  #refresh(forward: LinkedForward): void {
-    forward.executable.write(slotNamed(forward.program, 'parameters'), this.#parameters)
-    forward.isFresh = true
   }
 }
 
@@ -670,23 +544,6 @@ export class Network<D extends Dtype = 'float32'> {
 function reasonForFallback(spec: NetworkSpec): string | undefined {
   const name = customActivationOf(spec)
   return name === undefined ? undefined : `the activation '${name}' is a function in TypeScript`
-}
-
-// Copies numbers, and tells whether all of them are finite.
-function copyFinite(from: FloatArray, to: FloatArray): boolean {
-  const { length } = to
-  for (let i = 0; i < length; i++) {
-    const value = from[i]
-    if (value - value !== 0) return false
-    to[i] = value
-  }
-  return true
-}
-
-interface BlockRun {
-  (entry: string): void
-  read(name: string, out: FloatArray): FloatArray
-  write(name: string, values: FloatArray | Uint32Array): void
 }
 
 function valuesOf(given: ArrayLike<number> | Parameter | null | undefined): ArrayLike<number> | undefined {

@@ -195,9 +195,18 @@ function concatColumns(head: Column, parts: readonly Column[], rows: number): Co
     }
     return { ...head, values, missing }
   }
+  const codes = new Int32Array(rows)
+  if (parts.every((part) => part.type === 'categorical' && part.categories === head.categories)) {
+    // The same list in all of them: the codes mean the same as before.
+    for (const part of parts) {
+      if (part.type !== 'categorical') continue
+      codes.set(part.codes, at)
+      at += part.codes.length
+    }
+    return { ...head, codes, missing }
+  }
   const texts = parts.flatMap((part) => (part.type === 'categorical' ? part.categories : []))
   const { categories, codeOf } = rankCategories(texts)
-  const codes = new Int32Array(rows)
   for (const part of parts) {
     if (part.type !== 'categorical') continue
     const renamed = part.categories.map((text) => codeOf.get(text) ?? -1)
