@@ -9,6 +9,7 @@ import { addCv } from './cv.ts'
 import { addDoctor } from './doctor.ts'
 import { addEvaluate } from './evaluate.ts'
 import { addExplainStep } from './explain-step.ts'
+import { addInit } from './init.ts'
 import { commanderLine, endOnClosedPipe, reportError } from './outcome.ts'
 import { addPredict } from './predict.ts'
 import { addSchema } from './schema.ts'
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
     addSchema,
     addCheckGradients,
     addExplainStep,
+    addInit,
   ]
   for (const add of [...commands, addDoctor, addBuild]) add(program)
   await program.parseAsync()
