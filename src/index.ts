@@ -8,8 +8,8 @@ export {
   type CrossValidationOptions,
   type FoldResult,
   type FoldScore,
-  type Spread,
 } from './model/cross-validate.ts'
+export type { Spread } from './metrics/spread.ts'
 export {
   loadModel,
   Model,
@@ -21,6 +21,10 @@ export {
   type TablePredictions,
 } from './model.ts'
 export { trainDefaults, type GivenSplit, type MetricName, type TrainOptions } from './model/options.ts'
+export type { ColumnAttribution, RowAttribution } from './model/attribution.ts'
+export type { DependencePoint, PartialDependence } from './model/dependence.ts'
+export type { Explanation, ExplanationOptions } from './model/explain.ts'
+export type { ColumnImportance } from './model/importance.ts'
 export type { ClassWeight } from './model/row-weights.ts'
 export type { ColumnType, Scaling } from './data/input.ts'
 export type { Costs, Threshold } from './model/threshold.ts'

@@ -13,6 +13,12 @@ import { parseUntrusted } from './json.ts'
 import { describeLoss, lossOf } from './spec.ts'
 import { classProbabilities, conformalSet, decideClass } from './model/answers.ts'
 import { describeModel } from './model/describe.ts'
+import {
+  explainTable,
+  normalizeExplanation,
+  type Explanation,
+  type ExplanationOptions,
+} from './model/explain.ts'
 import { fingerprint } from './model/fingerprint.ts'
 import { readReport, type Conformal, type Scores, type TrainReport } from './model/report.ts'
 import { scoreRows, type Scorer } from './model/score.ts'
@@ -179,13 +185,41 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     }
     const scored = scoreRows(this.#scorer(), table, rowNumbers(table.rows))
     const { unseen } = this.encoder.encode(table)
-    const isTrainingData = fingerprint(table).hash === this.report.data.hash
+    const isTrainingData = this.#isTrainingData(table)
     return {
       ...scored.scores,
       droppedRows: scored.droppedRows,
       unseenClasses: scored.unseenClasses,
       unseen,
       isTrainingData,
+    }
+  }
+
+  /**
+   * What the model relies on, by raw columns: permutation importance with intervals, partial dependence, and for chosen
+   * rows gradient × input and integrated gradients.
+   *
+   * @param source path of a CSV file, or raw rows, with the target where importance is wanted; rows that were not trained on
+   *   tell what helps with new ones
+   * @throws SpecError for an option that cannot be; DataError for data that do not fit the model
+   * @example
+   * const { importance, attributions } = await model.explain('penguins.csv', { rows: [0] })
+   * importance[0] // { column: 'bill_length_mm', mean: 0.4…, deviation: 0.0…, interval: [0.4…, 0.4…] }
+   */
+  async explain(
+    source: string | readonly Row[],
+    options: ExplanationOptions<Row> & PredictionCsvOptions = {},
+  ): Promise<Explanation> {
+    const { delimiter, ...given } = options
+    const settings = normalizeExplanation(given)
+    const table =
+      typeof source === 'string'
+        ? await this.readTable(source, { delimiter, hasTarget: settings.repeats > 0 })
+        : tableFromRows(checkRows(source, 'explain'))
+    const explained = { ...this.#scorer(), metric: this.report.metric }
+    return {
+      ...explainTable(explained, table, settings),
+      isTrainingData: this.#isTrainingData(table),
     }
   }
 
@@ -240,6 +274,10 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     const classRows = (this.report.classes ?? []).map(({ trainRows }) => trainRows)
     const { decision = {}, weight } = this.report
     return { encoder: this.encoder, network: this.network, classRows, decision, weight }
+  }
+
+  #isTrainingData(table: Table): boolean {
+    return fingerprint(table).hash === this.report.data.hash
   }
 
   #isTargetNumeric(): boolean {

@@ -80,6 +80,28 @@ describe('train', () => {
   })
 })
 
+describe('explain', () => {
+  test('prints importance, dependence and the shares of rows, and the same as JSON', () => {
+    expect(hadamard(...train, ...words('-m explained.model -q')).code).toBe(0)
+    const flags = words('explain explained.model churn.csv --repeats 2 --sample 300 --rows 3')
+    const { code, out, err } = hadamard(...flags)
+    expect([code, err]).toEqual([0, expect.stringMatching(/these are the training data/)])
+    for (const text of [
+      /^importance: how much worse balanced accuracy \(0\.\d+ on 300 rows\) gets.*\n +mean +95 % interval\nusage +/,
+      /\n\nusage: mean probability where every row has this value\n +churn yes +rows with it\n/,
+      /\n\nrow 3: probability of churn yes 0\.\d+, at the baseline 0\.\d+\n +value +integrated gradients/,
+    ]) {
+      expect(out).toMatch(text)
+    }
+    expect(lastEvent(hadamard(...flags, '--json').out)).toMatchObject({
+      rows: 300,
+      metric: 'balancedAccuracy',
+      attributions: [{ row: 3, label: 'yes' }],
+      isTrainingData: true,
+    })
+  })
+})
+
 describe('cv', () => {
   test('prints mean and deviation, and two configurations side by side', () => {
     const flags = words('cv churn.csv -t churn --epochs 2 --hidden 8 --folds 3')

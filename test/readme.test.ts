@@ -1,4 +1,4 @@
-/** Every TypeScript snippet of the README and of docs/training.md runs, types included, against the built package. */
+/** Every TypeScript snippet of the README and of these pages runs, types included, against the built package. */
 
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 copyFileSync(join(ROOT, 'examples', 'data', 'penguins.csv'), join(folder, 'penguins.csv'))
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const snippets = ['README.md', 'docs/training.md'].flatMap((page) => {
+const pages = ['README.md', 'docs/training.md', 'docs/explain.md']
+const snippets = pages.flatMap((page) => {
   const text = readFileSync(join(ROOT, page), 'utf8')
   return Array.from(text.matchAll(/^```ts\n([^]*?)^```$/gm), ([, code], i) => [page, i + 1, code] as const)
 })
@@ -22,8 +23,8 @@ const snippets = ['README.md', 'docs/training.md'].flatMap((page) => {
 const { HADAMARD_BACKEND: wish, ...others } = process.env
 const env = wish === 'fallback' ? process.env : others
 
-test('both pages have snippets', () => {
-  expect(new Set(snippets.map(([page]) => page)).size).toBe(2)
+test('all pages have snippets', () => {
+  expect(new Set(snippets.map(([page]) => page)).size).toBe(pages.length)
   expect(snippets.length).toBeGreaterThanOrEqual(6)
 })
 

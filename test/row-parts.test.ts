@@ -5,8 +5,9 @@ import { dateForm, parseDate } from '../src/data/dates.ts'
 import { firstCopies } from '../src/data/duplicates.ts'
 import { tableFromRows, type Table } from '../src/data/table.ts'
 import { crossValidate, train, type TrainOptions } from '../src/index.ts'
-import { studentPValue } from '../src/metrics/student.ts'
-import { correctedPValue, spreadOf } from '../src/model/cross-validate.ts'
+import { spreadOf } from '../src/metrics/spread.ts'
+import { studentPValue, studentQuantile } from '../src/metrics/student.ts'
+import { correctedPValue } from '../src/model/cross-validate.ts'
 import { foldRows } from '../src/model/folds.ts'
 import { normalizeTrainOptions } from '../src/model/options.ts'
 import { partRows, type Parts } from '../src/model/parts.ts'
@@ -195,6 +196,16 @@ describe('cross-validation', () => {
     [1.1, 49, 0.2767070487340562],
   ])('p of t %d with %d degrees of freedom', (t, freedom, p) => {
     expect(studentPValue(t, freedom)).toBeCloseTo(p, 10)
+  })
+
+  // scipy.stats.t.ppf(0.975, freedom)
+  test.each([
+    [1, 12.706204736432095],
+    [4, 2.7764451051977987],
+    [9, 2.2621571627409915],
+    [49, 2.0095752344892093],
+  ])('5 %% of all t with %d degrees of freedom lie beyond %d', (freedom, t) => {
+    expect(studentQuantile(0.05, freedom)).toBeCloseTo(t, 8)
   })
 
   test('the corrected test is Nadeau and Bengio’s', () => {

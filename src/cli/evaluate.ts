@@ -7,6 +7,7 @@ import { loadModel } from '../model.ts'
 import { plural } from '../model/design.ts'
 import { confusionLines } from '../model/describe-decision.ts'
 import { scoreTable } from '../model/describe.ts'
+import type { TrainReport } from '../model/report.ts'
 import { parseDelimiter } from './flags.ts'
 import { writeNote } from './outcome.ts'
 
@@ -47,12 +48,7 @@ async function runEvaluate(modelPath: string, file: string, flags: EvaluateFlags
       `column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`,
     )
   }
-  if (isTrainingData) {
-    const { train, validation, test, calibration = 0 } = model.report.split
-    writeNote(
-      `these are the training data: only ${test} of ${train + validation + test + calibration} rows were held out (hadamard summary has their score)`,
-    )
-  }
+  if (isTrainingData) writeNote(trainingDataNote(model.report))
   if (flags.json === true) {
     process.stdout.write(
       `${JSON.stringify({ event: 'result', test: scores, droppedRows, unseenClasses, isTrainingData })}\n`,
@@ -65,4 +61,11 @@ async function runEvaluate(modelPath: string, file: string, flags: EvaluateFlags
     ...confusionLines(basename(file), scores, model.report.weight),
   ]
   process.stdout.write(`${lines.join('\n').trimEnd()}\n`)
+}
+
+/** What to know about scores on the data of the training. */
+export function trainingDataNote({
+  split: { train, validation, test, calibration = 0 },
+}: TrainReport): string {
+  return `these are the training data: only ${test} of ${train + validation + test + calibration} rows were held out (hadamard summary has their score)`
 }

@@ -8,6 +8,7 @@ import { addCheckGradients } from './check-gradients.ts'
 import { addCv } from './cv.ts'
 import { addDoctor } from './doctor.ts'
 import { addEvaluate } from './evaluate.ts'
+import { addExplain } from './explain.ts'
 import { addExplainStep } from './explain-step.ts'
 import { addInit } from './init.ts'
 import { commanderLine, endOnClosedPipe, reportError } from './outcome.ts'
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
     addCv,
     addPredict,
     addEvaluate,
+    addExplain,
     addSummary,
     addSchema,
     addCheckGradients,

@@ -2,6 +2,7 @@
 
 import { CommanderError } from 'commander'
 import { BackendError, DataError, DivergenceError, SpecError } from '../errors.ts'
+import { explanationOptionNames } from '../model/explain.ts'
 import { trainOptionNames } from '../model/options.ts'
 import { flagName } from './flags.ts'
 
@@ -11,7 +12,7 @@ export const EXIT = { ok: 0, wrongInput: 1, internal: 2, interrupted: 130 } as c
 /** Ends a command with exit code 1 and one line. */
 export class CommandError extends Error {}
 
-const flagOptions = [...trainOptionNames, 'folds', 'repeats']
+const flagOptions: readonly string[] = [...trainOptionNames, ...explanationOptionNames, 'folds']
 
 const expectedErrors = [SpecError, DataError, BackendError, DivergenceError, CommandError]
 

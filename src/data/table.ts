@@ -104,6 +104,14 @@ export function selectRows(table: Table, rows: ArrayLike<number>): Table {
   return { ...table, rows: rows.length, columns: table.columns.map((from) => selectColumn(from, rows)) }
 }
 
+/** The table with another column in the place of the one that has its name. */
+export function withColumn(table: Table, changed: Column): Table {
+  return {
+    ...table,
+    columns: table.columns.map((column) => (column.name === changed.name ? changed : column)),
+  }
+}
+
 /**
  * A table of raw objects. The columns are the keys in the order of their first appearance; a key that an object lacks,
  * `null`, `undefined` and `NaN` are missing values. A column of numbers only (or of nothing) is numeric; one with a text or
@@ -215,7 +223,8 @@ function concatColumns(head: Column, parts: readonly Column[], rows: number): Co
   return { ...head, codes, categories, missing }
 }
 
-function selectColumn(from: Column, rows: ArrayLike<number>): Column {
+/** A column of the given rows in the given order. */
+export function selectColumn(from: Column, rows: ArrayLike<number>): Column {
   if (from.type === 'numeric') {
     const values = Float64Array.from(rows, (row) => from.values[row])
     return {

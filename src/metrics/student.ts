@@ -13,6 +13,25 @@ export function studentPValue(t: number, freedom: number): number {
   return incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5)
 }
 
+/**
+ * The |t| that p of all values lie beyond where there is no difference: {@link studentPValue} undone, by bisection.
+ *
+ * @param p above 0 and below 1
+ * @param freedom degrees of freedom, above 0
+ * @example
+ * studentQuantile(0.05, 9) // 2.262157…
+ */
+export function studentQuantile(p: number, freedom: number): number {
+  let [low, high] = [0, 1]
+  while (studentPValue(high, freedom) > p) high *= 2
+  for (;;) {
+    const middle = (low + high) / 2
+    if (middle <= low || middle >= high) return middle
+    if (studentPValue(middle, freedom) > p) low = middle
+    else high = middle
+  }
+}
+
 // The regularised incomplete beta function Iₓ(a, b), by its continued fraction (Lentz's method).
 function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1

@@ -4,10 +4,12 @@ import { checkInteger } from '../check.ts'
 import { column as columnOf } from '../data/table.ts'
 import { inferTask, type Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import { spreadOf, type Spread } from '../metrics/spread.ts'
 import { studentPValue } from '../metrics/student.ts'
 import { foldRows } from './folds.ts'
 import { normalizeTrainOptions, type TrainOptions } from './options.ts'
 import type { Scores, TrainReport } from './report.ts'
+import { isLowerBetter } from './score.ts'
 import { readSource, trainOnTable } from './train.ts'
 
 /** Numbers that every fold has. */
@@ -37,13 +39,6 @@ export interface FoldResult {
   compared?: Scores
 }
 
-/** Mean and spread over the folds. */
-export interface Spread {
-  mean: number
-  /** Sample standard deviation: the squares are divided by the folds less one. */
-  deviation: number
-}
-
 /** Difference of two configurations, the second less the first. */
 export interface Comparison extends Spread {
   /** Means of the second configuration. */
@@ -67,7 +62,6 @@ export interface CrossValidation {
 }
 
 const optionNames = ['folds', 'repeats', 'compare', 'onFold']
-const LOWER_IS_BETTER: readonly string[] = ['rmse', 'logLoss', 'loss']
 
 /**
  * Trains a model for every fold on the rows of the others, and scores it on the fold. Rows are divided by the rules of
@@ -126,18 +120,6 @@ export async function crossValidate(
 }
 
 /**
- * Mean and sample standard deviation.
- *
- * @example
- * spreadOf([1, 2, 3]) // { mean: 2, deviation: 1 }
- */
-export function spreadOf(values: readonly number[]): Spread {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
-  return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 }
-}
-
-/**
  * p value of the corrected resampled t-test: folds share training rows, so their differences vary less than independent
  * ones would, by a factor of 1/n + test/train rows instead of 1/n.
  *
@@ -157,7 +139,7 @@ function comparisonOf(
 ): Comparison {
   const pairs = results.map(({ scores, compared }) => [scores[metric] ?? NaN, compared?.[metric] ?? NaN])
   const differences = pairs.map(([first, second]) => second - first)
-  const sign = LOWER_IS_BETTER.includes(metric) ? -1 : 1
+  const sign = isLowerBetter(metric) ? -1 : 1
   return {
     ...spreadOf(differences),
     scores: summarize(results.flatMap(({ compared }) => (compared === undefined ? [] : [compared]))),

@@ -35,6 +35,13 @@ export interface Scorer {
 /** More would make a report unwieldy, or take longer than the training. */
 const MOST_CLASSES = { confusion: 50, averagePrecision: 20 }
 
+const LOWER_IS_BETTER: readonly string[] = ['rmse', 'logLoss', 'loss']
+
+/** Whether a smaller score of that name is the better one. */
+export function isLowerBetter(name: string): boolean {
+  return LOWER_IS_BETTER.includes(name)
+}
+
 /**
  * Scores the given rows; those without a target are left out. Rows of a class that training did not have count as wrong in
  * the accuracy, and are left out of the loss, which would be infinite.
