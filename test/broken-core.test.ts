@@ -110,5 +110,14 @@ describe.runIf(isNativeUnderTest)('a core whose float32 subtraction is wrong', (
       code: 1,
       stdout: expect.stringMatching(/self-test.*subtract.*\n[^]*cure/) as string,
     })
+    const failure: unknown = await cli({}, 'doctor', '--json').catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 1 })
+    expect(JSON.parse((failure as { stdout: string }).stdout)).toMatchObject({
+      fault: 'failsSelfTest',
+      cure: expect.stringMatching(
+        /^Compile it anew: npx hadamard build.*HADAMARD_BACKEND=fallback$/,
+      ) as string,
+      runs: { backend: 'fallback' },
+    })
   })
 })

@@ -381,16 +381,6 @@ describe('evaluate, summary and doctor', () => {
     },
   )
 
-  test('doctor exits with 1 and the cure where the native core was asked for and is not there', () => {
-    const { code, out } = hadamard(['doctor', '--backend', 'native'], {
-      PREBUILDS_ONLY: '1',
-      HADAMARD_PREBUILD: folder,
-    })
-    expect(code).toBe(1)
-    expect(out).toMatch(/load error +native core: expected a binary/)
-    expect(out).toMatch(/cure +compile the native core: npx hadamard build/)
-  })
-
   test('--help names every command, and train --help every default', () => {
     expect(hadamard(['--help']).out).toMatch(/train[^]*predict[^]*evaluate[^]*summary[^]*doctor[^]*build/)
     const { code, out } = hadamard(['train', '--help'])

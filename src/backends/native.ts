@@ -1,8 +1,6 @@
 /** The native backend: the only file that touches the addon. */
 
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { BackendError, SpecError } from '../errors.ts'
 import { ALIGNMENT, type Program, type Slot } from '../compiler/program.ts'
 import type { BlockOptions, BlockReader, BlockResult, BlockTargets, CsvScan } from '../data/csv-block.ts'
@@ -10,6 +8,7 @@ import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
 import { floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 import { opNamed, ops } from '../ops/index.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
+import { BinaryError, cureFor, examineBinary, findBinary, shortPath } from './binary.ts'
 import { checkOperands } from './operands.ts'
 import { selfTest } from './self-test.ts'
 
@@ -105,8 +104,7 @@ export interface Binding {
 const WORK_FOR_DEFAULT_THREADS = 8_000_000
 const WORK_FOR_ASKED_THREADS = 250_000
 
-const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-let loaded: Binding | Error | undefined
+let loaded: Binding | BinaryError | undefined
 const faults = new Map<string, string | undefined>()
 
 /**
@@ -120,31 +118,46 @@ export function loadBinding(): Binding {
   return loaded
 }
 
-function tryToLoad(): Binding | Error {
+function tryToLoad(): Binding | BinaryError {
   try {
-    const nodeRequire = createRequire(import.meta.url)
-    const binding = (nodeRequire('node-gyp-build') as (root: string) => Binding)(PACKAGE_ROOT)
-    const missing = missingOp(binding)
+    const path = findBinary()
+    const trouble = examineBinary(path)
+    if (trouble !== undefined) return new BinaryError(trouble)
+    const binding = load(path)
+    const missing = missingPart(binding)
     if (missing === undefined) return binding
-    return new BackendError(
-      `native core: expected the op ${missing} of this version of hadamard; received a binary without it. ` +
-        'Rebuild it: npx hadamard build',
-    )
+    return new BinaryError({
+      fault: 'otherVersion',
+      expected: `${missing} of this version of hadamard`,
+      received: `${shortPath(path)} without it`,
+      cure: cureFor(path),
+    })
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
-    return new BackendError(
-      `native core: expected a binary for ${process.platform}-${process.arch}; received: ${reason}. ` +
-        'Compile it with npx hadamard build',
-      { cause: error },
+    if (error instanceof BinaryError) return error
+    throw error
+  }
+}
+
+function load(path: string): Binding {
+  try {
+    return createRequire(import.meta.url)(path) as Binding
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+    const expected = 'a binary that this machine can load'
+    throw new BinaryError(
+      { fault: 'unloadable', expected, received: reason, cure: cureFor(path) },
+      undefined,
+      { cause },
     )
   }
 }
 
 // A binary of another version may lack ops, or know them by another signature.
-function missingOp(binding: Binding): string | undefined {
+function missingPart(binding: Partial<Binding>): string | undefined {
+  if (typeof binding.info !== 'function') return 'the function info'
   const native = new Map(binding.info().ops.map((op) => [op.name, `${op.split} ${op.signature}`]))
   for (const { name, split, signature } of ops.values()) {
-    if (native.get(name) !== `${split} ${signature.text}`) return name
+    if (native.get(name) !== `${split} ${signature.text}`) return `the op ${name}`
   }
   return undefined
 }
@@ -169,10 +182,14 @@ export function createNative(options: { isa?: string } = {}): Backend {
   const backend = nativeBackend(binding, isa, defaultThreadsOf(cores))
   const fault = faultOf(backend)
   if (fault === undefined) return backend
-  throw new BackendError(
-    `native core (${isa}): expected the bits of the fallback in its self-test; received a difference in ${fault}. ` +
-      'The binary is damaged, or was built by a compiler that breaks the rules: rebuild it with npx hadamard build, or ' +
-      'set HADAMARD_BACKEND=fallback',
+  throw new BinaryError(
+    {
+      fault: 'failsSelfTest',
+      expected: 'the bits of the fallback in its self-test',
+      received: `a difference in ${fault}`,
+      cure: `${cureFor(findBinary())}; or set HADAMARD_BACKEND=fallback`,
+    },
+    `native core (${isa})`,
   )
 }
 

@@ -5,12 +5,11 @@ import { access, cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promi
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { PACKAGE_ROOT } from '../package-root.ts'
 import { formatSeconds } from './screen.ts'
 import { CommandError } from './outcome.ts'
 
-const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const BINARY = join('build', 'Release', 'hadamard.node')
 /** The packed package has no such file at its root, or npm would compile at every install. */
 const BINDING_GYP = '{ "includes": ["native/hadamard.gypi"] }\n'
