@@ -58,6 +58,8 @@ export {
   type NumericColumn,
   type Table,
 } from './data/table.ts'
+export type { DatasetColumns } from './data/dataset-rows.ts'
+export type { DatasetFitOptions, DatasetPredictions } from './dataset-passes.ts'
 export { Network, type Evaluation, type Parameter } from './network.ts'
 export { dense, type DenseOptions } from './layers/dense.ts'
 export { dropout } from './layers/dropout.ts'

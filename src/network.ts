@@ -7,6 +7,15 @@ import { compileForward } from './compiler/prediction.ts'
 import { normalizeOptimizer, optimizerInfo, type Optimizer } from './compiler/optimizers.ts'
 import type { Program } from './compiler/program.ts'
 import { describeLimits, describeValue, isWithin, type Limits } from './check.ts'
+import { Dataset } from './data/dataset.ts'
+import type { DatasetColumns } from './data/dataset-rows.ts'
+import {
+  evaluateDataset,
+  predictDataset,
+  prepareDatasetFit,
+  type DatasetFitOptions,
+  type DatasetPredictions,
+} from './dataset-passes.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
 import { ForwardPasses, type BlockRun } from './forward-passes.ts'
 import { warnOfPairing } from './layers/pairing.ts'
@@ -40,7 +49,7 @@ import {
 import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toRowsOfOutputs, toTrainingData } from './training/data.ts'
 import { Derivatives, type Jacobian, type VectorJacobianProduct } from './training/derivatives.ts'
-import { lossScale, outputScores } from './training/fit.ts'
+import { lossScale, outputScores, type PreparedFit } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
 import {
@@ -158,6 +167,17 @@ export class Network<D extends Dtype = 'float32'> {
   }
 
   /**
+   * Trains on the rows of a dataset, however many there are: they are packed into a temporary file, whose blocks are read in
+   * random order, and the rows of a window of them are mixed (docs/data.md).
+   *
+   * @param dataset such as `openCsv` gives, or a view of it
+   * @throws SpecError, DataError synchronously for options and columns that do not fit; the run rejects where a value does not
+   * @example
+   * const dataset = await openCsv('readings.csv')
+   * await net.fit(dataset, { target: 'power', validation: 0.1, earlyStopping: true })
+   */
+  fit(dataset: Dataset, options: DatasetFitOptions, onProgress?: (progress: Progress) => void): FitRun
+  /**
    * Trains on rows and targets; starts at once and does not block the event loop.
    *
    * @param x [rows, inputs]
@@ -172,24 +192,47 @@ export class Network<D extends Dtype = 'float32'> {
     onProgress?: (progress: Progress) => void,
   ): FitRun<ValidatedEpoch>
   fit(x: Rows, y: Targets, options?: FitOptions, onProgress?: (progress: Progress) => void): FitRun
-  fit(x: Rows, y: Targets, options: FitOptions = {}, onProgress?: (progress: Progress) => void): FitRun {
+  fit(
+    x: Rows | Dataset,
+    y: Targets | DatasetFitOptions,
+    given?: FitOptions | ((progress: Progress) => void),
+    onGiven?: (progress: Progress) => void,
+  ): FitRun {
     this.#assertIdle('fit')
-    const settings = normalizeFitOptions(options)
-    const data = toTrainingData(this.spec, x, y, settings)
-    const start = prepareFit(
-      { spec: this.spec, backend: this.#backend, settings, parameters: this.#parameters.slice(), ...data },
-      (parameters) => {
-        this.#parameters = parameters as FloatArrayOf<D>
-        this.#isFitting = false
-        this.#invalidate()
-      },
-    )
+    const parts = { spec: this.spec, backend: this.#backend, parameters: this.#parameters.slice() }
+    const keep = (parameters: FloatArray): void => {
+      this.#parameters = parameters as FloatArrayOf<D>
+      this.#isFitting = false
+      this.#invalidate()
+    }
+    let start: PreparedFit
+    let onProgress = onGiven
+    if (x instanceof Dataset) {
+      start = prepareDatasetFit(x, y as DatasetFitOptions, parts, keep)
+      onProgress = given as typeof onGiven
+    } else {
+      const settings = normalizeFitOptions((given ?? {}) as FitOptions)
+      start = prepareFit(
+        { ...parts, settings, ...toTrainingData(this.spec, x, y as Targets, settings) },
+        keep,
+      )
+    }
     this.#isFitting = true
     return new FitRun((report: (epochs: readonly EpochRecord[]) => void): Promise<History> =>
       start(report, onProgress ?? (() => undefined)),
     )
   }
 
+  /**
+   * Outputs for the rows of a dataset, in their order: `await` them for one array, or iterate for a batch after another.
+   *
+   * @param options.inputs names of the columns, default all
+   * @throws SpecError while the network is fitting, or if the columns do not fit; DataError, when they are read, for a value
+   *   that is missing
+   * @example
+   * for await (const outputs of net.predict(await openCsv('new.csv'))) console.log(outputs.length)
+   */
+  predict(dataset: Dataset, options?: Pick<DatasetColumns, 'inputs'>): DatasetPredictions<FloatArrayOf<D>>
   /**
    * Outputs for rows; logits come as probabilities. One row, in a typed array and with `out` given, allocates nothing and
    * takes a microsecond or so for small networks.
@@ -219,11 +262,18 @@ export class Network<D extends Dtype = 'float32'> {
    * const { mean, deviation } = net.predict([[0.5, 1]], { samples: 100 })
    */
   predict(x: Rows, options: SampleOptions): SampledPrediction<D>
-  predict(x: Rows, given?: FloatArrayOf<D> | SampleOptions): FloatArrayOf<D> | SampledPrediction<D> {
+  predict(
+    x: Rows | Dataset,
+    given?: FloatArrayOf<D> | SampleOptions | Pick<DatasetColumns, 'inputs'>,
+  ): FloatArrayOf<D> | SampledPrediction<D> | DatasetPredictions<FloatArrayOf<D>> {
     this.#assertIdle('predict')
+    if (x instanceof Dataset) {
+      const network = { spec: this.spec, predict: (rows: FloatArray) => this.predict(rows) }
+      return predictDataset(network, x, (given ?? {}) as Pick<DatasetColumns, 'inputs'>)
+    }
     if (given !== undefined && !isFloatArray(given)) {
       const flat = toInputs(this.spec, x)
-      return samplePredictions(this.spec, this.#passes, flat, given)
+      return samplePredictions(this.spec, this.#passes, flat, given as SampleOptions)
     }
     // What fits already is checked for infinities and NaN as it is copied.
     const flat = this.#isFlat(x) ? x : toInputs(this.spec, x)
@@ -239,17 +289,29 @@ export class Network<D extends Dtype = 'float32'> {
   }
 
   /**
+   * Loss and metrics on the rows of a dataset.
+   *
+   * @throws SpecError while the network is fitting, or if the columns do not fit; DataError if a value does not
+   */
+  evaluate(dataset: Dataset, columns: DatasetColumns): Promise<Evaluation>
+  /**
    * Loss and metrics on data.
    *
    * @param options.sampleWeights a weight for every row, that its loss is multiplied by; metrics count every row once
    * @throws SpecError while the network is fitting; DataError if the data do not fit
    */
-  evaluate(x: Rows, y: Targets, options: { sampleWeights?: SampleWeights } = {}): Evaluation {
+  evaluate(x: Rows, y: Targets, options?: { sampleWeights?: SampleWeights }): Evaluation
+  evaluate(
+    x: Rows | Dataset,
+    y: Targets | DatasetColumns,
+    options: { sampleWeights?: SampleWeights } = {},
+  ): Evaluation | Promise<Evaluation> {
     this.#assertIdle('evaluate')
+    if (x instanceof Dataset) return evaluateDataset(this, x, y as DatasetColumns)
     rejectUnknownKeys('evaluate', options, ['sampleWeights'])
     const { sampleWeights } = options
     const flat = toInputs(this.spec, x)
-    const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
+    const targets = toDenseTargets(this.spec, y as Targets, flat.length / this.spec.inputs)
     const rows = flat.length / this.spec.inputs
     const weights =
       sampleWeights === undefined ? undefined : toSampleWeights(sampleWeights, rows, this.spec.dtype)

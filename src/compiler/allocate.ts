@@ -147,7 +147,10 @@ function layOut(builder: Builder, entries: readonly (readonly Step[])[], shared:
     const { home } = value
     if (home.kind === 'buffer') return { buffer: home.index, offset: 0 }
     if (home.kind === 'wholeRegion') return { buffer: 0, offset: regionStart.get(home.region) ?? 0 }
-    if (home.kind === 'view') return { buffer: 0, offset: placeOf(home.of).offset + home.byteOffset }
+    if (home.kind === 'view') {
+      const { buffer, offset } = placeOf(home.of)
+      return { buffer, offset: offset + home.byteOffset }
+    }
     const base = shared.get(value)
     if (base !== undefined) return placeOf(base)
     const offset = offsets.get(value)

@@ -80,31 +80,82 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
   const totals = declareTotals(builder, spec)
   const order = builder.value('order', [trainRows], { region: 'batch', type: 'u32' })
 
-  if (accumulate === 1) {
-    beginStep(builder, persistent, plan)
-    const { gradients, forward } = batchGradients(builder, spec, persistent, gather(order), totals)
-    applyGradients(builder, spec, persistent, { gradients, updates: forward.updates }, plan.optimizer)
-  } else {
-    const { gradients, rows } = partialGradients(builder, spec, persistent, gather, order, totals)
-    beginStep(builder, persistent, plan)
-    sumGradients(builder, spec, { rows, total: plan.batchSize * accumulate, batch: plan.batchSize })
-    applyGradients(builder, spec, persistent, { gradients, updates: [] }, plan.optimizer)
+  trainingSteps(builder, spec, persistent, plan, gather, order, totals)
+  if (validationRows > 0) {
+    const rows = builder.buffer('validationRows', [validationRows], 'u32')
+    validation(builder, spec, persistent, () => gather(rows), totals)
   }
-  if (validationRows > 0) validation(builder, spec, persistent, gather, plan, totals)
 
   builder.beginEntry('epoch')
   const watched = validationRows > 0 ? totals['validation.loss'] : totals.loss
   const counter = builder.value('epoch', [1], { region: 'settings', type: 'u32' })
   const key = builder.value('shuffle.key', [2], { region: 'settings', type: 'u32' })
-  if (plan.plateau !== undefined) {
-    const state = builder.value('plateau.state', [3], { region: 'settings', type: 'f64' })
-    builder.emit('reduce_on_plateau', { loss: watched, rate: persistent.rate, state }, plan.plateau)
-  }
+  lowerOnPlateau(builder, persistent, watched, plan)
   builder.emit('permute', { base, key, epoch: counter }, {}, { order })
   builder.emit('advance', { step: counter })
   for (const total of Object.values(totals)) builder.emit('clear', {}, {}, { total })
   builder.repeat('step', trainRows, plan.batchSize * accumulate)
   if (validationRows > 0) builder.repeat('validate', validationRows, builder.rows)
+  endOfEpoch(builder, spec, persistent, watched, plan)
+  return allocate(builder)
+}
+
+/** What a program that trains window by window is compiled for. */
+export interface WindowPlan extends Omit<
+  TrainingPlan,
+  'totalRows' | 'trainRows' | 'validationRows' | 'isMonitored'
+> {
+  /** Rows of the largest window. The data buffers hold two: one is filled while the other is trained on. */
+  readonly windowRows: number
+  /** How many rows windows of training rows have: full ones, and the last of an epoch. */
+  readonly trainSizes: readonly number[]
+  /** The same of validation rows; none without any. */
+  readonly validationSizes: readonly number[]
+}
+
+/**
+ * Compiles epochs over more rows than lie in memory: the caller fills the data buffers with a window of rows after another.
+ *
+ * Entries: `begin`, then for each window of training rows `train N` with its number of rows, which shuffles them, then
+ * `watch N` for windows of validation rows, and `end`. Data buffers: x, y of two windows, `weights` where rows have them, and
+ * in `trainRows` the places of the window's rows in them.
+ */
+export function compileWindows(spec: NetworkSpec, plan: WindowPlan): Program {
+  const { windowRows, trainSizes, validationSizes } = plan
+  const isWatched = validationSizes.length > 0
+  const capacity = Math.max(plan.batchSize, Math.min(Math.max(0, ...validationSizes), MAX_ROWS))
+  const builder = new Builder(capacity, spec.dtype)
+  const persistent = declarePersistent(builder, spec)
+  const { base, gather } = declareData(builder, spec, {
+    ...plan,
+    totalRows: 2 * windowRows,
+    trainRows: windowRows,
+  })
+  const totals = declareTotals(builder, spec)
+  const order = builder.value('order', [windowRows], { region: 'batch', type: 'u32' })
+  trainingSteps(builder, spec, persistent, { ...plan, trainRows: windowRows }, gather, order, totals)
+  if (isWatched) validation(builder, spec, persistent, () => gather(base), totals)
+
+  const watched = isWatched ? totals['validation.loss'] : totals.loss
+  const counter = builder.value('window', [1], { region: 'settings', type: 'u32' })
+  const key = builder.value('shuffle.key', [2], { region: 'settings', type: 'u32' })
+  builder.beginEntry('begin')
+  lowerOnPlateau(builder, persistent, watched, plan)
+  for (const total of Object.values(totals)) builder.emit('clear', {}, {}, { total })
+  for (const rows of trainSizes) {
+    builder.beginEntry(`train ${rows}`)
+    const [from, to] = [base, order].map((value) =>
+      rows === windowRows ? value : builder.view(`${value.name} ${rows}`, value, 0, [rows]),
+    )
+    builder.emit('permute', { base: from, key, epoch: counter }, {}, { order: to })
+    builder.emit('advance', { step: counter })
+    builder.repeat('step', rows, plan.batchSize * (plan.accumulate ?? 1))
+  }
+  for (const rows of validationSizes) {
+    builder.beginEntry(`watch ${rows}`)
+    builder.repeat('validate', rows, builder.rows)
+  }
+  builder.beginEntry('end')
   endOfEpoch(builder, spec, persistent, watched, plan)
   return allocate(builder)
 }
@@ -130,12 +181,48 @@ export function compileObjective(
   sumGradients(builder, spec, { rows, total: trainRows, batch: builder.rows })
   addPenaltyGradient(builder, spec, persistent, gradients)
   if (validationRows > 0) {
-    validation(builder, spec, persistent, gather, plan, totals)
+    const held = builder.buffer('validationRows', [validationRows], 'u32')
+    validation(builder, spec, persistent, () => gather(held), totals)
     builder.beginEntry('validation')
     clearTotals(builder, totals, true)
     builder.repeat('validate', validationRows, builder.rows)
   }
   return allocate(builder)
+}
+
+// The entry `step`: a batch, or the batches that are accumulated, and one update.
+function trainingSteps(
+  builder: Builder,
+  spec: NetworkSpec,
+  persistent: Persistent,
+  plan: StepPlan,
+  gather: Gather,
+  order: Value,
+  totals: Totals,
+): void {
+  const { accumulate = 1 } = plan
+  if (accumulate === 1) {
+    beginStep(builder, persistent, plan)
+    const { gradients, forward } = batchGradients(builder, spec, persistent, gather(order), totals)
+    applyGradients(builder, spec, persistent, { gradients, updates: forward.updates }, plan.optimizer)
+  } else {
+    const { gradients, rows } = partialGradients(builder, spec, persistent, gather, order, totals)
+    beginStep(builder, persistent, plan)
+    sumGradients(builder, spec, { rows, total: plan.batchSize * accumulate, batch: plan.batchSize })
+    applyGradients(builder, spec, persistent, { gradients, updates: [] }, plan.optimizer)
+  }
+}
+
+// Before an epoch, where the rate is lowered when the loss stops falling.
+function lowerOnPlateau(
+  builder: Builder,
+  { rate }: Persistent,
+  loss: Value,
+  { plateau }: Pick<TrainingPlan, 'plateau'>,
+): void {
+  if (plateau === undefined) return
+  const state = builder.value('plateau.state', [3], { region: 'settings', type: 'f64' })
+  builder.emit('reduce_on_plateau', { loss, rate, state }, plateau)
 }
 
 // The batch is one place for all entries: an epoch uses one after the other.
@@ -152,6 +239,8 @@ interface Batch {
   readonly weight?: Value
 }
 
+/** What the steps of an epoch are compiled for, whichever rows it has in memory. */
+type StepPlan = Omit<TrainingPlan, 'totalRows' | 'validationRows'>
 type DataPlan = Pick<TrainingPlan, 'areTargetsLabels' | 'isWeighted' | 'totalRows' | 'trainRows'>
 type Gather = (rows: Value) => Batch
 
@@ -213,7 +302,7 @@ function accumulateLosses(
 }
 
 // The entry `step` up to the gradients.
-function beginStep(builder: Builder, persistent: Persistent, plan: TrainingPlan): void {
+function beginStep(builder: Builder, persistent: Persistent, plan: StepPlan): void {
   const { rate, step } = persistent
   const { rates, isMonitored = false } = plan
   builder.beginEntry('step')
@@ -227,7 +316,7 @@ function beginStep(builder: Builder, persistent: Persistent, plan: TrainingPlan)
 function keepPrevious(
   builder: Builder,
   { weights: x, step }: Persistent,
-  { trainRows, batchSize, accumulate = 1 }: TrainingPlan,
+  { trainRows, batchSize, accumulate = 1 }: StepPlan,
 ): void {
   const batches = Math.ceil(trainRows / batchSize)
   const phase = Math.floor((batches - 1) / accumulate) * accumulate
@@ -315,13 +404,11 @@ function validation(
   builder: Builder,
   spec: NetworkSpec,
   persistent: Persistent,
-  gather: Gather,
-  { validationRows }: Pick<TrainingPlan, 'validationRows'>,
+  gatherHeldOut: () => Batch,
   totals: Totals,
 ): void {
-  const rows = builder.buffer('validationRows', [validationRows], 'u32')
   builder.beginEntry('validate')
-  const { input, target, weight } = gather(rows)
+  const { input, target, weight } = gatherHeldOut()
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: false })
   const perRow = lossPerRow(builder, spec, forward, target, weight)
   accumulateLosses(builder, spec, perRow, sumOfLosses(builder, perRow), { totals, prefix: VALIDATION })
@@ -338,7 +425,7 @@ function endOfEpoch(
   spec: NetworkSpec,
   persistent: Persistent,
   watched: Value,
-  { patience, minDelta = 0 }: TrainingPlan,
+  { patience, minDelta = 0 }: Pick<TrainingPlan, 'patience' | 'minDelta'>,
 ): void {
   const { weights, state: layerState, learned: w, flags, status } = persistent
   for (const [name, x] of [['weights', weights] as const, ...layerState]) {

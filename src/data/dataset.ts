@@ -193,6 +193,11 @@ export class Dataset {
     return { train: part(false), test: part(true) }
   }
 
+  /** @internal Pieces of the rows with their numbers, as they come. */
+  chunks(): AsyncGenerator<Chunk> {
+    return this.#chunks()
+  }
+
   /** Removes what was kept of a stream; a dataset of files has nothing to close. */
   close(): Promise<void> {
     return this.#files.close()

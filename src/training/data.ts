@@ -144,8 +144,12 @@ function isOtherData(
   return typeof validation === 'object' && !(validation instanceof Uint32Array)
 }
 
-// Numbers, or class indices where the loss takes one-hot rows.
-function toTargets(
+/**
+ * Targets of a network as numbers, or as class indices where the loss takes one-hot rows.
+ *
+ * @throws DataError if the targets do not fit the loss, or have another number of rows
+ */
+export function toTargets(
   spec: NetworkSpec,
   y: Targets,
   rows: number,

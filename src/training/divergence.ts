@@ -28,7 +28,7 @@ export function whatDiverged(
 
 /** The error of a fit that diverged. */
 export function divergenceOf(
-  job: FitJob,
+  job: Pick<FitJob, 'spec' | 'settings'>,
   { epoch, step, what }: { epoch: number; step: number; what: string },
 ): DivergenceError {
   const { name, learningRate } = job.settings.optimizer

@@ -136,19 +136,26 @@ export function dataOf(
   return buffers.map((name) => data[name])
 }
 
-// Batches are never larger than the training rows, nor are those that are accumulated for one update.
-function batchesOf(settings: FitSettings, rows: number): { batchSize: number; accumulate: number } {
+/** Batches are never larger than the training rows, nor are those that are accumulated for one update. */
+export function batchesOf(settings: FitSettings, rows: number): { batchSize: number; accumulate: number } {
   const batchSize = Math.min(settings.batchSize, rows)
   return { batchSize, accumulate: Math.min(settings.accumulate, Math.ceil(rows / batchSize)) }
 }
 
-// A rate that stays, or is lowered by the core itself, needs no table.
-function ratesOf({ schedule, optimizer, epochs }: FitSettings, stepsPerEpoch: number): RateTable | undefined {
+/** The table of learning rates; a rate that stays, or is lowered by the core itself, needs none. */
+export function ratesOf(
+  { schedule, optimizer, epochs }: FitSettings,
+  stepsPerEpoch: number,
+): RateTable | undefined {
   const isFixed = schedule.name === 'plateau' || (schedule.name === 'constant' && schedule.warmup === 0)
   return isFixed ? undefined : rateTable(schedule, optimizer.learningRate, { epochs, stepsPerEpoch })
 }
 
-function plateauOf({ schedule, optimizer }: FitSettings, minDeltaScale: number): TrainingPlan['plateau'] {
+/** The settings of a schedule that lowers the rate on a plateau. */
+export function plateauOf(
+  { schedule, optimizer }: FitSettings,
+  minDeltaScale: number,
+): TrainingPlan['plateau'] {
   if (schedule.name !== 'plateau') return undefined
   const { factor, patience, minDelta, final } = schedule.settings
   const minimum = final * optimizer.learningRate
@@ -275,7 +282,8 @@ async function runEpochs(
     }
     const before = { epochs: records.length, steps }
     const takeReports = (): void => {
-      const fresh = readReports(job, executable, records.length - before.epochs, records.length)
+      const values = executable.history(records.length - before.epochs)
+      const fresh = readReports(job.spec, rowsOf(job), values, records.length)
       records.push(...fresh)
       if (fresh.length > 0) report(fresh)
     }
@@ -316,10 +324,23 @@ async function runEpochs(
   return { history, weights: readWeights('parameters') }
 }
 
-// The reports of a run from its `first` epoch on, as records numbered from `done` + 1.
-function readReports(job: FitJob, executable: Executable, first: number, done: number): EpochRecord[] {
-  const { spec, trainRows, validationRows } = job
-  const values = executable.history(first)
+/** How many rows a fit trains on and watches. */
+export interface RowCounts {
+  readonly train: number
+  readonly validation: number
+}
+
+function rowsOf({ trainRows, validationRows }: FitJob): RowCounts {
+  return { train: trainRows.length, validation: validationRows.length }
+}
+
+/** What a program reports of epochs, as records numbered from `done` + 1. */
+export function readReports(
+  spec: NetworkSpec,
+  { train, validation }: RowCounts,
+  values: Float64Array,
+  done: number,
+): EpochRecord[] {
   const names = trainingMetrics(spec)
   const stride = METRIC_STRIDE * names.length
   const hasClasses = hasAccuracy(spec)
@@ -327,16 +348,15 @@ function readReports(job: FitJob, executable: Executable, first: number, done: n
     const metric = (name: string): number => values[i * stride + names.indexOf(name) * METRIC_STRIDE]
     const record: EpochRecord = {
       epoch: done + i + 1,
-      loss: metric('loss') * lossScale(spec, trainRows.length),
+      loss: metric('loss') * lossScale(spec, train),
       learningRate: metric('learningRate'),
-      ...outputScores(spec, trainRows.length, (name) => metric(name)),
+      ...outputScores(spec, train, (name) => metric(name)),
     }
-    if (validationRows.length > 0) {
-      const rows = validationRows.length
+    if (validation > 0) {
       record.validation = {
-        loss: metric('validation.loss') * lossScale(spec, rows),
-        ...(hasClasses ? { accuracy: metric('validation.correct') / rows } : {}),
-        ...outputScores(spec, rows, (name) => metric(`validation.${name}`), true),
+        loss: metric('validation.loss') * lossScale(spec, validation),
+        ...(hasClasses ? { accuracy: metric('validation.correct') / validation } : {}),
+        ...outputScores(spec, validation, (name) => metric(`validation.${name}`), true),
       }
     }
     return record
@@ -382,12 +402,21 @@ export function lossScale(spec: NetworkSpec, rows: number): number {
   return objectiveSign(spec) * loweredScale(spec, rows)
 }
 
-function bestWeights(program: Program, executable: Executable, { parameters }: FitJob): FloatArray {
+/** The weights that the run has kept as the best. */
+export function bestWeights(
+  program: Program,
+  executable: Executable,
+  { parameters }: Pick<FitJob, 'parameters'>,
+): FloatArray {
   return executable.read(slotNamed(program, 'best'), parameters.slice())
 }
 
-// The weights of the last complete step, or where those are not finite the last ones kept.
-function lastGoodWeights(program: Program, executable: Executable, job: FitJob): FloatArray {
+/** The weights of the last complete step, or where those are not finite the last ones kept. */
+export function lastGoodWeights(
+  program: Program,
+  executable: Executable,
+  job: Pick<FitJob, 'parameters' | 'settings'>,
+): FloatArray {
   if (job.settings.earlyStopping !== undefined) return bestWeights(program, executable, job)
   const current = executable.read(slotNamed(program, 'parameters'), job.parameters.slice())
   return current.every((weight) => Number.isFinite(weight)) ? current : bestWeights(program, executable, job)

@@ -1,0 +1,455 @@
+/**
+ * Encoded rows in a file of blocks, to be read again and again in any order: the cache of training on files larger than memory.
+ * What the numbers mean, and which file they come from, the caller writes beside them.
+ *
+ * Layout: a mark, blocks (of each the inputs of its rows, then their targets, then their weights), sections of other bytes,
+ * a table of contents as JSON, and a trailer with the place and checksum of that table. Little-endian throughout.
+ */
+
+import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { DataError } from '../errors.ts'
+import { bytesOfDtype, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
+
+/** Written at both ends; another version of the layout has another number. */
+const MARK = 'HADAMARD-ROWS-1\n'
+const TRAILER_BYTES = 32
+/** A block is about so large: small enough to be mixed well with others, large enough to be read at the disk's speed. */
+const BLOCK_BYTES = 2 ** 17
+const MOST_BLOCK_ROWS = 1024
+const MOST_READS = 8
+
+/** What the rows of a file consist of. */
+export interface RowLayout {
+  readonly dtype: Dtype
+  readonly inputs: number
+  /** Numbers a row; 1 for class indices. */
+  readonly targets: number
+  readonly areTargetsLabels: boolean
+  readonly isWeighted: boolean
+}
+
+/** Rows that are written or read. */
+export interface RowArrays {
+  x: FloatArray
+  y: FloatArray | Uint32Array
+  weights?: FloatArray
+}
+
+interface Place {
+  readonly offset: number
+  readonly bytes: number
+  readonly checksum: number
+}
+
+interface Contents {
+  readonly key: string
+  readonly layout: RowLayout
+  readonly blockRows: number
+  readonly parts: Readonly<Record<string, { rows: number; blocks: readonly Place[] }>>
+  readonly sections: Readonly<Record<string, Place>>
+  readonly notes: unknown
+}
+
+/** Rows of a block, for rows of that layout; a power of two. */
+export function blockRowsOf(layout: RowLayout): number {
+  const rows = Math.min(MOST_BLOCK_ROWS, Math.max(1, BLOCK_BYTES / rowBytes(layout)))
+  return 2 ** Math.floor(Math.log2(rows))
+}
+
+/** Bytes of a row. */
+export function rowBytes({ dtype, inputs, targets, areTargetsLabels, isWeighted }: RowLayout): number {
+  const element = bytesOfDtype(dtype)
+  return element * (inputs + (isWeighted ? 1 : 0)) + targets * (areTargetsLabels ? 4 : element)
+}
+
+/** Writes a file of packed rows; it appears under its name when it is complete. */
+export class PackedWriter {
+  private readonly parts = new Map<string, { rows: number; blocks: Place[]; pending: PendingBlock }>()
+  private readonly sections: Record<string, Place> = {}
+  private offset = 0
+
+  private constructor(
+    private readonly path: string,
+    private readonly temporary: string,
+    private readonly handle: FileHandle,
+    private readonly key: string,
+    private readonly layout: RowLayout,
+  ) {}
+
+  /**
+   * Begins a file. What writers of the same name that are no longer alive have left is removed.
+   *
+   * @throws DataError where it cannot be written
+   */
+  static async create(path: string, key: string, layout: RowLayout): Promise<PackedWriter> {
+    const temporary = `${path}.${process.pid}.tmp`
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      await removeLeftovers(path)
+      const handle = await open(temporary, 'w')
+      const writer = new PackedWriter(path, temporary, handle, key, layout)
+      await writer.write([Buffer.from(MARK)])
+      return writer
+    } catch (error) {
+      throw unwritable(path, error, 0)
+    }
+  }
+
+  /** Adds rows to a part, in their order. */
+  async append(part: string, arrays: RowArrays, rows: number): Promise<void> {
+    let known = this.parts.get(part)
+    if (known === undefined) {
+      known = { rows: 0, blocks: [], pending: new PendingBlock(this.layout) }
+      this.parts.set(part, known)
+    }
+    known.rows += rows
+    for (let from = 0; from < rows;) {
+      from += known.pending.take(arrays, from, rows - from)
+      if (known.pending.isFull) known.blocks.push(await this.put(known.pending.end()))
+    }
+  }
+
+  /** Adds bytes of another kind. */
+  async section(name: string, bytes: Uint8Array): Promise<void> {
+    this.sections[name] = await this.put([bytes])
+  }
+
+  /**
+   * Completes the file.
+   *
+   * @param notes plain data for whoever reads it
+   * @throws DataError where it cannot be written
+   */
+  async finish(notes: unknown): Promise<void> {
+    const parts: Record<string, Contents['parts'][string]> = {}
+    for (const [name, { rows, blocks, pending }] of this.parts) {
+      if (!pending.isEmpty) blocks.push(await this.put(pending.end()))
+      parts[name] = { rows, blocks }
+    }
+    const { key, layout, sections } = this
+    const contents: Contents = { key, layout, blockRows: blockRowsOf(layout), parts, sections, notes }
+    const place = await this.put([Buffer.from(JSON.stringify(contents))])
+    const trailer = Buffer.alloc(TRAILER_BYTES)
+    trailer.writeDoubleLE(place.offset, 0)
+    trailer.writeUInt32LE(place.bytes, 8)
+    trailer.writeUInt32LE(place.checksum, 12)
+    trailer.write(MARK, 16, 'latin1')
+    await this.write([trailer])
+    try {
+      await this.handle.sync()
+      await this.handle.close()
+      await rename(this.temporary, this.path)
+    } catch (error) {
+      throw unwritable(this.path, error, this.offset)
+    }
+  }
+
+  /** Removes what has been written. */
+  async abandon(): Promise<void> {
+    await this.handle.close().catch(() => undefined)
+    await rm(this.temporary, { force: true })
+  }
+
+  private async put(pieces: readonly Uint8Array[]): Promise<Place> {
+    const place = { offset: this.offset, bytes: totalBytes(pieces), checksum: checksumOf(pieces) }
+    await this.write(pieces)
+    return place
+  }
+
+  // Offsets stay multiples of 8, so that blocks can be read into any typed array.
+  private async write(pieces: readonly Uint8Array[]): Promise<void> {
+    const bytes = totalBytes(pieces)
+    const padding = Buffer.alloc((8 - (bytes % 8)) % 8)
+    try {
+      for (const piece of [...pieces, padding]) {
+        for (let done = 0; done < piece.length;) {
+          const { bytesWritten } = await this.handle.write(piece, done, piece.length - done)
+          done += bytesWritten
+        }
+      }
+    } catch (error) {
+      throw unwritable(this.path, error, this.offset)
+    }
+    this.offset += bytes + padding.length
+  }
+}
+
+/** The rows of a block that is not full yet. */
+class PendingBlock {
+  private readonly rows: number
+  private readonly arrays: readonly (FloatArray | Uint32Array)[]
+  private filled = 0
+
+  constructor(private readonly layout: RowLayout) {
+    const { dtype, inputs, targets, areTargetsLabels, isWeighted } = layout
+    this.rows = blockRowsOf(layout)
+    const numbers = (width: number): FloatArray =>
+      dtype === 'float32' ? new Float32Array(this.rows * width) : new Float64Array(this.rows * width)
+    this.arrays = [
+      numbers(inputs),
+      areTargetsLabels ? new Uint32Array(this.rows) : numbers(targets),
+      ...(isWeighted ? [numbers(1)] : []),
+    ]
+  }
+
+  get isFull(): boolean {
+    return this.filled === this.rows
+  }
+
+  get isEmpty(): boolean {
+    return this.filled === 0
+  }
+
+  // Takes in as many of the rows as there is room for.
+  take(given: RowArrays, from: number, rows: number): number {
+    const count = Math.min(rows, this.rows - this.filled)
+    const sources = [given.x, given.y, ...(this.layout.isWeighted ? [given.weights] : [])]
+    this.arrays.forEach((array, i) => {
+      const width = array.length / this.rows
+      const source = sources[i]
+      if (source === undefined) throw new Error('rows without their weights')
+      array.set(source.subarray(from * width, (from + count) * width), this.filled * width)
+    })
+    this.filled += count
+    return count
+  }
+
+  end(): Uint8Array[] {
+    const rows = this.filled
+    this.filled = 0
+    return this.arrays.map((array) => {
+      const width = array.length / this.rows
+      return new Uint8Array(array.buffer, 0, rows * width * array.BYTES_PER_ELEMENT)
+    })
+  }
+}
+
+/** A complete file of packed rows. */
+export class PackedRows {
+  private constructor(
+    private readonly path: string,
+    private readonly handle: FileHandle,
+    private readonly contents: Contents,
+  ) {}
+
+  /**
+   * Opens a file and reads all of it once, so that nothing damaged is ever trained on.
+   *
+   * @param isTrusted leaves that out, for a file that has just been written
+   * @returns why the file cannot serve, where it cannot; undefined where there is none
+   */
+  static async open(path: string, key: string, isTrusted = false): Promise<PackedRows | string | undefined> {
+    let handle: FileHandle
+    try {
+      handle = await open(path)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      return code === 'ENOENT' ? undefined : message
+    }
+    const contents = await readContents(handle).catch(() => undefined)
+    const rows = contents === undefined ? undefined : new PackedRows(path, handle, contents)
+    const trouble =
+      rows === undefined || contents === undefined
+        ? 'damaged or cut off'
+        : contents.key !== key
+          ? 'of other data or settings'
+          : isTrusted || (await rows.isSound())
+            ? undefined
+            : 'damaged'
+    if (rows !== undefined && trouble === undefined) return rows
+    await handle.close()
+    return trouble
+  }
+
+  get layout(): RowLayout {
+    return this.contents.layout
+  }
+
+  get blockRows(): number {
+    return this.contents.blockRows
+  }
+
+  get notes(): unknown {
+    return this.contents.notes
+  }
+
+  /** Rows of a part; 0 where there is none of that name. */
+  rowsOf(part: string): number {
+    return this.contents.parts[part]?.rows ?? 0
+  }
+
+  async section(name: string): Promise<Uint8Array> {
+    const { offset, bytes } = this.contents.sections[name]
+    const target = new Uint8Array(bytes)
+    await this.fill(target, offset)
+    return target
+  }
+
+  /**
+   * Reads rows of a part, run after run, into arrays on shared memory; some reads are under way at the same time.
+   *
+   * @param runs rows that follow one another: the block, its first row, and how many
+   */
+  async read(
+    part: string,
+    runs: readonly { block: number; from: number; rows: number }[],
+    into: RowArrays,
+  ): Promise<void> {
+    const { blocks, rows } = this.contents.parts[part]
+    const arrays = [into.x, into.y, ...(into.weights === undefined ? [] : [into.weights])]
+    const total = runs.reduce((sum, run) => sum + run.rows, 0)
+    const widths = arrays.map((array) => array.length / total)
+    let at = 0
+    const jobs = runs.map((run) => {
+      const first = at
+      at += run.rows
+      return async (): Promise<void> => {
+        const inBlock = Math.min(this.blockRows, rows - run.block * this.blockRows)
+        let { offset } = blocks[run.block]
+        const places = arrays.map((array, i) => {
+          const rowBytes = widths[i] * array.BYTES_PER_ELEMENT
+          const start = array.byteOffset + first * rowBytes
+          const view = new Uint8Array(array.buffer, start, run.rows * rowBytes)
+          const place = { view, offset: offset + run.from * rowBytes }
+          offset += inBlock * rowBytes
+          return place
+        })
+        if (run.rows === inBlock) await this.fillAll(places)
+        else for (const { view, offset: place } of places) await this.fill(view, place)
+      }
+    })
+    let next = 0
+    const worker = async (): Promise<void> => {
+      while (next < jobs.length) await jobs[next++]()
+    }
+    await Promise.all(Array.from({ length: Math.min(MOST_READS, jobs.length) }, worker))
+  }
+
+  close(): Promise<void> {
+    return this.handle.close()
+  }
+
+  // A whole block lies in one piece.
+  private async fillAll(places: readonly { view: Uint8Array; offset: number }[]): Promise<void> {
+    const views = places.map(({ view }) => view)
+    const { bytesRead } = await this.handle.readv(views, places[0].offset).catch((error: unknown) => {
+      throw this.unreadable(error)
+    })
+    if (bytesRead !== totalBytes(views)) throw this.unreadable(undefined)
+  }
+
+  private async fill(view: Uint8Array, offset: number): Promise<void> {
+    await this.fillAll([{ view, offset }])
+  }
+
+  private async isSound(): Promise<boolean> {
+    const { parts, sections } = this.contents
+    const places = [...Object.values(parts).flatMap(({ blocks }) => blocks), ...Object.values(sections)]
+    const most = places.reduce((bytes, place) => Math.max(bytes, place.bytes), 0)
+    const memory = new Uint8Array(most)
+    for (const { offset, bytes, checksum } of places) {
+      const view = memory.subarray(0, bytes)
+      const { bytesRead } = await this.handle.read(view, 0, bytes, offset)
+      if (bytesRead !== bytes || checksumOf([view]) !== checksum) return false
+    }
+    return true
+  }
+
+  private unreadable(error: unknown): DataError {
+    const received = error === undefined ? 'one that has been cut off' : (error as Error).message
+    return new DataError(
+      { where: this.path, expected: 'a cache that stays as it is while it is trained on', received },
+      { cause: error },
+    )
+  }
+}
+
+async function readContents(handle: FileHandle): Promise<Contents | undefined> {
+  const { size } = await handle.stat()
+  if (size < TRAILER_BYTES) return undefined
+  const trailer = Buffer.alloc(TRAILER_BYTES)
+  await handle.read(trailer, 0, TRAILER_BYTES, size - TRAILER_BYTES)
+  const [offset, bytes] = [trailer.readDoubleLE(0), trailer.readUInt32LE(8)]
+  const isWhole =
+    trailer.toString('latin1', 16) === MARK && offset >= 0 && offset + bytes <= size - TRAILER_BYTES
+  if (!isWhole) return undefined
+  const table = Buffer.alloc(bytes)
+  await handle.read(table, 0, bytes, offset)
+  if (checksumOf([table]) !== trailer.readUInt32LE(12)) return undefined
+  return JSON.parse(table.toString('utf8')) as Contents
+}
+
+// Of writers that were killed. One that is alive goes on.
+async function removeLeftovers(path: string): Promise<void> {
+  const [folder, name] = [dirname(path), basename(path)]
+  for (const file of await readdir(folder)) {
+    const pid = file.startsWith(`${name}.`) ? /^\.(\d+)\.tmp$/.exec(file.slice(name.length))?.[1] : undefined
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(folder, file), { force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+const writeTroubles: Readonly<Record<string, string | undefined>> = {
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'no space left in the quota',
+  EACCES: 'no permission to write there',
+  EPERM: 'no permission to write there',
+  EROFS: 'a disk that is read-only',
+  EEXIST: 'a file in place of the folder',
+  ENOTDIR: 'a file in place of the folder',
+}
+
+function unwritable(path: string, error: unknown, written: number): DataError {
+  if (error instanceof DataError) return error
+  const { code = '', message } = error as NodeJS.ErrnoException
+  const after = written === 0 ? '' : ` after ${Math.round(written / 1e6)} MB`
+  return new DataError(
+    {
+      where: path,
+      expected: 'room for the cache of encoded rows',
+      received: `${writeTroubles[code] ?? message}${after}`,
+      cure: 'Choose another folder for it (--cache FOLDER, option cache), or make room',
+    },
+    { cause: error },
+  )
+}
+
+function totalBytes(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0)
+}
+
+// Four sums side by side over words. Each step is one-to-one, so no single wrong word goes unseen; not meant against forgery.
+function checksumOf(pieces: readonly Uint8Array[]): number {
+  let [a, b, c, d] = [1, 2, 3, 4]
+  for (const piece of pieces) {
+    const whole = piece.length >>> 2
+    const words =
+      piece.byteOffset % 4 === 0
+        ? new Uint32Array(piece.buffer, piece.byteOffset, whole)
+        : new Uint32Array(piece.slice(0, whole * 4).buffer)
+    let i = 0
+    for (; i + 4 <= whole; i += 4) {
+      a = mixed(a, words[i])
+      b = mixed(b, words[i + 1])
+      c = mixed(c, words[i + 2])
+      d = mixed(d, words[i + 3])
+    }
+    for (; i < whole; i++) a = mixed(a, words[i])
+    for (let j = whole * 4; j < piece.length; j++) b = mixed(b, piece[j])
+  }
+  return [b, c, d].reduce(mixed, a) >>> 0
+}
+
+function mixed(sum: number, word: number): number {
+  const product = Math.imul(sum ^ word, 0x9e3779b1)
+  return (product << 15) | (product >>> 17)
+}
