@@ -291,6 +291,11 @@ describe.each(dtypes)('gemm on $dtype', (dtype) => {
     }
   })
 
+  // More rows than a block of A, rows of A a page apart.
+  test.each([0, 1, 2])('265 × 66 over 1026, several blocks of A, transposition %i', (seed) => {
+    checkCase(recipes[0], dtype, drawCase(recipes[0], dtype, seed, [265, 66, 1026]))
+  })
+
   test('the inputs may be one array', () => {
     const a = dtype.from([1, 2, 3, 4])
     const c = dtype.array(4)
