@@ -31,7 +31,9 @@ import { prepareWindowFit, type WindowJob } from './training/window-fit.ts'
 
 /** Settings of a fit on a dataset. */
 export interface DatasetFitOptions
-  extends DatasetColumns, Omit<FitOptions, 'validation' | 'sampleWeights' | 'classWeights' | 'monitor'> {
+  extends
+    DatasetColumns,
+    Omit<FitOptions, 'validation' | 'sampleWeights' | 'classWeights' | 'monitor' | 'keepOptimizer'> {
   target: string | readonly string[]
   /**
    * Share of the rows that are watched, from 0 to below 1, by a hash of the network's seed and the row's number; or a dataset
@@ -45,7 +47,7 @@ export interface DatasetFitOptions
 }
 
 const datasetKeys = ['inputs', 'target', 'weight', 'validation', 'shuffleWindow', 'cache'] as const
-const arrayKeys = ['sampleWeights', 'classWeights', 'monitor'] as const
+const arrayKeys = ['sampleWeights', 'classWeights', 'monitor', 'keepOptimizer'] as const
 
 type FitParts = Omit<WindowJob, 'settings' | 'source' | 'windowRows'>
 
@@ -99,7 +101,7 @@ function checkOptions(options: DatasetFitOptions): FitSettings {
       where: `fit: ${foreign}`,
       expected: 'arrays to fit on',
       received: 'a dataset',
-      cure: foreign === 'monitor' ? undefined : "A column of weights serves: weight: 'NAME'",
+      cure: foreign.endsWith('Weights') ? "A column of weights serves: weight: 'NAME'" : undefined,
     })
   }
   for (const name of datasetKeys) Reflect.deleteProperty(given, name)

@@ -20,7 +20,13 @@ export {
   type PredictionCsvOptions,
   type TablePredictions,
 } from './model.ts'
-export { trainDefaults, type GivenSplit, type MetricName, type TrainOptions } from './model/options.ts'
+export {
+  trainDefaults,
+  type GivenSplit,
+  type GoingOnOptions,
+  type MetricName,
+  type TrainOptions,
+} from './model/options.ts'
 export type { ColumnAttribution, RowAttribution } from './model/attribution.ts'
 export type { DependencePoint, PartialDependence } from './model/dependence.ts'
 export type { Explanation, ExplanationOptions } from './model/explain.ts'
@@ -109,6 +115,7 @@ export type {
   ValidatedEpoch,
   ValidationMetrics,
 } from './training/run.ts'
+export type { OptimizerState } from './training/carried-optimizer.ts'
 export type { ClassWeights, SampleWeights } from './training/weights.ts'
 export type { Jacobian, VectorJacobianProduct } from './training/derivatives.ts'
 export type { Gradients, StepOptions, StepResult } from './training/step.ts'

@@ -20,8 +20,11 @@ import {
   type ExplanationOptions,
 } from './model/explain.ts'
 import { fingerprint } from './model/fingerprint.ts'
+import type { AnyModel } from './model/going-on.ts'
+import type { GoingOnOptions } from './model/options.ts'
 import { readReport, type Conformal, type Scores, type TrainReport } from './model/report.ts'
 import { scoreRows, type Scorer } from './model/score.ts'
+import { train } from './model/train.ts'
 import { Network } from './network.ts'
 import { readModelFile, writeModelFile, type ModelFile } from './serialize.ts'
 
@@ -196,6 +199,23 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
   }
 
   /**
+   * Goes on training with more data, and leaves this model as it is. The encoder stays unless `refitEncoder` is set; split, seed,
+   * weights, threshold and coverage are as for {@link train}, and where they are not given as they were.
+   *
+   * @returns a new model
+   * @throws SpecError for an option that cannot be, or that the model has answered already; DataError naming columns that are
+   *   missing, or classes that the model does not have
+   * @example
+   * const better = await model.fit('penguins-2010.csv', { epochs: 20 })
+   */
+  fit(
+    source: string | readonly Row[],
+    options: Omit<GoingOnOptions<Row>, 'from'> = {},
+  ): Promise<Model<Row, P>> {
+    return train<Row, P>(source, { ...options, from: this as AnyModel })
+  }
+
+  /**
    * What the model relies on, by raw columns: permutation importance with intervals, partial dependence, and for chosen
    * rows gradient × input and integrated gradients.
    *
@@ -261,8 +281,8 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
         training,
       }).map(([name, value]) => [name, JSON.stringify(value)]),
     )
-    const { spec, parameters, state } = this.network
-    await writeModelFile(path, { spec, parameters, state, metadata })
+    const { spec, parameters, state, optimizerState } = this.network
+    await writeModelFile(path, { spec, parameters, state, optimizerState, metadata })
   }
 
   /** The model as text: what it predicts from what, how well, and its layers. */
@@ -328,6 +348,7 @@ export async function loadModel<
   const network = new Network({ ...file.spec, ...options })
   network.setParameters(file.parameters)
   network.setState(file.state)
+  network.setOptimizerState(file.optimizerState)
   return new Model({ encoder, network, report })
 }
 

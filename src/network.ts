@@ -49,6 +49,7 @@ import {
 import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toRowsOfOutputs, toTrainingData } from './training/data.ts'
 import { Derivatives, type Jacobian, type VectorJacobianProduct } from './training/derivatives.ts'
+import { CarriedOptimizer, checkOptimizerState, type OptimizerState } from './training/carried-optimizer.ts'
 import { lossScale, outputScores, type PreparedFit } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
@@ -111,6 +112,7 @@ export class Network<D extends Dtype = 'float32'> {
   #trainer: StepTrainer | undefined
   #isTrainerCurrent = false
   #derivatives: Derivatives | undefined
+  readonly #carried = new CarriedOptimizer()
 
   constructor(options: NetworkOptions<D> & BackendOptions) {
     this.spec = normalizeSpec(options)
@@ -166,6 +168,22 @@ export class Network<D extends Dtype = 'float32'> {
     this.#setArrays('setState', statePlaces(this.spec), state, limits)
   }
 
+  /** What the optimizer of the last fit with `keepOptimizer` has left; undefined before one. Model files keep it. */
+  get optimizerState(): OptimizerState | undefined {
+    return this.#carried.state
+  }
+
+  /**
+   * Sets what the next fit with `keepOptimizer` goes on from; undefined lets it begin anew.
+   *
+   * @throws SpecError if it cannot be; that it fits network and optimizer the fit checks
+   */
+  setOptimizerState(state: OptimizerState | undefined): void {
+    this.#assertIdle('setOptimizerState')
+    if (state !== undefined) checkOptimizerState(state, this.spec.dtype)
+    this.#carried.state = state
+  }
+
   /**
    * Trains on the rows of a dataset, however many there are: they are packed into a temporary file, whose blocks are read in
    * random order, and the rows of a window of them are mixed (docs/data.md).
@@ -212,8 +230,9 @@ export class Network<D extends Dtype = 'float32'> {
       onProgress = given as typeof onGiven
     } else {
       const settings = normalizeFitOptions((given ?? {}) as FitOptions)
+      const carried = settings.keepOptimizer ? this.#carried : undefined
       start = prepareFit(
-        { ...parts, settings, ...toTrainingData(this.spec, x, y as Targets, settings) },
+        { ...parts, settings, carried, ...toTrainingData(this.spec, x, y as Targets, settings) },
         keep,
       )
     }
@@ -442,8 +461,8 @@ export class Network<D extends Dtype = 'float32'> {
    */
   async save(path: string): Promise<void> {
     this.#assertIdle('save')
-    const { spec, parameters, state } = this
-    await writeModelFile(path, { spec, parameters, state, metadata: new Map() })
+    const { spec, parameters, state, optimizerState } = this
+    await writeModelFile(path, { spec, parameters, state, optimizerState, metadata: new Map() })
   }
 
   /**
@@ -452,10 +471,11 @@ export class Network<D extends Dtype = 'float32'> {
    * @throws DataError if the file is no model file, truncated or damaged; BackendError if the backend cannot serve
    */
   static async load(path: string, options: BackendOptions = {}): Promise<Network<Dtype>> {
-    const { spec, parameters, state } = await readModelFile(path)
+    const { spec, parameters, state, optimizerState } = await readModelFile(path)
     const network = new Network<Dtype>({ ...spec, ...options })
     network.setParameters(parameters)
     network.setState(state)
+    network.setOptimizerState(optimizerState)
     return network
   }
 

@@ -24,6 +24,7 @@ import {
   type NetworkOptions,
   type NetworkSpec,
 } from './spec.ts'
+import { checkOptimizerState, type OptimizerState } from './training/carried-optimizer.ts'
 import { libraryVersion } from './version.ts'
 
 /** Version of the layout of metadata and tensors that this library writes. It reads all up to it. */
@@ -37,6 +38,8 @@ const FORMAT = 'hadamard'
 const STATE_PREFIX = 'state.'
 /** Tensors that a reader may leave out. */
 const OPTIONAL_PREFIX = 'optimizer.'
+/** The vectors of an optimizer's state; its counters are in the metadata `optimizer`. */
+const OPTIMIZER_VALUES = `${OPTIONAL_PREFIX}values`
 const TENSOR_DTYPES = { float32: 'F32', float64: 'F64' } as const
 /** The most names and values in a spec: thousands of layers. */
 const MAX_SPEC_PARTS = 100_000
@@ -54,6 +57,8 @@ export interface ModelFile {
   readonly parameters: Readonly<Record<string, StoredParameter>>
   /** By name, such as `batchNorm1.runningMean`; exactly those of the spec. */
   readonly state: Readonly<Record<string, StoredParameter>>
+  /** What an optimizer has left, where that was asked for. */
+  readonly optimizerState?: OptimizerState
   /** Further strings: `encoder`, `split`, `metrics`, …; each is JSON. */
   readonly metadata: ReadonlyMap<string, string>
 }
@@ -64,7 +69,7 @@ export interface ModelFile {
  * @throws DataError naming the path where it cannot be written; SpecError if the spec is more than data
  */
 export async function writeModelFile(path: string, model: ModelFile): Promise<void> {
-  const { spec, parameters, state, metadata } = model
+  const { spec, parameters, state, optimizerState, metadata } = model
   const custom = customActivationOf(spec)
   if (custom !== undefined) {
     throw new SpecError({
@@ -75,7 +80,10 @@ export async function writeModelFile(path: string, model: ModelFile): Promise<vo
     })
   }
   const states = Object.entries(state).map(([name, array]) => [STATE_PREFIX + name, array] as const)
-  const arrays = [...Object.entries(parameters), ...states]
+  const { values, ...counters } = optimizerState ?? {}
+  const optimizer =
+    values === undefined ? [] : [[OPTIMIZER_VALUES, { shape: [values.length], data: values }] as const]
+  const arrays = [...Object.entries(parameters), ...states, ...optimizer]
   const tensors = new Map<string, TensorPlace>()
   let next = 0
   for (const [name, { shape, data }] of arrays) {
@@ -89,6 +97,7 @@ export async function writeModelFile(path: string, model: ModelFile): Promise<vo
     ['library_version', libraryVersion],
     ['spec', JSON.stringify(spec)],
     ['seed', String(spec.seed)],
+    ...(values === undefined ? [] : [['optimizer', JSON.stringify(counters)] as const]),
     ...metadata,
   ])
   const parts = arrays.map(([, { data }]) => littleEndian(data))
@@ -140,7 +149,26 @@ async function readFrom(handle: FileHandle, path: string): Promise<ModelFile> {
     spec,
     parameters: pick(parametersOf(spec)),
     state: pick(stateOf(spec), STATE_PREFIX),
+    optimizerState: readOptimizer(header.metadata, tensors, spec, path),
     metadata: header.metadata,
+  }
+}
+
+function readOptimizer(
+  metadata: ReadonlyMap<string, string>,
+  { [OPTIMIZER_VALUES]: values }: Partial<Record<string, StoredParameter>>,
+  { dtype }: NetworkSpec,
+  path: string,
+): OptimizerState | undefined {
+  const text = metadata.get('optimizer')
+  if (text === undefined || values === undefined) return undefined
+  try {
+    const state = { ...(parseUntrusted(text) as object), values: values.data } as OptimizerState
+    checkOptimizerState(state, dtype)
+    return state
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new DataError(`${path}: ${reason}`, { cause: error })
   }
 }
 
@@ -166,7 +194,10 @@ async function readTensors(
   spec: NetworkSpec,
   path: string,
 ): Promise<Record<string, StoredParameter>> {
+  const values = header.tensors.get(OPTIMIZER_VALUES)
   const expected = expectedTensors(spec)
+  if (values?.dtype === TENSOR_DTYPES[spec.dtype])
+    expected.set(OPTIMIZER_VALUES, { shape: values.shape, limits: {} })
   const found: Record<string, StoredParameter> = {}
   const checksum = startChecksum(header)
   for (const [name, { begin, end }] of [...header.tensors].sort(([, a], [, b]) => a.begin - b.begin)) {

@@ -18,6 +18,7 @@ export function planScreen(plan: TrainingPlan): string[] {
   const { source, rows, columns, network, backend, isa, maxEpochs, batchSize } = plan
   const name = source === undefined ? 'rows' : basename(source)
   const facts = [
+    ...(plan.from === undefined ? [] : [['goes on from', plan.from]]),
     ['task', `${plan.task} of ${plan.target} (${plan.taskReason})`],
     ...(plan.classes === undefined ? [] : [['classes', classLine(plan.classes)]]),
     ['rows', partLine(plan)],

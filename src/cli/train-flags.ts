@@ -166,10 +166,11 @@ export function addTrainFlags(command: Command): void {
  */
 export async function trainOptionsOf(
   file: string,
-  { type, target, ...options }: TrainFlags,
+  { type, target, from, ...options }: TrainFlags & Pick<TrainOptions, 'from'>,
 ): Promise<TrainOptions> {
-  if (target === undefined) throw await targetMissing(file, options)
-  return { ...options, target, types: type }
+  if (target === undefined && from === undefined) throw await targetMissing(file, options)
+  // A model to go on from has the target.
+  return { ...options, target: target as string, from, types: type }
 }
 
 // Says what there is to choose from.

@@ -12,6 +12,9 @@ import { planScreen, resultScreen } from './screen.ts'
 import { addTrainFlags, trainOptionsOf, type TrainFlags } from './train-flags.ts'
 
 interface Flags extends TrainFlags {
+  from?: string
+  refitEncoder?: boolean
+  keepOptimizer?: boolean
   model?: string
   json?: boolean
   quiet?: boolean
@@ -26,6 +29,15 @@ export function addTrain(program: Command): void {
     .argument('<file>', 'CSV file with a header line')
   addTrainFlags(command)
   const options = [
+    new Option(
+      '--from <model>',
+      'go on from a model: its columns, target and network, and what was decided with it (default: begin anew)',
+    ),
+    new Option('--refit-encoder', 'with --from: learn scales and categories anew (default: as in the model)'),
+    new Option(
+      '--keep-optimizer',
+      "keep the optimizer's state in the model, and go on with that of --from (default: begin anew)",
+    ),
     new Option('-m, --model <file>', 'where to save the model (default: FILE.model in the current folder)'),
     new Option('--json', 'print JSON lines: data, epoch…, result'),
     new Option('-q, --quiet', 'print nothing but errors'),

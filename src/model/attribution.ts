@@ -144,9 +144,13 @@ class DoubleModel {
   // Derivatives of the answer with respect to the network's outputs.
   #slopes(outputs: Float64Array, index: number): Float64Array {
     const { encoder, decision } = this.#model
-    if (encoder.task === 'regression') {
-      const unit = encoder.decodeValue(1) - encoder.decodeValue(0)
-      return outputs.map(() => unit)
+    const { target } = encoder.data
+    // Beyond a range that answers are held within they do not move.
+    if (target.task === 'regression') {
+      const { deviation, mean } = target
+      return outputs.map((output) =>
+        encoder.decodeValue(output) === output * deviation + mean ? deviation : 0,
+      )
     }
     const width = this.#network.outputs
     const { temperature = 1 } = decision.calibration ?? {}

@@ -10,6 +10,7 @@ import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
 import type { LossName } from '../layers/loss.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
+import type { AnyModel, Origin } from './going-on.ts'
 import type { TrainingPlan } from './report.ts'
 import type { ClassWeight } from './row-weights.ts'
 import { parseThreshold, type Threshold } from './threshold.ts'
@@ -113,6 +114,15 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   threads?: number
   /** Default: native if it can be loaded. */
   backend?: BackendOptions['backend']
+  /**
+   * A model, or the path of one, whose training goes on with this data: its columns, target and network, and what was decided
+   * with it unless it is given anew.
+   */
+  from?: string | AnyModel
+  /** With `from`: whether scales and categories are learnt anew from the new training rows, default false. */
+  refitEncoder?: boolean
+  /** Whether the model keeps the optimizer's state, and goes on with that of `from`, default false. */
+  keepOptimizer?: boolean
   /** Ends training at the next step; the promise resolves with the best model so far. */
   signal?: AbortSignal
   /** Called once, after the data are read and before training starts. */
@@ -122,6 +132,10 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   /** Called some times a second, for progress bars. */
   onProgress?: (progress: Progress) => void
 }
+
+/** What `train` takes beside {@link TrainOptions.from}, which has the target. */
+export type GoingOnOptions<Row extends object = Record<string, unknown>> = Omit<TrainOptions<Row>, 'target'> &
+  Partial<Pick<TrainOptions<Row>, 'target'>>
 
 /** Train options with everything filled in that does not depend on the data. */
 export type TrainSettings = TrainOptions &
@@ -142,7 +156,7 @@ export type TrainSettings = TrainOptions &
       | 'calibrate'
       | 'scale'
     >
-  > & { readonly normalizedOptimizer: Optimizer }
+  > & { readonly normalizedOptimizer: Optimizer; readonly origin?: Origin }
 
 /** Defaults that do not depend on the data; `--help` prints them. */
 export const trainDefaults = {
@@ -194,6 +208,9 @@ export const trainOptionNames: readonly string[] = [
   'seed',
   'threads',
   'backend',
+  'from',
+  'refitEncoder',
+  'keepOptimizer',
   'signal',
   'delimiter',
   'types',
@@ -209,7 +226,7 @@ export const trainOptionNames: readonly string[] = [
  *
  * @throws SpecError at the first option that is unknown, misspelled or out of range
  */
-export function normalizeTrainOptions(options: TrainOptions): TrainSettings {
+export function normalizeTrainOptions(options: TrainOptions, origin?: Origin): TrainSettings {
   if (typeof options !== 'object' || options === null) {
     throw new SpecError({
       where: 'train',
@@ -234,6 +251,7 @@ export function normalizeTrainOptions(options: TrainOptions): TrainSettings {
   checkHidden(settings.hidden)
   checkSplit(given)
   checkDecision(settings)
+  checkGoingOn(settings, origin)
   checkCallbacks(settings)
   const learningRate =
     settings.learningRate ?? (settings.optimizer === 'adam' ? ADAM_LEARNING_RATE : undefined)
@@ -242,7 +260,7 @@ export function normalizeTrainOptions(options: TrainOptions): TrainSettings {
     ...(learningRate === undefined ? {} : { learningRate }),
   }
   normalizeOptimizer(normalizedOptimizer)
-  return { ...settings, normalizedOptimizer }
+  return { ...settings, normalizedOptimizer, origin }
 }
 
 /** What a column can be taken as. */
@@ -396,6 +414,21 @@ function checkSplit({ split, test, stratify, group, splitBy, target }: TrainOpti
   if (typeof split === 'string' || isRows) return
   const expected = 'the path of a split file, or { train, test } with row numbers'
   throw new SpecError({ where: 'split', expected, received: describeValue(split) })
+}
+
+function checkGoingOn({ refitEncoder, keepOptimizer, from }: TrainOptions, origin?: Origin): void {
+  if (keepOptimizer !== undefined) checkBoolean('keepOptimizer', keepOptimizer)
+  if (refitEncoder !== undefined) checkBoolean('refitEncoder', refitEncoder)
+  if (refitEncoder === true && origin === undefined) {
+    const expected = 'a model to go on from beside it'
+    throw new SpecError({ where: 'refitEncoder', expected, received: 'none', cure: 'Set from' })
+  }
+  if (from === undefined || origin !== undefined) return
+  throw new SpecError({
+    where: 'from',
+    expected: 'nothing here, where every model begins anew',
+    received: describeValue(from),
+  })
 }
 
 function checkCallbacks(settings: TrainOptions): void {

@@ -105,6 +105,8 @@ export interface Decision {
 export interface TrainingPlan {
   /** Path of the file; undefined for rows in memory. */
   source?: string
+  /** The model that training went on from; undefined where it began anew. */
+  from?: string
   rows: number
   columns: ColumnReport[]
   target: string
@@ -162,7 +164,8 @@ export interface Fingerprint {
   hash: string
 }
 
-type OptionalPart = 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test' | 'weight' | 'decision'
+type OptionalPart =
+  'from' | 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test' | 'weight' | 'decision'
 
 type Shape = 'string' | 'number' | 'object' | 'array'
 

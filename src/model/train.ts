@@ -10,12 +10,21 @@ import { optimizerInfo } from '../compiler/optimizers.ts'
 import { DataError, SpecError } from '../errors.ts'
 import { learnDecision, positiveClass } from './decision.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
+import {
+  foreignColumns,
+  goingOnEncoder,
+  goingOnNetwork,
+  originOf,
+  readLike,
+  withRowsBefore,
+} from './going-on.ts'
 import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
 import { fingerprint } from './fingerprint.ts'
 import {
   defaultBatchSize,
   normalizeTrainOptions,
   timeColumn,
+  type GoingOnOptions,
   type TrainOptions,
   type TrainSettings,
 } from './options.ts'
@@ -52,17 +61,27 @@ import type { EpochRecord, History } from '../training/run.ts'
  * model.report.test // { rows: 69, accuracy: …, logLoss: …, baseline: { accuracy: … }, loss: … }
  */
 export function train(source: string | readonly object[], options: TrainOptions): Promise<Model<object>>
-/** With a type of rows: a misspelled column, in options and in rows, is a compile error. */
+/**
+ * With a type of rows: a misspelled column, in options and in rows, is a compile error. With `from` training goes on from a model,
+ * whose target, columns and network are taken.
+ */
 export function train<Row extends object = Record<string, unknown>, P extends Prediction = ClassPrediction>(
   source: string | readonly Row[],
-  options: TrainOptions<Row>,
+  options: TrainOptions<Row> | (GoingOnOptions<Row> & Required<Pick<TrainOptions, 'from'>>),
 ): Promise<Model<Row, P>>
 export async function train(
   source: string | readonly object[],
-  options: TrainOptions,
+  options: TrainOptions | GoingOnOptions,
 ): Promise<Model<object>> {
-  const settings = normalizeTrainOptions(options)
-  return trainOnTable<object, ClassPrediction>(await readSource(source, settings), settings)
+  const isGoingOn = typeof options === 'object' && (options as GoingOnOptions | null)?.from !== undefined
+  if (!isGoingOn) {
+    const settings = normalizeTrainOptions(options as TrainOptions)
+    return trainOnTable<object, ClassPrediction>(await readSource(source, settings), settings)
+  }
+  const found = await originOf(options, typeof source === 'string')
+  const settings = normalizeTrainOptions(found.options, found.origin)
+  const table = await readLike(found.origin, (types) => readSource(source, { ...settings, types }))
+  return trainOnTable<object, ClassPrediction>(table, settings)
 }
 
 /** Trains on a table that has been read, by options that have been checked. */
@@ -73,13 +92,27 @@ export async function trainOnTable<
   checkTarget(table, settings.target)
   for (const name of settings.ignore) columnOf(table, name)
   checkNamed(table, 'weight', settings.weight)
-  const task: Task = settings.task ?? inferTask(columnOf(table, settings.target)).task
+  const { origin } = settings
+  const task: Task =
+    origin?.model.encoder.task ?? settings.task ?? inferTask(columnOf(table, settings.target)).task
   const drawn = await partRows(table, task, settings)
-  const dropped = droppedColumns(table, settings)
-  const encoder = fitEncoder(table, drawn, settings, dropped)
+  const dropped =
+    origin === undefined
+      ? droppedColumns(table, settings)
+      : foreignColumns(origin, table, asideColumns(settings))
+  const encoder =
+    origin === undefined
+      ? fitEncoder(table, drawn, settings, dropped)
+      : goingOnEncoder(origin, table, drawn.train, settings)
   const parts = { ...drawn, validation: knownRows(encoder, table, drawn.validation) }
   checkTestRows(encoder, table, parts.test)
-  const network = new Network({ ...designNetwork(encoder, settings), backend: settings.backend })
+  const { network, warnings: leftAside } =
+    origin === undefined
+      ? {
+          network: new Network({ ...designNetwork(encoder, settings), backend: settings.backend }),
+          warnings: [],
+        }
+      : goingOnNetwork(origin, encoder, settings)
   const plan = planOf(table, encoder, parts, network, settings, dropped)
   const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
   const positive = positiveClass(encoder, plan.classes, settings)
@@ -91,7 +124,13 @@ export async function trainOnTable<
   const scored = scoreParts({ encoder, network, classRows, decision, weight: settings.weight }, table, parts)
   const report: TrainReport = {
     ...plan,
-    warnings: [...plan.warnings, ...warnings, ...scored.warnings, ...verdict(scored.test, task)],
+    warnings: [
+      ...plan.warnings,
+      ...leftAside,
+      ...warnings,
+      ...scored.warnings,
+      ...verdict(scored.test, task),
+    ],
     threads: history.threads,
     stopped: history.stopped,
     epochs: history.epochs.length,
@@ -234,14 +273,18 @@ function planOf(
   const types = Object.fromEntries(encoder.data.inputs.map(({ name, type }) => [name, type]))
   const columns = describeColumns(table, target, asideColumns(settings), rolesOf(settings), dropped, types)
   const inferred = inferTask(columnOf(table, target))
-  const classes = describeClasses(table, encoder, parts.train)
+  const { origin } = settings
+  const counted = describeClasses(table, encoder, parts.train)
+  const classes = origin === undefined ? counted : withRowsBefore(counted, origin)
   return {
+    ...(origin === undefined ? {} : { from: origin.name }),
     ...(table.source === undefined ? {} : { source: table.source }),
     rows: table.rows,
     columns,
     target,
     task: encoder.task,
-    taskReason: settings.task === undefined ? inferred.reason : 'as asked for',
+    taskReason:
+      origin?.model.report.taskReason ?? (settings.task === undefined ? inferred.reason : 'as asked for'),
     ...(classes === undefined ? {} : { classes }),
     droppedRows: columnOf(table, target).missing,
     split: {
@@ -293,7 +336,8 @@ async function fit(
   plan: TrainingPlan,
   weights: FitWeights,
 ): Promise<History> {
-  const { epochs, patience, threads, maxTime, normalizedOptimizer, onEpoch, onProgress } = settings
+  const { keepOptimizer, epochs, patience, threads, maxTime, normalizedOptimizer, onEpoch, onProgress } =
+    settings
   const { x, y } = encodePart(encoder, table, parts.train)
   const sampleWeights = weights.train
   const isWatched = parts.validation.length > 0
@@ -308,6 +352,7 @@ async function fit(
     threads,
     maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
     optimizer: normalizedOptimizer,
+    keepOptimizer,
     signal: stop.signal,
     sampleWeights,
   }

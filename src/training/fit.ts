@@ -20,6 +20,7 @@ import {
   type Head,
   type NetworkSpec,
 } from '../spec.ts'
+import type { CarriedOptimizer } from './carried-optimizer.ts'
 import type { Monitoring } from './monitor.ts'
 import { divergenceOf, whatDiverged } from './divergence.ts'
 import type { FitSettings } from './options.ts'
@@ -42,6 +43,8 @@ export interface FitJob {
   readonly weights?: FloatArray
   /** The region of parameters and state to start from. */
   readonly parameters: FloatArray
+  /** Undefined where the optimizer begins anew and leaves nothing. */
+  readonly carried?: CarriedOptimizer
 }
 
 /** A fit that is linked: starts it, and gives its history in the end. */
@@ -89,6 +92,7 @@ export function prepareBatchFit(
   })
   const executable = job.backend.link(program, dataOf(job, program), { threads: settings.threads })
   initializeArena(program, executable, job)
+  job.carried?.resume(program, executable, settings.optimizer)
   if (rates !== undefined) executable.write(slotNamed(program, 'rates'), rates.rates)
   return (report, onProgress) => {
     const stop = watchForStop(settings, executable)
@@ -98,6 +102,7 @@ export function prepareBatchFit(
       })
       .then(
         (end) => {
+          job.carried?.take(program, executable, settings.optimizer)
           keep(isWatched ? bestWeights(program, executable, job) : end.weights)
           return end.history
         },

@@ -1,6 +1,6 @@
 /** The options of `fit`: checked, with defaults. */
 
-import { checkInteger, checkNumber, describeValue, hasMemory } from '../check.ts'
+import { checkBoolean, checkInteger, checkNumber, describeValue, hasMemory } from '../check.ts'
 import {
   normalizeOptimizer,
   optimizerInfo,
@@ -8,6 +8,7 @@ import {
   type OptimizerSpec,
 } from '../compiler/optimizers.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import { checkCarried } from './carried-optimizer.ts'
 import { NO_MEMORY, type Rows, type Targets } from './arrays.ts'
 import { normalizeSchedule, type Schedule, type ScheduleSpec } from './schedules.ts'
 import type { ClassWeights, SampleWeights } from './weights.ts'
@@ -62,6 +63,11 @@ export interface FitOptions {
    * default false. Training gives the same bits with it.
    */
   monitor?: MonitorOptions | boolean
+  /**
+   * Whether the optimizer goes on from the state that an earlier such fit has left, and leaves its own, that of the last step,
+   * as `network.optimizerState`; shuffles and masks go on too. Default false.
+   */
+  keepOptimizer?: boolean
   /** Ends the run after this many milliseconds. */
   maxTimeMs?: number
   /** Ends the run at the next step; the promise resolves with `stopped: 'aborted'`. */
@@ -82,6 +88,7 @@ export interface FitSettings {
   readonly classWeights?: ClassWeights
   readonly earlyStopping?: Required<EarlyStopping>
   readonly monitor?: Required<MonitorOptions>
+  readonly keepOptimizer: boolean
   readonly maxTimeMs?: number
   readonly signal?: AbortSignal
   readonly threads?: number
@@ -98,6 +105,7 @@ const KNOWN = [
   'classWeights',
   'earlyStopping',
   'monitor',
+  'keepOptimizer',
   'maxTimeMs',
   'signal',
   'threads',
@@ -119,6 +127,9 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
   if (optimizerInfo(normalized.name).isFullBatch === true) rejectBatches(normalized.name, options)
   checkInteger('fit: accumulate', accumulate, { min: 1, max: 2 ** 24 })
   checkValidation(validation)
+  const { keepOptimizer = false } = options
+  checkBoolean('fit: keepOptimizer', keepOptimizer)
+  if (keepOptimizer) checkCarried(normalized)
   if (maxTimeMs !== undefined) checkNumber('fit: maxTimeMs', maxTimeMs, { above: 0 })
   const threads = options.threads ?? environmentThreads()
   if (threads !== undefined) checkInteger('fit: threads', threads, { min: 1, max: MAX_THREADS })
@@ -136,6 +147,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
     classWeights: options.classWeights,
     earlyStopping: normalizeEarlyStopping(options.earlyStopping),
     monitor: normalizeMonitor(options.monitor, epochs),
+    keepOptimizer,
     maxTimeMs,
     signal,
     threads,
