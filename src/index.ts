@@ -25,6 +25,7 @@ export {
   type GivenSplit,
   type GoingOnOptions,
   type MetricName,
+  type Preset,
   type TrainOptions,
 } from './model/options.ts'
 export type { ColumnAttribution, RowAttribution } from './model/attribution.ts'
@@ -72,6 +73,8 @@ export { dropout } from './layers/dropout.ts'
 export { batchNorm, type BatchNormOptions } from './layers/batch-norm.ts'
 export { add, concat, multiply, residual, type MergeSpec, type Source } from './layers/merge.ts'
 export { layerNorm, type LayerNormOptions } from './layers/layer-norm.ts'
+export { scale, type ScaleSpec } from './layers/scale.ts'
+export { embedding, type EmbeddingOptions, type EmbeddingSpec } from './layers/embedding.ts'
 export {
   activation,
   type Activation,

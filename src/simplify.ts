@@ -25,7 +25,7 @@ export function joinLinearLayers({ layers }: NetworkSpec, parameters: Arrays): S
   for (const layer of layers) {
     if (layer.type === 'activation' && layer.activation === 'linear') continue
     const last = kept.at(-1)
-    if (layer.type === 'dense' && last?.type === 'dense' && last.activation === 'linear') {
+    if (isPlain(layer) && isPlain(last) && last.activation === 'linear') {
       kept[kept.length - 1] = { ...layer, bias: layer.bias || last.bias }
       joinInto(joined, last, layer)
     } else kept.push(layer)
@@ -34,6 +34,11 @@ export function joinLinearLayers({ layers }: NetworkSpec, parameters: Arrays): S
 }
 
 type Dense = Extract<NamedLayer, { type: 'dense' }>
+
+// A layer whose product is divided has a factor of its own.
+function isPlain(layer: NamedLayer | undefined): layer is Dense {
+  return layer?.type === 'dense' && layer.parametrization === undefined
+}
 
 function joinInto(parameters: Map<string, Float64Array>, first: Dense, second: Dense): void {
   const take = (name: string): Float64Array => {

@@ -49,6 +49,20 @@ describe('scaling', () => {
     }
   })
 
+  test('clipped: median and quartiles, and nothing beyond 3; half the range where the quartiles are one', () => {
+    // Quartiles 2, 3 and 4; by hand: z = (100 − 3)/2 = 48.5, z/√(1 + (z/3)²) = 2.99428…
+    const odd = encoderOf(tableOf([1, 2, 3, 4, 100]), { scale: 'clipped' })
+    const [low, , median, , far] = odd.encode(tableOf([1, 2, 3, 4, 100]), undefined, 'float64').x
+    expect(median).toBe(0)
+    expect(low).toBeCloseTo(-1 / Math.sqrt(1 + 1 / 9), 14)
+    expect(far).toBeCloseTo(48.5 / Math.sqrt(1 + 48.5 ** 2 / 9), 14)
+    const huge = odd.encode(tableOf([-1e300, 1e300]), undefined, 'float64').x
+    expect(Array.from(huge)).toEqual([-3, 3])
+    const same = encoderOf(tableOf([0, 5, 5, 5, 5, 5, 5, 5, 5, 10]), { scale: 'clipped' })
+    const [end] = same.encode(tableOf([0]), undefined, 'float64').x
+    expect(end).toBeCloseTo(-1 / Math.sqrt(1 + 1 / 9), 14)
+  })
+
   test('equal numbers have the middle of their places among the quantiles', () => {
     const encoder = encoderOf(tableOf([-2, -1, 0, 0, 0, 1, 2]), { scale: 'quantile' })
     expect(encoded(encoder, tableOf([0]))).toEqual([[0]])
@@ -250,7 +264,7 @@ describe('columns that nothing can be learnt from', () => {
       /types\.name: expected a column of numbers; received texts such as 'u0'/,
     ],
     [{ types: { nam: 'numeric' } }, /expected a column named 'nam'.*Did you mean 'name'/],
-    [{ scale: 'minmax' }, /scale: expected one of standard, robust, quantile/],
+    [{ scale: 'minmax' }, /scale: expected one of standard, robust, clipped, quantile/],
   ])('%j is refused', async (options, message) => {
     await expect(train<object>(rows, { target: 'y', ...options } as never)).rejects.toThrow(message)
   })

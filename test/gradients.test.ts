@@ -12,7 +12,10 @@ import {
 import { customActivation } from '../src/layers/custom.ts'
 import { batchNorm } from '../src/layers/batch-norm.ts'
 import { dense } from '../src/layers/dense.ts'
+import { embedding } from '../src/layers/embedding.ts'
 import { layerNorm } from '../src/layers/layer-norm.ts'
+import { concat } from '../src/layers/merge.ts'
+import { scale } from '../src/layers/scale.ts'
 import { lossTable, type Loss, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
@@ -94,6 +97,45 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
       expect(error({ ...network, dtype: 'float64', ...options }, targets)).toBeLessThan(1e-7)
     },
   )
+
+  test('scale layers, and dense layers in NTK form', () => {
+    const ntk = { parametrization: 'ntk' } as const
+    const layers = [
+      scale(),
+      dense(6, 'selu', ntk),
+      scale(),
+      dense(5, 'mish', ntk),
+      dense(OUTPUTS, 'linear', ntk),
+    ]
+    const network = { inputs: INPUTS, layers, loss: 'squaredError', l2: 0.1, seed: 2 } as const
+    expect(error({ ...network, dtype: 'float64', ...options }, targetsFor('regression'))).toBeLessThan(1e-7)
+  })
+
+  // Of the table alone: the place in it has no gradient.
+  test('an embedding, whose rows some batches name twice and some not at all', () => {
+    const layers = [
+      embedding(4, 3, { from: 'kind', name: 'place' }),
+      concat(['place', 'number']),
+      dense(5, 'tanh'),
+      dense(1),
+    ]
+    const inputs = { number: 1, kind: 1 }
+    const net = new Network({ inputs, layers, loss: 'squaredError', l2: 0.1, dtype: 'float64', ...options })
+    const x = Float64Array.of(0.3, 1, -0.7, 3, 1.1, 1, 0.2, 0, -0.4, 1)
+    const t = Float64Array.of(0.5, -1, 2, 0, 1)
+    const { parameters, input } = net.gradients(x, t)
+    expect(Array.from(input).filter((_, i) => i % 2 === 1)).toEqual([0, 0, 0, 0, 0])
+    const table = net.parameters['place.weight'].data
+    const objective = (i: number, h: number): number => {
+      net.setParameters({ 'place.weight': table.map((w, j) => (i === j ? w + h : w)) })
+      return net.trainStep(x, t, { optimizer: { name: 'sgd', learningRate: 1e-300 } }).objective
+    }
+    const numeric = Array.from(table, (_, i) => (objective(i, 1e-6) - objective(i, -1e-6)) / 2e-6)
+    const largest = Math.max(...numeric.map(Math.abs))
+    numeric.forEach((value, i) => {
+      expect(Math.abs(value - parameters['place.weight'][i]) / largest).toBeLessThan(1e-7)
+    })
+  })
 
   test.each(differentiableLosses)('loss %s', (loss) => {
     const { needs, task }: { needs?: ActivationName; task: string } = lossTable[loss]

@@ -329,7 +329,7 @@ describe('bad networks', () => {
     [
       'a layer that is none',
       { layers: [{ type: 'dens' }] },
-      /layers\[0\]: expected a layer of type dense, dropout, activation, batchNorm, layerNorm, add, multiply, concat; received 'dens'/,
+      /layers\[0\]: expected a layer of type dense, dropout, activation, batchNorm, layerNorm, scale, embedding, add, multiply, concat; received 'dens'/,
     ],
     ['only dropout', { layers: [dropout(0.1)] }, /layers: expected a layer with weights/],
     ['a misspelled loss', { loss: 'squaredEror' }, /loss: expected one of .* Did you mean 'squaredError'/],

@@ -338,7 +338,7 @@ describe.skipIf(!isNativeUnderTest).each(DTYPES)('two epochs of random graphs, %
     return {
       spec: normalizeSpec(network),
       optimizer: 'adam',
-      clips: { clipNorm: 0.1 },
+      settings: { clipNorm: 0.1 },
       accumulate: 1 + random.below(2, 0),
       rows: 5 + random.below(60, 1),
       batchSize: 1 + random.below(20, 2),

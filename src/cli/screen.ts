@@ -15,7 +15,7 @@ const MOST_CLASSES = 12
 
 /** Data, parts, network and backend, before training starts. */
 export function planScreen(plan: TrainingPlan): string[] {
-  const { source, rows, columns, network, backend, isa, maxEpochs, batchSize } = plan
+  const { source, rows, columns, network, preset, backend, isa, maxEpochs, batchSize } = plan
   const name = source === undefined ? 'rows' : basename(source)
   const facts = [
     ...(plan.from === undefined ? [] : [['goes on from', plan.from]]),
@@ -23,7 +23,10 @@ export function planScreen(plan: TrainingPlan): string[] {
     ...(plan.classes === undefined ? [] : [['classes', classLine(plan.classes)]]),
     ['rows', partLine(plan)],
     ['network', network],
-    ['training', `up to ${plural(maxEpochs, 'epoch')}, ${plural(batchSize, 'row')} a step`],
+    [
+      'training',
+      `preset ${preset ?? 'plain'}, up to ${plural(maxEpochs, 'epoch')}, ${plural(batchSize, 'row')} a step`,
+    ],
     [
       'runs on',
       backend === 'native' ? `native core, ${isa}` : 'TypeScript fallback (slower; see hadamard doctor)',

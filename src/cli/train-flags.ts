@@ -7,6 +7,7 @@ import { nameList } from '../data/table.ts'
 import { SpecError } from '../errors.ts'
 import { differentiableActivations } from '../layers/activation.ts'
 import { metricNames, trainDefaults, trainLosses, type TrainOptions } from '../model/options.ts'
+import { scalings } from '../data/input.ts'
 import {
   addNames,
   addTexts,
@@ -24,6 +25,7 @@ export interface TrainFlags {
   target?: string
   ignore?: string[]
   task?: TrainOptions['task']
+  preset?: TrainOptions['preset']
   hidden?: number[]
   activation?: TrainOptions['activation']
   dropout?: number
@@ -73,6 +75,10 @@ export function addTrainFlags(command: Command): void {
     )
     .option('--task <task>', 'classification or regression (default: what the values of the target suggest)')
   const options = [
+    new Option(
+      '--preset <name>',
+      'realmlp, a strong recipe for tables, or plain, a small network (default: realmlp; plain where an option of the network or its training is given)',
+    ),
     new Option(
       '--hidden <units>',
       `units of the hidden layers, or none (default: ${d.hidden.join(',')})`,
@@ -153,7 +159,10 @@ export function addTrainFlags(command: Command): void {
       '--type <column=type>',
       'numeric, categorical, boolean, date or ignored, with commas between (default: from all values)',
     ).argParser(addTypes),
-    new Option('--scale <name>', `of numbers: standard, robust, quantile (default: ${d.scale})`),
+    new Option(
+      '--scale <name>',
+      `of numbers: ${scalings.join(', ')} (default: ${d.scale}; realmlp: clipped)`,
+    ),
     new Option('--missing <texts>', 'further texts that stand for a missing value').argParser(addTexts),
   ]
   options.forEach((option) => command.addOption(option))

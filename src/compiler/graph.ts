@@ -5,12 +5,14 @@ import { headsOf, parametersOf, stateOf, usedLayers, type Head } from '../spec.t
 import { ALL_INPUTS, inputSlices } from '../wiring.ts'
 import { layerTypeOf } from '../layers/index.ts'
 import { concatColumns } from '../layers/merge.ts'
+import { bytesOfDtype } from '../ops/arithmetic.ts'
 import { opNamed } from '../ops/index.ts'
 import { REDUCTIONS, type Reduction } from '../ops/losses.ts'
 import { outputsOf, inputsOf, type Builder, type Node, type Value } from './builder.ts'
 import { differentiate } from './differentiate.ts'
 import { optimizerInfo, type OptimizerSpec } from './optimizers.ts'
 import { ALIGNMENT } from './program.ts'
+import { rateGroups, type RateGroup } from './rate-groups.ts'
 
 /** The values that live as long as the program: parameters, state, counters, flags. */
 export interface Persistent {
@@ -283,19 +285,68 @@ export function update(
   builder.emit('find_nonfinite', { x: dw, flag: flagOf(builder, spec, persistent, 'gradients') })
   builder.emit('halt_if', { flags, status })
   for (const emit of updates) emit()
-  const { weightDecay, decayBiases, settings } = optimizer
+  const { settings } = optimizer
   const info = optimizerInfo(optimizer.name)
   clip(builder, dw, optimizer)
-  if (weightDecay > 0) {
-    for (const { x, y } of decayedParts({ w, dw }, spec, persistent, gradients, decayBiases)) {
-      if (info.isDecayDecoupled === true) builder.emit('decay', { rate, w: x }, { alpha: weightDecay })
-      else builder.emit('axpy', { x, y }, { alpha: weightDecay })
-    }
-  }
+  const groups = rateGroups(spec, optimizer)
+  decayWeights(builder, { w, dw }, spec, persistent, gradients, { optimizer, groups })
   if (info.emit === undefined) throw new Error(`${optimizer.name} does not work step by step`)
-  info.emit(builder, { rate, dw, w }, settings, (name) =>
-    builder.value(`optimizer.${name}`, w.shape, { region: 'optimizer' }),
-  )
+  const rates = ratesOf(builder, info.advance?.(builder, rate, settings) ?? rate, groups)
+  const states = new Map<string, Value>()
+  const state = (name: string): Value => {
+    const made = states.get(name) ?? builder.value(`optimizer.${name}`, w.shape, { region: 'optimizer' })
+    states.set(name, made)
+    return made
+  }
+  groups.forEach((group, i) => {
+    const part = (of: Value): Value => partOf(builder, of, group, groups.length)
+    info.emit?.(builder, { rate: rates[i], dw: part(dw), w: part(w) }, settings, (name) => part(state(name)))
+  })
+}
+
+// The rate of each group, one value for each factor.
+function ratesOf(builder: Builder, x: Value, groups: readonly RateGroup[]): Value[] {
+  const scaled = new Map([[1, x]])
+  for (const { factor } of groups) {
+    if (scaled.has(factor)) continue
+    const y = builder.value(`${factor} of ${x.name}`, x.shape, { region: 'settings', type: 'f64' })
+    scaled.set(factor, builder.emit('scale_first', { x }, { factor }, { y }))
+  }
+  return groups.map(({ factor }) => scaled.get(factor) ?? x)
+}
+
+// What belongs to a group of parameters, of a vector that is laid out as these are.
+function partOf(builder: Builder, of: Value, { start, length }: RateGroup, groups: number): Value {
+  if (groups === 1) return of
+  return builder.view(`part of ${of.name}`, of, start * bytesOfDtype(builder.dtype), [length])
+}
+
+// Before the update; what is taken from the weights themselves goes by their own rate.
+function decayWeights(
+  builder: Builder,
+  vectors: { w: Value; dw: Value },
+  spec: NetworkSpec,
+  persistent: Persistent,
+  gradients: ReadonlyMap<string, Value>,
+  { optimizer, groups }: { optimizer: OptimizerSpec; groups: readonly RateGroup[] },
+): void {
+  const { weightDecay: alpha, decayBiases } = optimizer
+  if (alpha === 0) return
+  const isDecoupled = optimizerInfo(optimizer.name).isDecayDecoupled === true
+  const rates = isDecoupled ? ratesOf(builder, persistent.rate, groups) : []
+  if (rates.length <= 1) {
+    for (const { x, y } of decayedParts(vectors, spec, persistent, gradients, decayBiases)) {
+      if (isDecoupled) builder.emit('decay', { rate: rates[0], w: x }, { alpha })
+      else builder.emit('axpy', { x, y }, { alpha })
+    }
+    return
+  }
+  for (const { name, isPenalised } of parametersOf(spec)) {
+    const w = persistent.parameters.get(name)
+    if (w === undefined || !(decayBiases || isPenalised)) continue
+    const rate = rates[groups.findIndex(({ names }) => names.includes(name))]
+    builder.emit('decay', { rate, w }, { alpha })
+  }
 }
 
 // Values first, then the norm of what is left, as one vector over all parameters.

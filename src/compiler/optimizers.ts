@@ -1,7 +1,7 @@
 /** Optimizers: their settings, and the nodes that update all parameters at once from all gradients. */
 
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, type Limits } from '../check.ts'
-import { rejectUnknownKeys } from '../errors.ts'
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, describeValue, type Limits } from '../check.ts'
+import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import type { Builder, Value } from './builder.ts'
 
 interface OptimizerInfo {
@@ -16,6 +16,8 @@ interface OptimizerInfo {
   readonly initialState?: (settings: Readonly<Record<string, number>>) => Readonly<Record<string, number>>
   /** Whether the optimizer takes all rows at once and is driven from outside the program; it then has no `emit`. */
   readonly isFullBatch?: boolean
+  /** Adds what is done once per step, and gives what the update takes as its rate: doubles, of which the first scales it. */
+  advance?(builder: Builder, rate: Value, settings: Readonly<Record<string, number>>): Value
   /** Adds the update; `state(name)` is a vector of the parameters' length that starts at 0. */
   emit?(
     builder: Builder,
@@ -28,10 +30,13 @@ interface OptimizerInfo {
 const adam: OptimizerInfo = {
   settings: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   learningRate: 0.001,
-  emit(builder, { rate, dw, w }, { beta1, beta2, epsilon }, state) {
+  advance(builder, rate, { beta1, beta2 }) {
     const powers = builder.value('adam.powers', [2], { region: 'settings', type: 'f64' })
     const coefficients = builder.value('adam.coefficients', [2], { region: 'settings', type: 'f64' })
     builder.emit('adam_advance', { rate, powers }, { beta1, beta2 }, { coefficients })
+    return coefficients
+  },
+  emit(builder, { rate: coefficients, dw, w }, { beta1, beta2, epsilon }, state) {
     const moments = { m: state('mean'), v: state('square') }
     builder.emit('adam', { coefficients, dw, ...moments, w }, { beta1, beta2, epsilon })
   },
@@ -107,6 +112,11 @@ export type Optimizer =
       clipNorm?: number
       /** Largest absolute value of a gradient's element; before clipNorm. Default none. */
       clipValue?: number
+      /**
+       * Factors on the learning rate, at least 0, of kinds of parameters (`bias`, `factor`), layers (`dense1`) or single ones
+       * (`dense1.bias`), the last going before the others; default 1 for all. 0 leaves parameters as they are.
+       */
+      rateFactors?: Readonly<Record<string, number>>
       /** Default 0.9 for momentum and nesterov, 0 for rmsprop; these only. */
       momentum?: number
       /** Default 0.9; adam and adamw only. */
@@ -136,9 +146,18 @@ export interface OptimizerSpec {
   readonly decayBiases: boolean
   readonly clipNorm?: number
   readonly clipValue?: number
+  readonly rateFactors?: Readonly<Record<string, number>>
 }
 
-const COMMON_SETTINGS = ['name', 'learningRate', 'weightDecay', 'decayBiases', 'clipNorm', 'clipValue']
+const COMMON_SETTINGS = [
+  'name',
+  'learningRate',
+  'weightDecay',
+  'decayBiases',
+  'clipNorm',
+  'clipValue',
+  'rateFactors',
+]
 const INTEGERS: readonly string[] = ['memory', 'maxEvaluations']
 const LIMITS: Readonly<Record<string, Limits | undefined>> = {
   memory: { min: 1, max: 1000 },
@@ -187,5 +206,21 @@ export function normalizeOptimizer(optimizer: Optimizer): OptimizerSpec {
     if (INTEGERS.includes(name)) checkInteger(`optimizer.${name}`, setting, limits)
     settings[name] = setting
   }
-  return { name: given.name, learningRate, settings, weightDecay, decayBiases, ...clips }
+  const factors = normalizeRateFactors(given.rateFactors)
+  return { name: given.name, learningRate, settings, weightDecay, decayBiases, ...clips, ...factors }
+}
+
+function normalizeRateFactors(given: unknown): Pick<OptimizerSpec, 'rateFactors'> {
+  if (given === undefined) return {}
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new SpecError({
+      where: 'optimizer.rateFactors',
+      expected: 'factors by kind or name of parameters, such as { bias: 0.1 }',
+      received: describeValue(given),
+    })
+  }
+  const rateFactors = { ...given } as Record<string, number>
+  for (const [name, factor] of Object.entries(rateFactors))
+    checkNumber(`optimizer.rateFactors.${name}`, factor, { min: 0 })
+  return { rateFactors }
 }

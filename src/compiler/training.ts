@@ -28,6 +28,8 @@ export interface TrainingPlan {
   readonly totalRows: number
   readonly trainRows: number
   readonly validationRows: number
+  /** Training rows that an epoch takes, whole batches first; default all. */
+  readonly rowsPerEpoch?: number
   readonly optimizer: OptimizerSpec
   /** Batches whose gradients are accumulated for one update, default 1. */
   readonly accumulate?: number
@@ -45,6 +47,8 @@ export interface TrainingPlan {
   readonly patience?: number
   /** Improvement of the sum of losses over the watched rows that counts. */
   readonly minDelta?: number
+  /** Whether the best is that with the fewest wrong validation rows, of equal ones the last. Default no. */
+  readonly isErrorWatched?: boolean
 }
 
 /**
@@ -75,7 +79,7 @@ const MAX_OBJECTIVE_ROWS = 1024
 export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program {
   const builder = new Builder(Math.max(plan.batchSize, Math.min(plan.validationRows, MAX_ROWS)), spec.dtype)
   const persistent = declarePersistent(builder, spec)
-  const { trainRows, validationRows, accumulate = 1 } = plan
+  const { trainRows, validationRows, rowsPerEpoch = trainRows, accumulate = 1 } = plan
   const { base, gather } = declareData(builder, spec, plan)
   const totals = declareTotals(builder, spec)
   const order = builder.value('order', [trainRows], { region: 'batch', type: 'u32' })
@@ -94,9 +98,9 @@ export function compileTraining(spec: NetworkSpec, plan: TrainingPlan): Program 
   builder.emit('permute', { base, key, epoch: counter }, {}, { order })
   builder.emit('advance', { step: counter })
   for (const total of Object.values(totals)) builder.emit('clear', {}, {}, { total })
-  builder.repeat('step', trainRows, plan.batchSize * accumulate)
+  builder.repeat('step', rowsPerEpoch, plan.batchSize * accumulate)
   if (validationRows > 0) builder.repeat('validate', validationRows, builder.rows)
-  endOfEpoch(builder, spec, persistent, watched, plan)
+  endOfEpoch(builder, spec, persistent, judged(builder, totals, watched, plan), plan)
   return allocate(builder)
 }
 
@@ -156,7 +160,7 @@ export function compileWindows(spec: NetworkSpec, plan: WindowPlan): Program {
     builder.repeat('validate', rows, builder.rows)
   }
   builder.beginEntry('end')
-  endOfEpoch(builder, spec, persistent, watched, plan)
+  endOfEpoch(builder, spec, persistent, judged(builder, totals, watched, plan), plan)
   return allocate(builder)
 }
 
@@ -316,9 +320,9 @@ function beginStep(builder: Builder, persistent: Persistent, plan: StepPlan): vo
 function keepPrevious(
   builder: Builder,
   { weights: x, step }: Persistent,
-  { trainRows, batchSize, accumulate = 1 }: StepPlan,
+  { trainRows, rowsPerEpoch = trainRows, batchSize, accumulate = 1 }: StepPlan,
 ): void {
-  const batches = Math.ceil(trainRows / batchSize)
+  const batches = Math.ceil(rowsPerEpoch / batchSize)
   const phase = Math.floor((batches - 1) / accumulate) * accumulate
   const y = builder.value('previous', x.shape, { region: 'scratch' })
   builder.emit('copy_at', { step, x, y }, { stride: batches, phase })
@@ -420,12 +424,29 @@ function validation(
   }
 }
 
+// What the best epoch has least of: the loss, or wrong rows, which is minus the right ones.
+function judged(
+  builder: Builder,
+  totals: Totals,
+  watched: Value,
+  { isErrorWatched = false }: Pick<TrainingPlan, 'isErrorWatched'>,
+): Value {
+  if (!isErrorWatched) return watched
+  const x = totals['validation.correct']
+  const y = builder.value('watched', x.shape, { region: 'settings', type: 'f64' })
+  return builder.emit('scale_first', { x }, { factor: -1 }, { y })
+}
+
 function endOfEpoch(
   builder: Builder,
   spec: NetworkSpec,
   persistent: Persistent,
   watched: Value,
-  { patience, minDelta = 0 }: Pick<TrainingPlan, 'patience' | 'minDelta'>,
+  {
+    patience,
+    minDelta = 0,
+    isErrorWatched = false,
+  }: Pick<TrainingPlan, 'patience' | 'minDelta' | 'isErrorWatched'>,
 ): void {
   const { weights, state: layerState, learned: w, flags, status } = persistent
   for (const [name, x] of [['weights', weights] as const, ...layerState]) {
@@ -439,5 +460,7 @@ function endOfEpoch(
     return
   }
   const state = builder.value('best.state', [4], { region: 'settings', type: 'f64' })
-  builder.emit('keep_best', { loss: watched, w, best, state, status }, { patience, minDelta })
+  // Half a row: as many right ones as the best has are as good.
+  const margin = isErrorWatched ? -0.5 : minDelta
+  builder.emit('keep_best', { loss: watched, w, best, state, status }, { patience, minDelta: margin })
 }

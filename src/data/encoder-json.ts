@@ -29,12 +29,13 @@ function readInput(json: unknown, where: string): Input {
   const { type } = input
   if (type === 'boolean') return { name, type }
   if (type === 'numeric') {
-    const { quantiles, hasIndicator } = input
+    const { quantiles, clip, hasIndicator } = input
     return {
       name,
       type,
       ...readScale(input, where),
       ...(quantiles === undefined ? {} : { quantiles: readQuantiles(quantiles, `${where}.quantiles`) }),
+      ...(clip === undefined ? {} : { clip: readAbove0(clip, `${where}.clip`) }),
       ...(readFlag(hasIndicator, `${where}.hasIndicator`) ? { hasIndicator: true } : {}),
     }
   }
@@ -50,6 +51,18 @@ function readInput(json: unknown, where: string): Input {
   checkAscending(categories, `${where}.categories`)
   const hasRare = readFlag(input.hasRare, `${where}.hasRare`)
   return { name, type, categories, ...(hasRare ? { hasRare: true } : {}) }
+}
+
+function readAbove0(json: unknown, where: string): number {
+  if (typeof json === 'number' && Number.isFinite(json) && json > 0) return json
+  throw wrong(where, 'a number above 0', json)
+}
+
+function readRange(json: unknown, where: string): [number, number] {
+  const [low, high, ...others] = list(json, where)
+  const isRange = typeof low === 'number' && typeof high === 'number' && low <= high && others.length === 0
+  if (isRange && Number.isFinite(low) && Number.isFinite(high)) return [low, high]
+  throw wrong(where, 'two finite numbers in ascending order', json)
 }
 
 function readFlag(json: unknown, where: string): boolean {
@@ -80,7 +93,10 @@ function readTarget(json: unknown): Target {
   const where = 'encoder.target'
   const target = record(json, where)
   const name = text(target.name, `${where}.name`)
-  if (target.task === 'regression') return { name, task: 'regression', ...readScale(target, where) }
+  if (target.task === 'regression') {
+    const range = target.range === undefined ? {} : { range: readRange(target.range, `${where}.range`) }
+    return { name, task: 'regression', ...readScale(target, where), ...range }
+  }
   if (target.task !== 'classification')
     throw wrong(`${where}.task`, "'classification' or 'regression'", target.task)
   const labels = list(target.classes, `${where}.classes`)
@@ -99,10 +115,7 @@ function readScale(json: Record<string, unknown>, where: string): { mean: number
   const { mean, deviation } = json
   if (typeof mean !== 'number' || !Number.isFinite(mean))
     throw wrong(`${where}.mean`, 'a finite number', mean)
-  if (typeof deviation !== 'number' || !Number.isFinite(deviation) || deviation <= 0) {
-    throw wrong(`${where}.deviation`, 'a number above 0', deviation)
-  }
-  return { mean, deviation }
+  return { mean, deviation: readAbove0(deviation, `${where}.deviation`) }
 }
 
 function checkAscending(values: readonly ClassLabel[], where: string): void {

@@ -38,6 +38,8 @@ export interface EncoderOptions {
   types?: Readonly<Partial<Record<string, ColumnType>>>
   /** How numbers are scaled, default standard. */
   scale?: Scaling
+  /** Whether predicted numbers are held within the range of the training targets, default false. */
+  clampTarget?: boolean
 }
 
 /** How often something happened in a column. */
@@ -89,8 +91,15 @@ export class Encoder {
    *   SpecError for a wrong option
    */
   static fit(table: Table, rows: ArrayLike<number>, options: EncoderOptions): Encoder {
-    rejectUnknownKeys('encoder options', options, ['target', 'ignore', 'task', 'types', 'scale'])
-    const { target, ignore = [], task, types = {}, scale } = options
+    rejectUnknownKeys('encoder options', options, [
+      'target',
+      'ignore',
+      'task',
+      'types',
+      'scale',
+      'clampTarget',
+    ])
+    const { target, ignore = [], task, types = {}, scale, clampTarget } = options
     if (task !== undefined && task !== 'classification' && task !== 'regression') {
       throw new SpecError({
         where: 'task',
@@ -115,7 +124,7 @@ export class Encoder {
       inputs: columns.map((column) =>
         fitInput(column, labelled, Object.hasOwn(types, column.name) ? types[column.name] : undefined, scale),
       ),
-      target: fitTarget(targetColumn, labelled, found.task),
+      target: fitTarget(targetColumn, labelled, found.task, clampTarget),
       ignored: [...ignore],
       taskReason: found.reason,
     })
@@ -204,7 +213,10 @@ export class Encoder {
   /** A network's output under regression, in the units of the data. */
   decodeValue(output: number): number {
     const { target } = this.data
-    return target.task === 'regression' ? output * target.deviation + target.mean : output
+    if (target.task !== 'regression') return output
+    const value = output * target.deviation + target.mean
+    const [low, high] = target.range ?? [-Infinity, Infinity]
+    return value < low ? low : value > high ? high : value
   }
 
   private columnOf(input: Input, table: Table): Column {

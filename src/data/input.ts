@@ -4,11 +4,17 @@ import { DataError } from '../errors.ts'
 import { isNumberText } from './csv-number.ts'
 import { dateForm, momentsOf, parseDate, type DateOrder } from './dates.ts'
 import { normalQuantile } from './normal-quantile.ts'
-import { robustScaleOf, quantilesOf, scaleOf, type Scale } from './statistics.ts'
+import { quartileScaleOf, robustScaleOf, quantilesOf, scaleOf, type Scale } from './statistics.ts'
 import type { CategoricalColumn, Column, NumericColumn, Table, Value } from './table.ts'
 
-/** How numbers are scaled: by mean and deviation, by median and quartiles, or to the quantiles of a normal distribution. */
-export type Scaling = 'standard' | 'robust' | 'quantile'
+/** Names of the scalings. */
+export const scalings = ['standard', 'robust', 'clipped', 'quantile'] as const
+
+/**
+ * How numbers are scaled: by mean and deviation, by median and quartiles, by these with outliers drawn in smoothly, or to the
+ * quantiles of a normal distribution.
+ */
+export type Scaling = (typeof scalings)[number]
 
 /** What a column is taken as. */
 export type ColumnType = 'numeric' | 'categorical' | 'boolean' | 'date' | 'ignored'
@@ -18,7 +24,7 @@ export type DatePart = 'year' | 'month' | 'weekday' | 'hour'
 
 /** A column among the inputs; for dates the scale is of the year. */
 export type Input =
-  | ({ name: string; type: 'numeric'; quantiles?: number[]; hasIndicator?: true } & Scale)
+  | ({ name: string; type: 'numeric'; quantiles?: number[]; clip?: number; hasIndicator?: true } & Scale)
   | { name: string; type: 'categorical'; categories: string[]; hasRare?: true }
   | { name: string; type: 'boolean' }
   | ({ name: string; type: 'date'; order: DateOrder; parts: DatePart[] } & Scale)
@@ -31,6 +37,8 @@ export type Outcome = 'known' | 'missing' | 'unseen' | 'wrong'
 
 /** More categories than these: the most frequent ones, and one input for all others. */
 export const MOST_CATEGORIES = 64
+/** No scaled number lies beyond this, those up to 1 hardly move. */
+const CLIP = 3
 const INDICATOR = { share: 0.05, rows: 10 }
 const MS_PER_HOUR = 3_600_000
 const MS_PER_YEAR = 365.2425 * 24 * MS_PER_HOUR
@@ -105,17 +113,23 @@ export function fitInput(
   return { name, type: 'categorical', categories, ...(isMany ? { hasRare: true as const } : {}) }
 }
 
+const scaleLearners: Partial<Record<Scaling, typeof scaleOf>> = {
+  robust: robustScaleOf,
+  clipped: quartileScaleOf,
+}
+
 function fitNumbers(column: NumericColumn, rows: Uint32Array, scaling: Scaling): NumericInput {
   const { name } = column
   const absent = rows.reduce((count, row) => count + (Number.isNaN(column.values[row]) ? 1 : 0), 0)
   const isWorthIt = absent >= INDICATOR.rows && absent >= INDICATOR.share * rows.length
-  const scale = scaling === 'robust' ? robustScaleOf(column, rows) : scaleOf(column, rows)
+  const scale = (scaleLearners[scaling] ?? scaleOf)(column, rows)
   const quantiles = scaling === 'quantile' ? quantilesOf(column, rows) : []
   return {
     name,
     type: 'numeric',
     ...scale,
     ...(quantiles.length > 1 ? { quantiles } : {}),
+    ...(scaling === 'clipped' ? { clip: CLIP } : {}),
     ...(isWorthIt ? { hasIndicator: true as const } : {}),
   }
 }
@@ -205,16 +219,27 @@ export function writerOf(input: Input): InputWriter {
   }
 }
 
-function numberWriter({ mean, deviation, quantiles, hasIndicator }: NumericInput): InputWriter {
+function numberWriter({ mean, deviation, quantiles, clip, hasIndicator }: NumericInput): InputWriter {
+  const scaled = (value: number): number => {
+    const z = (value - mean) / deviation
+    return clip === undefined ? z : smoothClip(z, clip)
+  }
   return (value, x, at) => {
     if (isMissing(value)) {
       if (hasIndicator === true) x[at + 1] = 1
       return 'missing'
     }
     if (typeof value !== 'number') return 'wrong'
-    x[at] = quantiles === undefined ? (value - mean) / deviation : normalRank(value, quantiles)
+    x[at] = quantiles === undefined ? scaled(value) : normalRank(value, quantiles)
     return Number.isFinite(x[at]) ? 'known' : 'wrong'
   }
+}
+
+// z / √(1 + (z/limit)²): z near 0, ±limit far out.
+function smoothClip(z: number, limit: number): number {
+  const ratio = z / limit
+  // Beyond this the 1 makes no difference, and squares could overflow.
+  return Math.abs(ratio) > 1e9 ? Math.sign(ratio) * limit : z / Math.sqrt(1 + ratio * ratio)
 }
 
 function dateWriter({ order, parts, mean, deviation }: DateInput): InputWriter {

@@ -62,6 +62,27 @@ export function robustScaleOf(column: NumericColumn, rows: Uint32Array): Scale {
 }
 
 /**
+ * Median and the distance of the quartiles; where these are the same, half the distance of smallest and largest.
+ *
+ * @param rows row numbers, ascending
+ * @throws DataError where the values lie too far apart
+ * @source Holzmüller, Grinsztajn, Steinwart 2024, Better by Default, section 3
+ */
+export function quartileScaleOf(column: NumericColumn, rows: Uint32Array): Scale {
+  const sorted = presentValues(column, rows)
+  if (sorted.length === 0) return { mean: 0, deviation: 1 }
+  const [low, high] = [sorted[0], sorted[sorted.length - 1]]
+  const spread = quantileOf(sorted, 0.75) - quantileOf(sorted, 0.25)
+  const deviation = spread > 0 ? spread : (high - low) / 2
+  if (Number.isFinite(high - low))
+    return { mean: quantileOf(sorted, 0.5), deviation: deviation === 0 ? 1 : deviation }
+  throw new DataError(
+    { where: `column ${column.name}`, expected: 'values that can be scaled', received: `${low} and ${high}` },
+    { column: column.name },
+  )
+}
+
+/**
  * Up to 256 quantiles of evenly spaced probabilities from 0 to 1, ascending; none without values.
  *
  * @param rows row numbers, ascending

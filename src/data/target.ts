@@ -10,10 +10,10 @@ export type Task = 'classification' | 'regression'
 /** A class as the data have it. */
 export type ClassLabel = number | string | boolean
 
-/** The target column: its classes in ascending order, or the scale of its numbers. Plain data. */
+/** The target column: its classes in ascending order, or the scale of its numbers and where predictions end. Plain data. */
 export type Target =
   | { name: string; task: 'classification'; classes: ClassLabel[] }
-  | ({ name: string; task: 'regression' } & Scale)
+  | ({ name: string; task: 'regression'; range?: [number, number] } & Scale)
 
 /** Targets of the rows that have one. */
 export type EncodedTarget = {
@@ -92,10 +92,16 @@ export function labelledRows(column: Column, rows: ArrayLike<number>): Uint32Arr
  * @param rows rows with a target, ascending
  * @throws DataError for a text target under regression, and for fewer than two classes
  */
-export function fitTarget(column: Column, rows: Uint32Array, task: Task): Target {
+export function fitTarget(column: Column, rows: Uint32Array, task: Task, isClamped = false): Target {
   const { name } = column
   if (task === 'regression') {
-    if (column.type === 'numeric') return { name, task, ...scaleOf(column, rows) }
+    if (column.type === 'numeric')
+      return {
+        name,
+        task,
+        ...scaleOf(column, rows),
+        ...(isClamped ? { range: rangeOf(column.values, rows) } : {}),
+      }
     throw new DataError(
       {
         where: `column ${name}`,
@@ -115,6 +121,13 @@ export function fitTarget(column: Column, rows: Uint32Array, task: Task): Target
     )
   }
   return { name, task, classes }
+}
+
+function rangeOf(values: Float64Array, rows: Uint32Array): [number, number] {
+  return rows.reduce(
+    ([low, high], row): [number, number] => [Math.min(low, values[row]), Math.max(high, values[row])],
+    [Infinity, -Infinity],
+  )
 }
 
 /**

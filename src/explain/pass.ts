@@ -140,7 +140,7 @@ function stagesOf(spec: NetworkSpec): Stage[] {
   const stages: Stage[] = []
   for (const [i, layer] of spec.layers.entries()) {
     const last = stages.at(-1)
-    if (layer.type === 'dense') {
+    if (layer.type === 'dense' && layer.parametrization === undefined) {
       const { name, units, bias: hasBias, slope, alpha, activation: h } = layer
       stages.push({ name, units, hasBias, activation: { activation: h, slope, alpha } })
     } else if (layer.type === 'activation' && last?.activation.activation === 'linear') {
@@ -149,7 +149,7 @@ function stagesOf(spec: NetworkSpec): Stage[] {
       throw new SpecError({
         where: `explainStep: layers[${i}] (${layer.name})`,
         expected: 'dense layers, each with one activation at most',
-        received: layer.type,
+        received: layer.type === 'dense' ? 'a dense layer with the parametrization ntk' : layer.type,
       })
     }
   }

@@ -1,7 +1,7 @@
 /** Fully connected layer. */
 
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
-import { checkInteger } from '../check.ts'
+import { checkInteger, checkOneOf } from '../check.ts'
 import {
   applyActivation,
   checkActivation,
@@ -22,6 +22,8 @@ export interface DenseSpec extends ActivationData, SharedPlacement {
   readonly initializer: Initializer
   /** Stands here where biases do not start at 0. */
   readonly biasInitializer?: Initializer
+  /** Stands here where the product is divided by √inputs. */
+  readonly parametrization?: 'ntk'
 }
 
 /** Settings of {@link dense}. */
@@ -36,7 +38,18 @@ export interface DenseOptions extends SharedPlacement {
   initializer?: Initializer
   /** Initializer of the bias: zeros (default), ones, constant, uniform or normal. */
   biasInitializer?: Initializer
+  /**
+   * `standard` (default), or `ntk`: `y = activation(x · weight / √in + bias)`, with a weight that is drawn with variance 1 by
+   * default. Layers of all widths then learn well at one rate.
+   *
+   * @source Jacot, Gabriel, Hongler 2018, Neural Tangent Kernel, section 3
+   */
+  parametrization?: 'standard' | 'ntk'
 }
+
+const KNOWN = ['bias', 'initializer', 'biasInitializer', 'parametrization', ...PLACEMENT]
+const PARAMETRIZATIONS = ['standard', 'ntk'] as const
+const UNIT_NORMAL: Initializer = { name: 'normal', deviation: 1 }
 
 /**
  * Fully connected layer: `y = activation(x · weight + bias)`.
@@ -55,18 +68,18 @@ export function dense(
   activation: Activation = 'linear',
   options: DenseOptions = {},
 ): DenseSpec {
-  rejectUnknownKeys('dense', options, ['bias', 'initializer', 'biasInitializer', ...PLACEMENT])
+  rejectUnknownKeys('dense', options, KNOWN)
   const normalized = normalizeActivation(activation, 'dense: activation')
+  const { parametrization = 'standard' } = options
+  checkOneOf('dense: parametrization', parametrization, PARAMETRIZATIONS)
+  const usual = parametrization === 'ntk' ? UNIT_NORMAL : initializerBefore(normalized)
   const spec: DenseSpec = {
     type: 'dense',
     ...placement(options),
     units,
     ...normalized,
     bias: options.bias ?? true,
-    initializer: normalizeInitializer(
-      options.initializer ?? initializerBefore(normalized),
-      'dense: initializer',
-    ),
+    initializer: normalizeInitializer(options.initializer ?? usual, 'dense: initializer'),
     ...(options.biasInitializer === undefined
       ? {}
       : {
@@ -76,6 +89,7 @@ export function dense(
             biasInitializers,
           ),
         }),
+    ...(parametrization === 'ntk' ? { parametrization } : {}),
   }
   denseLayer.validate(spec, 'dense')
   return spec
@@ -88,6 +102,7 @@ export const denseLayer: LayerType<DenseSpec> = {
     checkInteger(`${where}: units`, spec.units, { min: 1, max: 2 ** 24 })
     checkActivation(spec, `${where}: activation`)
     normalizeInitializer(spec.initializer, `${where}: initializer`)
+    checkOneOf(`${where}: parametrization`, spec.parametrization ?? 'standard', PARAMETRIZATIONS)
     if (spec.biasInitializer === undefined) return
     normalizeInitializer(spec.biasInitializer, `${where}: biasInitializer`, biasInitializers)
     if (spec.bias) return
@@ -102,9 +117,14 @@ export const denseLayer: LayerType<DenseSpec> = {
     { name: 'weight', shape: [inputs, units], initializer, isPenalised: true },
     ...(bias ? [{ name: 'bias', shape: [units], initializer: biasInitializer, isPenalised: false }] : []),
   ],
-  describe: describeActivation,
+  describe: (spec) => `${describeActivation(spec)}${spec.parametrization === 'ntk' ? ', ntk' : ''}`,
   forward(spec, x, { builder, name, parameter }) {
-    const product = builder.emit('matmul_nn', { x, w: parameter('weight') }, {}, {}, name)
+    const weight = parameter('weight')
+    const sum = builder.emit('matmul_nn', { x, w: weight }, {}, {}, name)
+    const product =
+      spec.parametrization === 'ntk'
+        ? builder.emit('scale', { x: sum }, { alpha: 1 / Math.sqrt(Number(weight.shape[0])) }, {}, name)
+        : sum
     const net = spec.bias
       ? builder.emit('add_bias', { x: product, b: parameter('bias') }, {}, {}, name)
       : product

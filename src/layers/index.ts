@@ -4,12 +4,22 @@ import { activationLayer, type ActivationSpec } from './activation.ts'
 import { batchNormLayer, type BatchNormSpec } from './batch-norm.ts'
 import { denseLayer, type DenseSpec } from './dense.ts'
 import { dropoutLayer, type DropoutSpec } from './dropout.ts'
+import { embeddingLayer, type EmbeddingSpec } from './embedding.ts'
 import { layerNormLayer, type LayerNormSpec } from './layer-norm.ts'
 import type { LayerType } from './layer.ts'
 import { mergeLayers, type MergeSpec } from './merge.ts'
+import { scaleLayer, type ScaleSpec } from './scale.ts'
 
 /** Any layer as plain data. */
-export type LayerSpec = DenseSpec | DropoutSpec | ActivationSpec | BatchNormSpec | LayerNormSpec | MergeSpec
+export type LayerSpec =
+  | DenseSpec
+  | DropoutSpec
+  | ActivationSpec
+  | BatchNormSpec
+  | LayerNormSpec
+  | ScaleSpec
+  | EmbeddingSpec
+  | MergeSpec
 
 const layerTypes: ReadonlyMap<string, LayerType<never>> = new Map<string, LayerType<never>>([
   ['dense', denseLayer],
@@ -17,6 +27,8 @@ const layerTypes: ReadonlyMap<string, LayerType<never>> = new Map<string, LayerT
   ['activation', activationLayer],
   ['batchNorm', batchNormLayer],
   ['layerNorm', layerNormLayer],
+  ['scale', scaleLayer],
+  ['embedding', embeddingLayer],
   ...Object.entries(mergeLayers),
 ])
 

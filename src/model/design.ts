@@ -3,11 +3,10 @@
 import type { Encoder } from '../data/encoder.ts'
 import { SpecError } from '../errors.ts'
 import { activationName } from '../layers/activation.ts'
-import { dense } from '../layers/dense.ts'
-import { dropout } from '../layers/dropout.ts'
 import { lossInfo, type LossName } from '../layers/loss.ts'
 import { outputsOf, parametersOf, type NetworkOptions, type NetworkSpec } from '../spec.ts'
 import { trainLosses, type MetricName, type TrainSettings } from './options.ts'
+import { layersOf } from './recipe.ts'
 import type { TrainReport } from './report.ts'
 
 /**
@@ -20,14 +19,12 @@ export function designNetwork(encoder: Encoder, settings: TrainSettings): Networ
   const loss = chooseLoss(encoder, settings.loss)
   const { task, needs } = lossInfo(loss)
   const outputs = task === 'classes' ? encoder.classes.length : 1
-  const layers = settings.hidden.flatMap((units) => [
-    dense(units, settings.activation),
-    ...(settings.dropout > 0 ? [dropout(settings.dropout)] : []),
-  ])
+  const place = { task: encoder.task, outputs, output: needs ?? 'linear' }
+  const { layers, labelSmoothing } = layersOf(settings, place)
   return {
     inputs: encoder.width,
-    layers: [...layers, dense(outputs, needs ?? 'linear')],
-    loss,
+    layers,
+    loss: labelSmoothing === 0 ? loss : { name: loss, labelSmoothing },
     l2: settings.l2,
     seed: settings.seed,
   }

@@ -2,6 +2,7 @@
 
 import { describeValue } from '../check.ts'
 import { Encoder } from '../data/encoder.ts'
+import type { Input, Scaling } from '../data/input.ts'
 import { column as columnOf, nameList, valueAt, type Table } from '../data/table.ts'
 import { DataError, SpecError } from '../errors.ts'
 import { loadModel, Model, type Prediction } from '../model.ts'
@@ -22,7 +23,7 @@ export interface Origin {
 }
 
 /** Options of `train` that a model has answered already. */
-const ANSWERED = ['task', 'types', 'scale', 'hidden', 'activation', 'dropout', 'loss'] as const
+const ANSWERED = ['preset', 'task', 'types', 'scale', 'hidden', 'activation', 'dropout', 'loss'] as const
 
 /**
  * Loads what training is to go on from, and fills in what was decided with it.
@@ -62,6 +63,8 @@ export async function originOf(
   const { decision = {} } = report
   const { positive, threshold, tunedFor, conformal } = decision
   const decided = {
+    // Its rates are those for weights that have learnt already.
+    preset: 'plain' as const,
     seed: network.spec.seed,
     l2: network.spec.l2,
     missing: isFile ? report.missingTexts : undefined,
@@ -140,8 +143,19 @@ export function goingOnEncoder(
   const others = table.columns.map(({ name }) => name).filter((name) => !Object.hasOwn(types, name))
   const ignore = others.filter((name) => name !== target.name)
   const { task } = target
-  const fitted = Encoder.fit(table, rows, { target: target.name, task, types, ignore })
+  const fitted = Encoder.fit(table, rows, {
+    target: target.name,
+    task,
+    types,
+    scale: scalingOf(inputs),
+    ignore,
+  })
   return Encoder.fromJSON({ ...fitted.toJSON(), target, taskReason })
+}
+
+function scalingOf(inputs: readonly Input[]): Scaling {
+  const has = (part: 'clip' | 'quantiles'): boolean => inputs.some((input) => part in input)
+  return has('clip') ? 'clipped' : has('quantiles') ? 'quantile' : 'standard'
 }
 
 /**

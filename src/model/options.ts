@@ -2,9 +2,9 @@
 
 import type { BackendOptions } from '../backends/choose.ts'
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, describeValue } from '../check.ts'
-import { normalizeOptimizer, type Optimizer, type OptimizerName } from '../compiler/optimizers.ts'
+import { normalizeOptimizer, type OptimizerName } from '../compiler/optimizers.ts'
 import type { CsvOptions } from '../data/csv.ts'
-import type { ColumnType, Scaling } from '../data/input.ts'
+import { scalings, type ColumnType, type Scaling } from '../data/input.ts'
 import type { ClassLabel, Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
@@ -56,27 +56,38 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   ignore?: readonly ColumnOf<Row>[]
   /** What columns are taken as, where it is not what their values suggest; a column with a type is not left out unasked. */
   types?: Readonly<Partial<Record<ColumnOf<Row>, ColumnType>>>
-  /** How numbers are scaled: by mean and deviation (standard, default), median and quartiles, or to normal quantiles. */
+  /**
+   * How numbers are scaled: by mean and deviation (standard, default of plain), median and quartiles (robust), these with outliers
+   * drawn in smoothly (clipped, default of realmlp), or to normal quantiles.
+   */
   scale?: Scaling
   /** Default: what the target's values suggest, see `report.taskReason`. */
   task?: Task
-  /** Units of the hidden layers, default [64, 32]; none gives a linear model. */
+  /**
+   * What network is trained, and how, where the options below do not say: `realmlp`, a published recipe for tables, or `plain`, a
+   * small network with early stopping. Default realmlp, but plain where one of the options of a network and its training is set:
+   * hidden, activation, dropout, optimizer, learningRate, batchSize, epochs, patience, loss or l2.
+   *
+   * @source Holzmüller, Grinsztajn, Steinwart 2024, Better by Default; docs/tabular.md
+   */
+  preset?: Preset
+  /** Units of the hidden layers, default [64, 32], of realmlp [256, 256, 256]; none gives a linear model. */
   hidden?: readonly number[]
-  /** Activation of the hidden layers, default relu. */
+  /** Activation of the hidden layers, default relu, of realmlp selu for classes and mish for numbers. */
   activation?: ActivationName
   /** Share of each hidden layer's outputs that is dropped in training, from 0 to below 1, default 0. */
   dropout?: number
   /** Default adam. */
   optimizer?: OptimizerName
-  /** Above 0; default 0.003 for adam, 0.001 for adamw and rmsprop, 1 for adadelta, 0.01 for the others. */
+  /** Above 0; default 0.003 for adam, 0.001 for adamw and rmsprop, 1 for adadelta, 0.01 for the others; realmlp 0.04 and 0.07. */
   learningRate?: number
-  /** Rows per step; default 32, from 5,000 training rows on 128, from 50,000 on 256. */
+  /** Rows per step; default 32, from 5,000 training rows on 128, from 50,000 on 256; realmlp 256. */
   batchSize?: number
-  /** Most passes over the training rows, default 200. */
+  /** Most passes over the training rows, default 200; realmlp 256, of large data fewer. */
   epochs?: number
   /** Seconds after which training ends with the best model so far, above 0; default none. */
   maxTime?: number
-  /** Epochs without a better validation loss after which training ends, default 20. */
+  /** Epochs without a better validation loss after which training ends, default 20; realmlp takes the best of all epochs. */
   patience?: number
   /** Share of the rows not held out for the test that early stopping watches, from 0 to below 1, default 0.1. With 0 all are trained on, for all epochs. */
   validation?: number
@@ -106,7 +117,7 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   calibrate?: boolean
   /** Share of new rows whose target conformal intervals or sets are to hold, above 0 and below 1; default none. */
   coverage?: number
-  /** λ of the penalty λ/2·ΣW² on weight matrices, default 0.0003. */
+  /** λ of the penalty λ/2·ΣW² on weight matrices, default 0.0003, of realmlp 0. */
   l2?: number
   /** Seed of splits, weights, shuffles and dropout, default 0. The same seed gives the same bits. */
   seed?: number
@@ -144,10 +155,9 @@ export type TrainSettings = TrainOptions &
       TrainOptions,
       | 'ignore'
       | 'hidden'
-      | 'activation'
+      | 'preset'
       | 'dropout'
       | 'optimizer'
-      | 'epochs'
       | 'patience'
       | 'validation'
       | 'test'
@@ -156,7 +166,7 @@ export type TrainSettings = TrainOptions &
       | 'calibrate'
       | 'scale'
     >
-  > & { readonly normalizedOptimizer: Optimizer; readonly origin?: Origin }
+  > & { readonly origin?: Origin }
 
 /** Defaults that do not depend on the data; `--help` prints them. */
 export const trainDefaults = {
@@ -174,13 +184,43 @@ export const trainDefaults = {
   scale: 'standard',
 } as const satisfies Partial<TrainOptions>
 
-const ADAM_LEARNING_RATE = 0.003
+/** What differs for realmlp; the rest depends on task and rows, see recipe.ts. */
+const realmlpDefaults = {
+  ...trainDefaults,
+  hidden: [256, 256, 256],
+  activation: undefined,
+  epochs: undefined,
+  patience: Infinity,
+  l2: 0,
+  scale: 'clipped',
+} as const satisfies Partial<TrainOptions>
+
+/** Names of the presets. */
+export const presets = ['realmlp', 'plain'] as const
+
+/** What is trained, and how, where options do not say otherwise. */
+export type Preset = (typeof presets)[number]
+
+/** Options of a network of one's own: with one of them, and no preset named, it is the plain one. */
+const plainOptions = [
+  'hidden',
+  'activation',
+  'dropout',
+  'optimizer',
+  'learningRate',
+  'batchSize',
+  'epochs',
+  'patience',
+  'loss',
+  'l2',
+] as const satisfies (keyof TrainOptions)[]
 
 /** Names of all options of `train`. */
 export const trainOptionNames: readonly string[] = [
   'target',
   'ignore',
   'task',
+  'preset',
   'hidden',
   'activation',
   'dropout',
@@ -238,7 +278,11 @@ export function normalizeTrainOptions(options: TrainOptions, origin?: Origin): T
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as TrainOptions
-  const settings = { ...trainDefaults, ignore: [], ...given }
+  const preset =
+    given.preset ?? (plainOptions.some((name) => given[name] !== undefined) ? 'plain' : 'realmlp')
+  checkOneOf('preset', preset, presets)
+  const defaults = preset === 'plain' ? trainDefaults : realmlpDefaults
+  const settings: TrainSettings = { ...defaults, ignore: [], ...given, preset }
   if (typeof settings.target !== 'string' || settings.target === '') {
     throw new SpecError({
       where: 'target',
@@ -253,14 +297,7 @@ export function normalizeTrainOptions(options: TrainOptions, origin?: Origin): T
   checkDecision(settings)
   checkGoingOn(settings, origin)
   checkCallbacks(settings)
-  const learningRate =
-    settings.learningRate ?? (settings.optimizer === 'adam' ? ADAM_LEARNING_RATE : undefined)
-  const normalizedOptimizer: Optimizer = {
-    name: settings.optimizer,
-    ...(learningRate === undefined ? {} : { learningRate }),
-  }
-  normalizeOptimizer(normalizedOptimizer)
-  return { ...settings, normalizedOptimizer, origin }
+  return { ...settings, origin }
 }
 
 /** What a column can be taken as. */
@@ -274,7 +311,7 @@ export const columnTypes = [
 
 function checkNames(options: TrainOptions): void {
   const { ignore, activation, optimizer, loss, metric, task, target, types = {}, scale } = options
-  checkOneOf('scale', scale, ['standard', 'robust', 'quantile'])
+  checkOneOf('scale', scale, scalings)
   if (typeof types !== 'object' || types === null) {
     throw new SpecError({
       where: 'types',
@@ -304,7 +341,7 @@ function checkNames(options: TrainOptions): void {
       received: describeValue(target),
     })
   }
-  checkOneOf('activation', activation, differentiableActivations)
+  if (activation !== undefined) checkOneOf('activation', activation, differentiableActivations)
   normalizeOptimizer(optimizer ?? 'adam')
   if (loss !== undefined) checkOneOf('loss', loss, Object.values(trainLosses).flat())
   if (metric !== undefined) checkOneOf('metric', metric, metricNames)
@@ -316,9 +353,9 @@ function checkNumbers(settings: TrainOptions): void {
   checkNumber('dropout', dropout, { min: 0, below: 1 })
   if (learningRate !== undefined) checkNumber('learningRate', learningRate, { above: 0 })
   if (batchSize !== undefined) checkInteger('batchSize', batchSize, { min: 1, max: 2 ** 24 })
-  checkInteger('epochs', epochs, { min: 1 })
+  if (epochs !== undefined) checkInteger('epochs', epochs, { min: 1 })
   if (settings.maxTime !== undefined) checkNumber('maxTime', settings.maxTime, { above: 0 })
-  checkInteger('patience', patience, { min: 1 })
+  if (patience !== Infinity) checkInteger('patience', patience, { min: 1 })
   checkNumber('validation', validation, { min: 0, below: 1 })
   checkNumber('test', test, { min: 0, below: 1 })
   checkNumber('l2', l2, { min: 0 })
@@ -443,10 +480,4 @@ function checkCallbacks(settings: TrainOptions): void {
     expected: 'an AbortSignal',
     received: describeValue(settings.signal),
   })
-}
-
-/** Rows per step where none are asked for. */
-export function defaultBatchSize(trainingRows: number): number {
-  if (trainingRows < 5_000) return 32
-  return trainingRows < 50_000 ? 128 : 256
 }

@@ -5,6 +5,7 @@ import type { ClassLabel, Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
 import type { ConfusionMatrix } from '../metrics/classification.ts'
 import type { StopReason } from '../training/run.ts'
+import type { Preset } from './options.ts'
 
 /** A column of the data. */
 export interface ColumnReport {
@@ -123,6 +124,8 @@ export interface TrainingPlan {
   split: { rule: string; train: number; validation: number; test: number; calibration?: number }
   /** One line: inputs, layers, outputs, parameters. */
   network: string
+  /** What the network and its training were by default; undefined in models of older versions. */
+  preset?: Preset
   /** Most epochs. */
   maxEpochs: number
   batchSize: number
@@ -165,7 +168,7 @@ export interface Fingerprint {
 }
 
 type OptionalPart =
-  'from' | 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test' | 'weight' | 'decision'
+  'from' | 'preset' | 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test' | 'weight' | 'decision'
 
 type Shape = 'string' | 'number' | 'object' | 'array'
 

@@ -133,7 +133,8 @@ function scoreClasses(
   const predicted = decideClasses(probabilities, encoder.classes, decision)
   const options = optional({ sampleWeights })
   const named = metricOptions({ width, weights: sampleWeights })
-  const isLossLogLoss = decision.calibration === undefined && sampleWeights === undefined
+  const isSmoothed = (network.spec.loss?.labelSmoothing ?? 0) > 0
+  const isLossLogLoss = decision.calibration === undefined && sampleWeights === undefined && !isSmoothed
   return {
     rows: target.rows.length,
     loss,

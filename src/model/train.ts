@@ -6,7 +6,6 @@ import { Encoder } from '../data/encoder.ts'
 import { asTexts, column as columnOf, tableFromRows, unknownColumn, type Table } from '../data/table.ts'
 import { inferTask, type Task } from '../data/target.ts'
 import { describeValue } from '../check.ts'
-import { optimizerInfo } from '../compiler/optimizers.ts'
 import { DataError, SpecError } from '../errors.ts'
 import { learnDecision, positiveClass } from './decision.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
@@ -21,7 +20,6 @@ import {
 import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
 import { fingerprint } from './fingerprint.ts'
 import {
-  defaultBatchSize,
   normalizeTrainOptions,
   timeColumn,
   type GoingOnOptions,
@@ -30,6 +28,7 @@ import {
 } from './options.ts'
 import { partRows, type Parts } from './parts.ts'
 import { preflight } from './preflight.ts'
+import { courseOf, type Course } from './recipe.ts'
 import type { ColumnReport, Scores, TrainingPlan, TrainReport } from './report.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { scoreRows, type Scorer } from './score.ts'
@@ -113,12 +112,13 @@ export async function trainOnTable<
           warnings: [],
         }
       : goingOnNetwork(origin, encoder, settings)
-  const plan = planOf(table, encoder, parts, network, settings, dropped)
+  const course = courseOf(settings, encoder, network.spec, parts.train.length)
+  const plan = planOf(table, encoder, parts, network, settings, course, dropped)
   const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
   const positive = positiveClass(encoder, plan.classes, settings)
   const weights = fitWeights(encoder, table, parts, settings)
   settings.onStart?.(plan)
-  const history = await fit(network, encoder, table, parts, settings, plan, weights)
+  const history = await fit(network, encoder, table, parts, settings, course, weights)
   const { decision, warnings } = learnDecision(network, encoder, table, parts, settings, positive)
   const classRows = (plan.classes ?? []).map(({ trainRows }) => trainRows)
   const scored = scoreParts({ encoder, network, classRows, decision, weight: settings.weight }, table, parts)
@@ -221,11 +221,12 @@ function fitEncoder(
   settings: TrainSettings,
   dropped: readonly DroppedColumn[],
 ): Encoder {
-  const { target, task, types, scale } = settings
+  const { target, task, types, scale, preset } = settings
   return Encoder.fit(table, parts.train, {
     target,
     types,
     scale,
+    clampTarget: preset === 'realmlp',
     ignore: [...asideColumns(settings), ...dropped.map(({ name }) => name)],
     task: task ?? inferTask(columnOf(table, target)).task,
   })
@@ -267,9 +268,10 @@ function planOf(
   parts: Parts,
   network: Network,
   settings: TrainSettings,
+  course: Course,
   dropped: readonly DroppedColumn[],
 ): TrainingPlan {
-  const { target, weight, epochs, missing = [] } = settings
+  const { target, weight, preset, missing = [] } = settings
   const types = Object.fromEntries(encoder.data.inputs.map(({ name, type }) => [name, type]))
   const columns = describeColumns(table, target, asideColumns(settings), rolesOf(settings), dropped, types)
   const inferred = inferTask(columnOf(table, target))
@@ -296,8 +298,10 @@ function planOf(
     },
     ...(weight === undefined ? {} : { weight }),
     network: describeNetwork(network.spec),
-    maxEpochs: epochs,
-    batchSize: batchSizeOf(settings, parts.train.length),
+    preset,
+    maxEpochs: course.epochs,
+    // An optimizer that takes all rows at once has one batch.
+    batchSize: course.batchSize ?? parts.train.length,
     backend: network.backend.name,
     isa: network.backend.isa,
     missingTexts: [...missing],
@@ -318,40 +322,26 @@ function weightWarnings({ classWeight }: TrainSettings): string[] {
   return classWeight === undefined ? [] : [text]
 }
 
-// An optimizer that takes all rows at once has one batch.
-function batchSizeOf(settings: TrainSettings, rows: number): number {
-  return isFullBatch(settings) ? rows : Math.min(settings.batchSize ?? defaultBatchSize(rows), rows)
-}
-
-function isFullBatch({ optimizer }: TrainSettings): boolean {
-  return optimizerInfo(optimizer).isFullBatch === true
-}
-
 async function fit(
   network: Network,
   encoder: Encoder,
   table: Table,
   parts: Parts,
   settings: TrainSettings,
-  plan: TrainingPlan,
+  { earlyStopping, ...course }: Course,
   weights: FitWeights,
 ): Promise<History> {
-  const { keepOptimizer, epochs, patience, threads, maxTime, normalizedOptimizer, onEpoch, onProgress } =
-    settings
+  const { keepOptimizer, threads, maxTime, onEpoch, onProgress } = settings
   const { x, y } = encodePart(encoder, table, parts.train)
   const sampleWeights = weights.train
   const isWatched = parts.validation.length > 0
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   if (settings.signal?.aborted === true) abort()
-  // Asked for beside such an optimizer, a batch size is an error that fit explains.
-  const batchSize = isFullBatch(settings) ? settings.batchSize : plan.batchSize
   const common = {
-    epochs,
-    batchSize,
+    ...course,
     threads,
     maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
-    optimizer: normalizedOptimizer,
     keepOptimizer,
     signal: stop.signal,
     sampleWeights,
@@ -363,7 +353,7 @@ async function fit(
       ? {
           ...common,
           validation: { ...encodePart(encoder, table, parts.validation), sampleWeights: weights.validation },
-          earlyStopping: { patience },
+          earlyStopping,
         }
       : common,
     onProgress,

@@ -24,6 +24,12 @@ export const control: readonly Op[] = [
       rate[0] = count === 0 ? 0 : table[!(at >= 0) ? 0 : at < count ? at : count - 1]
     }
   }),
+  // A rate with what stands beside it, for parameters that learn at a rate of their own.
+  defineOp('scale_first', 'serial', '(count | factor | x:f64[count]) -> y:f64[count]', () => {
+    return ({ doubles: [x, y], dims: [count], scalars: [factor] }) => {
+      for (let i = 0; i < count; i++) y[i] = i === 0 ? factor * x[i] : x[i]
+    }
+  }),
   // Before an epoch: looks at the loss of the one before. The state is the best loss, epochs since it, epochs begun.
   defineOp(
     'reduce_on_plateau',

@@ -8,6 +8,11 @@ function sourceRow(order: Uint32Array, position: number, total: number, count: n
   return position < count && order[position] < total ? order[position] : -1
 }
 
+// The row of a table that x names, or −1 where it has none.
+function tableRow(x: number, total: number): number {
+  return x >= 0 && x < total ? Math.trunc(x) : -1
+}
+
 /** The ops of this family. */
 export const data: readonly Op[] = [
   defineOp(
@@ -63,4 +68,31 @@ export const data: readonly Op[] = [
       }
     },
   ),
+  defineOp(
+    'embed',
+    'rows',
+    '(rows n total | | x[rows] w[total n]) -> y[rows n]',
+    () =>
+      ({ operands: [x, w, y], dims: [, n, total], rows }) => {
+        for (let row = 0; row < rows; row++) {
+          const index = tableRow(x[row], total)
+          for (let j = 0; j < n; j++) y[row * n + j] = index < 0 ? NaN : w[index * n + j]
+        }
+      },
+    // The place in a table has no gradient.
+    (g, { inputs: { x, w } }, dy) => ({
+      x: () => g.emit('scale', { x }, { alpha: 0 }),
+      w: () => g.emit('embed_backward', { x, dy }, {}, { dw: g.like(w) }),
+    }),
+  ),
+  defineOp('embed_backward', 'n', '(n total rows | | x[rows] dy[rows n]) -> dw[total n]', ({ round }) => {
+    return ({ operands: [x, dy, dw], dims: [n, total], rows }) => {
+      dw.fill(0, 0, total * n)
+      for (let row = 0; row < rows; row++) {
+        const index = tableRow(x[row], total)
+        if (index < 0) continue
+        for (let j = 0; j < n; j++) dw[index * n + j] = round(dw[index * n + j] + dy[row * n + j])
+      }
+    }
+  }),
 ]

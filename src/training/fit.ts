@@ -71,9 +71,10 @@ export function prepareBatchFit(
   const { spec, settings, trainRows, validationRows } = job
   checkBatches(spec, trainRows.length, settings.batchSize)
   const isWatched = settings.earlyStopping !== undefined
-  const watchedRows = validationRows.length > 0 ? validationRows.length : trainRows.length
+  const rowsPerEpoch = rowsOfEpoch(settings, trainRows.length)
+  const watchedRows = validationRows.length > 0 ? validationRows.length : rowsPerEpoch
   const { batchSize, accumulate } = batchesOf(settings, trainRows.length)
-  const rates = ratesOf(settings, Math.ceil(trainRows.length / batchSize))
+  const rates = ratesOf(settings, Math.ceil(rowsPerEpoch / batchSize))
   const minDeltaScale = 1 / loweredScale(spec, watchedRows)
   const program = programOf(spec, {
     batchSize,
@@ -83,12 +84,12 @@ export function prepareBatchFit(
     totalRows: job.x.length / spec.inputs,
     trainRows: trainRows.length,
     validationRows: validationRows.length,
+    rowsPerEpoch,
     optimizer: settings.optimizer,
     areTargetsLabels: job.y instanceof Uint32Array,
     isWeighted: job.weights !== undefined,
     isMonitored: monitoring !== undefined,
-    patience: settings.earlyStopping?.patience,
-    minDelta: (settings.earlyStopping?.minDelta ?? 0) * minDeltaScale,
+    ...watchOf(spec, settings, minDeltaScale),
   })
   const executable = job.backend.link(program, dataOf(job, program), { threads: settings.threads })
   initializeArena(program, executable, job)
@@ -139,6 +140,38 @@ export function dataOf(
     ...(weights === undefined ? {} : { weights }),
   }
   return buffers.map((name) => data[name])
+}
+
+/**
+ * What a program needs to know of early stopping: the core knows no infinite patience, 0 never ends.
+ *
+ * @throws SpecError if wrong rows are to be counted where none is right or wrong
+ */
+export function watchOf(
+  spec: NetworkSpec,
+  { earlyStopping }: FitSettings,
+  minDeltaScale: number,
+): Pick<TrainingPlan, 'patience' | 'minDelta' | 'isErrorWatched'> {
+  if (earlyStopping === undefined) return {}
+  const { patience, minDelta, watch } = earlyStopping
+  if (watch === 'error' && !hasAccuracy(spec)) {
+    throw new SpecError({
+      where: 'fit: earlyStopping.watch',
+      expected: "'loss', or a network whose rows are right or wrong",
+      received: "'error'",
+    })
+  }
+  return {
+    patience: patience === Infinity ? 0 : patience,
+    minDelta: minDelta * minDeltaScale,
+    isErrorWatched: watch === 'error',
+  }
+}
+
+// The rows that an epoch takes: all, or those of whole batches.
+function rowsOfEpoch(settings: FitSettings, rows: number): number {
+  const { batchSize } = batchesOf(settings, rows)
+  return settings.dropLast ? Math.floor(rows / batchSize) * batchSize : rows
 }
 
 /** Batches are never larger than the training rows, nor are those that are accumulated for one update. */
@@ -335,8 +368,8 @@ export interface RowCounts {
   readonly validation: number
 }
 
-function rowsOf({ trainRows, validationRows }: FitJob): RowCounts {
-  return { train: trainRows.length, validation: validationRows.length }
+function rowsOf({ settings, trainRows, validationRows }: FitJob): RowCounts {
+  return { train: rowsOfEpoch(settings, trainRows.length), validation: validationRows.length }
 }
 
 /** What a program reports of epochs, as records numbered from `done` + 1. */

@@ -1,10 +1,11 @@
 /** The options of `fit`: checked, with defaults. */
 
-import { checkBoolean, checkInteger, checkNumber, describeValue, hasMemory } from '../check.ts'
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, describeValue, hasMemory } from '../check.ts'
 import {
   normalizeOptimizer,
   optimizerInfo,
   type Optimizer,
+  type OptimizerName,
   type OptimizerSpec,
 } from '../compiler/optimizers.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
@@ -13,12 +14,17 @@ import { NO_MEMORY, type Rows, type Targets } from './arrays.ts'
 import { normalizeSchedule, type Schedule, type ScheduleSpec } from './schedules.ts'
 import type { ClassWeights, SampleWeights } from './weights.ts'
 
-/** When to stop before the last epoch. */
+/** When to stop before the last epoch, and which epoch's weights to keep. */
 export interface EarlyStopping {
-  /** Epochs without improvement after which the run ends, an integer ≥ 1, default 10. */
+  /** Epochs without improvement after which the run ends, an integer ≥ 1, default 10; Infinity keeps the best of all epochs. */
   patience?: number
   /** Improvement of the loss that counts, default 0. */
   minDelta?: number
+  /**
+   * What is watched: the `loss` (default), or for classes the `error`, the share of wrong validation rows. Of epochs with the same
+   * error the last is the best; weights of rows do not count.
+   */
+  watch?: 'loss' | 'error'
 }
 
 /** What a monitor looks at, and how often. */
@@ -44,6 +50,8 @@ export interface FitOptions {
   schedule?: Schedule
   /** Batches whose gradients are accumulated for one update, an integer ≥ 1, default 1. */
   accumulate?: number
+  /** Whether rows that fill no batch at the end of an epoch are left out of it, others each time; default false. */
+  dropLast?: boolean
   /** Default none. A share is drawn by a permutation that depends on the network's seed. */
   validation?: Validation
   /**
@@ -83,6 +91,7 @@ export interface FitSettings {
   readonly optimizer: OptimizerSpec
   readonly schedule: ScheduleSpec
   readonly accumulate: number
+  readonly dropLast: boolean
   readonly validation?: Validation
   readonly sampleWeights?: SampleWeights
   readonly classWeights?: ClassWeights
@@ -100,6 +109,7 @@ const KNOWN = [
   'optimizer',
   'schedule',
   'accumulate',
+  'dropLast',
   'validation',
   'sampleWeights',
   'classWeights',
@@ -122,10 +132,13 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
   const { epochs = 100, batchSize = 32, optimizer = 'adam', validation, maxTimeMs, signal } = options
   checkInteger('fit: epochs', epochs, { min: 1 })
   checkInteger('fit: batchSize', batchSize, { min: 1, max: 2 ** 24 })
-  const { schedule = 'constant', accumulate = 1 } = options
+  const { schedule = 'constant', accumulate = 1, dropLast = false } = options
+  checkBoolean('fit: dropLast', dropLast)
   const normalized = normalizeOptimizer(optimizer)
   if (optimizerInfo(normalized.name).isFullBatch === true) rejectBatches(normalized.name, options)
   checkInteger('fit: accumulate', accumulate, { min: 1, max: 2 ** 24 })
+  const earlyStopping = normalizeEarlyStopping(options.earlyStopping)
+  checkWatch(normalized.name, earlyStopping, validation)
   checkValidation(validation)
   const { keepOptimizer = false } = options
   checkBoolean('fit: keepOptimizer', keepOptimizer)
@@ -142,10 +155,11 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
     optimizer: normalized,
     schedule: normalizeSchedule(schedule),
     accumulate,
+    dropLast,
     validation,
     sampleWeights: options.sampleWeights,
     classWeights: options.classWeights,
-    earlyStopping: normalizeEarlyStopping(options.earlyStopping),
+    earlyStopping,
     monitor: normalizeMonitor(options.monitor, epochs),
     keepOptimizer,
     maxTimeMs,
@@ -156,7 +170,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
 
 // What only makes sense for an optimizer that takes the rows batch by batch.
 function rejectBatches(optimizer: string, options: FitOptions): void {
-  const batches = ['batchSize', 'schedule', 'accumulate'] as const
+  const batches = ['batchSize', 'schedule', 'accumulate', 'dropLast'] as const
   const given = batches.find((name) => options[name] !== undefined)
   if (given === undefined) return
   throw new SpecError({
@@ -165,6 +179,20 @@ function rejectBatches(optimizer: string, options: FitOptions): void {
     received: describeValue(options[given]),
     cure: `Leave ${given} out, or use optimizer 'adam'`,
   })
+}
+
+// Wrong rows are counted among validation rows, batch by batch.
+function checkWatch(
+  optimizer: OptimizerName,
+  earlyStopping: Required<EarlyStopping> | undefined,
+  validation: unknown,
+): void {
+  if (earlyStopping?.watch !== 'error') return
+  const where = 'fit: earlyStopping.watch'
+  if (validation === undefined || validation === 0)
+    throw new SpecError({ where, expected: "'loss', or validation rows", received: "'error' without any" })
+  if (optimizerInfo(optimizer).isFullBatch !== true) return
+  throw new SpecError({ where, expected: `'loss' with the optimizer ${optimizer}`, received: "'error'" })
 }
 
 function checkValidation(validation: unknown): void {
@@ -186,11 +214,17 @@ function normalizeEarlyStopping(
 ): Required<EarlyStopping> | undefined {
   if (option === undefined || option === false) return undefined
   const given = option === true ? {} : option
-  rejectUnknownKeys('fit: earlyStopping', given, ['patience', 'minDelta'])
-  const { patience = 10, minDelta = 0 } = given
-  checkInteger('fit: earlyStopping.patience', patience, { min: 1 })
+  rejectUnknownKeys('fit: earlyStopping', given, ['patience', 'minDelta', 'watch'])
+  const { patience = 10, minDelta = 0, watch = 'loss' } = given
+  if (patience !== Infinity) checkInteger('fit: earlyStopping.patience', patience, { min: 1 })
   checkNumber('fit: earlyStopping.minDelta', minDelta, { min: 0 })
-  return { patience, minDelta }
+  checkOneOf('fit: earlyStopping.watch', watch, ['loss', 'error'])
+  if (watch === 'loss' || minDelta === 0) return { patience, minDelta, watch }
+  throw new SpecError({
+    where: 'fit: earlyStopping.minDelta',
+    expected: '0 where the error is watched, as every row counts',
+    received: describeValue(minDelta),
+  })
 }
 
 function normalizeMonitor(

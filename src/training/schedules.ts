@@ -2,6 +2,7 @@
 
 import { checkInteger, checkNumber, checkOneOf, type Limits } from '../check.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import { float64Functions } from '../ops/math-float64.ts'
 
 interface ScheduleInfo {
   readonly settings: Readonly<Record<string, { default: number; limits: Limits; isInteger?: boolean }>>
@@ -42,6 +43,12 @@ export const scheduleTable = {
   cosine: {
     settings: { final: { default: 0, limits: SHARE } },
     factor: ({ final }, _, share) => final + (1 - final) * halfCosine(share),
+    isContinuous: true,
+  },
+  // Source: Holzmüller, Grinsztajn, Steinwart 2024, Better by Default, appendix A.
+  coslog4: {
+    settings: {},
+    factor: (_, __, share) => coslog4(share),
     isContinuous: true,
   },
   plateau: {
@@ -193,4 +200,10 @@ function halfCosine(share: number): number {
     cosine += term
   }
   return cosine * cosine
+}
+
+// (1 − cos(2π·log₂(1 + 15·share))) / 2: from 0 to 1 and back four times, each time over twice as many steps.
+function coslog4(share: number): number {
+  const turns = float64Functions.log(1 + 15 * share) / Math.LN2
+  return halfCosine(Math.abs(2 * (turns - Math.floor(turns)) - 1))
 }

@@ -6,6 +6,7 @@
 import type { Backend, Executable, RunOutcome } from '../backends/backend.ts'
 import { compileWindows } from '../compiler/training.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
+import { SpecError } from '../errors.ts'
 import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { outputsOf, type NetworkSpec } from '../spec.ts'
@@ -21,6 +22,7 @@ import {
   plateauOf,
   ratesOf,
   readReports,
+  watchOf,
   watchForStop,
   type PreparedFit,
   type RowCounts,
@@ -91,6 +93,13 @@ export function rowsPerWindow(
 export function prepareWindowFit(job: WindowJob, keep: (parameters: FloatArray) => void): PreparedFit {
   const { spec, settings, source } = job
   checkBatches(spec, source.rows.train, settings.batchSize)
+  if (settings.dropLast) {
+    throw new SpecError({
+      where: 'fit: dropLast',
+      expected: 'false, as the rows of a dataset are trained on window by window',
+      received: 'true',
+    })
+  }
   const windowRows = rowsPerWindow(settings, source.rows, job.windowRows)
   const windows = [
     ...windowsOf('train', source.rows.train, windowRows),
@@ -156,8 +165,7 @@ function programOf(
     optimizer: settings.optimizer,
     areTargetsLabels: source.areTargetsLabels,
     isWeighted: source.isWeighted,
-    patience: settings.earlyStopping?.patience,
-    minDelta: (settings.earlyStopping?.minDelta ?? 0) * minDeltaScale,
+    ...watchOf(spec, settings, minDeltaScale),
   })
 }
 

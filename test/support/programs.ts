@@ -6,6 +6,7 @@ import {
   normalizeOptimizer,
   optimizerInfo,
   optimizerTable,
+  type Optimizer,
   type OptimizerName,
 } from '../../src/compiler/optimizers.ts'
 import { differentiableActivations, type ActivationName } from '../../src/layers/activation.ts'
@@ -14,6 +15,7 @@ import { dense } from '../../src/layers/dense.ts'
 import { dropout } from '../../src/layers/dropout.ts'
 import type { LayerSpec } from '../../src/layers/index.ts'
 import { layerNorm } from '../../src/layers/layer-norm.ts'
+import { scale } from '../../src/layers/scale.ts'
 import { lossTable, type LossName } from '../../src/layers/loss.ts'
 import { floatArray, type Dtype } from '../../src/ops/arithmetic.ts'
 import { initialParameters } from '../../src/parameters.ts'
@@ -26,7 +28,7 @@ import { initializeArena } from '../../src/training/fit.ts'
 export interface TrainingCase {
   readonly spec: NetworkSpec
   readonly optimizer: OptimizerName
-  readonly clips: { clipNorm?: number; clipValue?: number }
+  readonly settings: Readonly<Partial<Omit<Extract<Optimizer, object>, 'name'>>>
   readonly accumulate: number
   readonly rows: number
   readonly batchSize: number
@@ -47,10 +49,17 @@ export function randomCase(seed: number, dtype: Dtype): TrainingCase {
   const pick = <T>(values: readonly T[]): T => values[below(values.length)]
   const lossName = pick(Object.keys(lossTable) as LossName[])
   const { needs, task }: { needs?: ActivationName; task: string } = lossTable[lossName]
-  const behind = [[], [dropout(0.1 * (1 + below(6)))], [batchNorm({ momentum: 0.3 })], [layerNorm()]]
+  const behind = [
+    [],
+    [dropout(0.1 * (1 + below(6)))],
+    [batchNorm({ momentum: 0.3 })],
+    [layerNorm()],
+    [scale()],
+  ]
   const hidden = Array.from({ length: below(4) }, (): LayerSpec[] => {
     const name = pick(differentiableActivations)
-    const layer = dense(1 + below(70), name, { bias: below(4) > 0 })
+    const parametrization = pick(['standard', 'standard', 'ntk'] as const)
+    const layer = dense(1 + below(70), name, { bias: below(4) > 0, parametrization })
     return [layer, ...pick(behind)]
   })
   const outputs = task === 'classes' ? 2 + below(9) : 1 + below(3)
@@ -65,7 +74,14 @@ export function randomCase(seed: number, dtype: Dtype): TrainingCase {
   return {
     spec,
     optimizer: pick(stepwiseOptimizers),
-    clips: pick([{}, { clipNorm: 0.1 }, { clipValue: 0.01 }, { clipNorm: 0.02, clipValue: 0.01 }]),
+    settings: pick([
+      {},
+      { clipNorm: 0.1 },
+      { clipValue: 0.01 },
+      { clipNorm: 0.02, clipValue: 0.01 },
+      { rateFactors: { weight: 0.5 } },
+      { rateFactors: { weight: 3 }, weightDecay: 0.01 },
+    ]),
     accumulate: pick([1, 1, 2, 3]),
     rows: 5 + below(120),
     batchSize: 1 + below(60),
@@ -81,14 +97,14 @@ function smooths(name: LossName): boolean {
 /** Trains two epochs and gives the arena as words, and how many threads shared the work. */
 export async function arenaAfterTraining(
   backend: Backend,
-  { spec, optimizer: name, clips, accumulate, rows, batchSize, patience, isWeighted }: TrainingCase,
+  { spec, optimizer: name, settings, accumulate, rows, batchSize, patience, isWeighted }: TrainingCase,
   threads: number,
 ): Promise<{ arena: Uint32Array; threads: number }> {
   const { dtype, inputs, seed } = spec
   const outputs = outputsOf(spec)
   const validationRows = Math.floor(rows / 4)
   const trainRows = rows - validationRows
-  const optimizer = normalizeOptimizer({ name, learningRate: 0.01, ...clips })
+  const optimizer = normalizeOptimizer({ name, learningRate: 0.01, ...settings })
   const program = compileTraining(spec, {
     batchSize: Math.min(batchSize, trainRows),
     totalRows: rows,
