@@ -57,7 +57,7 @@ describe('train', () => {
       'classification of species',
       'Adelie 152, Chinstrap 68, Gentoo 124',
       '247 train, 28 validation, 69 test',
-      '9 inputs → 64 relu → 32 relu → 3 outputs',
+      '9 inputs → scale → 256 selu → 256 selu → 256 selu → 3 outputs',
       /runs on +(native core, |TypeScript fallback)/,
       /Trained \d+ epochs in .* s on \d+ threads?/,
       /test +69 +\d\.\d{3}/,
