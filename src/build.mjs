@@ -4,14 +4,20 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const sources = dirname(fileURLToPath(import.meta.url))
 const root = dirname(sources)
 const stamp = join(root, 'dist', '.tsbuildinfo')
-/** What browsers take in place of a module; its twin has the same exports as far as the others use them. */
-const TWINS = ['backends/native', 'serialize']
+/** Modules that need Node, with what to do without them; of all that they export, browsers get a function that says so. */
+const NODE_ONLY = {
+  'backends/native': 'Leave the backend and the instruction set out',
+  'data/dataset': 'Give rows as arrays',
+  serialize:
+    'Keep network.spec, network.parameters and network.state, and give them to new Network, setParameters and setState',
+  version: 'It stands in package.json',
+}
 
 function newestMs(path) {
   const stats = statSync(path)
@@ -26,18 +32,25 @@ function compile() {
   return spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], options).status === 0
 }
 
-const twins = {
-  name: 'twins',
-  setup({ onResolve }) {
-    for (const name of TWINS) {
-      const filter = new RegExp(`/${name.split('/').at(-1)}\\.ts$`)
-      onResolve({ filter }, ({ path, resolveDir }) =>
-        join(resolveDir, path) === join(sources, `${name}.ts`)
-          ? { path: join(sources, 'browser', `${name.split('/').at(-1)}.ts`) }
-          : undefined,
-      )
-    }
+const forBrowsers = {
+  name: 'for-browsers',
+  setup({ onResolve, onLoad }) {
+    const namespace = 'node-only'
+    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace }))
+    onResolve({ filter: /\.ts$/ }, ({ path, resolveDir }) => {
+      const name = relative(sources, join(resolveDir, path)).replaceAll(sep, '/').replace(/\.ts$/, '')
+      return name in NODE_ONLY ? { path: name, namespace } : undefined
+    })
+    onLoad({ filter: /./, namespace }, ({ path }) => ({ contents: nodeOnlyModule(path) }))
   },
+}
+
+function nodeOnlyModule(name) {
+  const cure = NODE_ONLY[name] === undefined ? '' : `. ${NODE_ONLY[name]}`
+  // As a prototype: esbuild copies what a module has of its own.
+  return `module.exports = Object.create(new Proxy({}, {
+    get: (_, key) => function () { throw new Error(\`\${String(key)}: expected Node; received a browser${cure}\`) },
+  }))`
 }
 
 async function bundleForBrowsers() {
@@ -55,7 +68,7 @@ async function bundleForBrowsers() {
     platform: 'browser',
     target: 'es2022',
     inject: [join(sources, 'browser', 'globals.ts')],
-    plugins: [twins],
+    plugins: [forBrowsers],
     logLevel: 'warning',
   })
 }
