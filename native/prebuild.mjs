@@ -21,7 +21,8 @@ if (existing === undefined || !isUpToDate(existing)) {
   const options = ['--napi', '--strip', '--tag-libc']
   const { status } = spawnSync(process.execPath, [prebuildify, ...options], {
     cwd: root,
-    env: buildEnvironment(),
+    // With the C++ library inside, the binary runs wherever the C library is new enough.
+    env: { ...buildEnvironment(), LDFLAGS: process.platform === 'linux' ? '-static-libstdc++' : '' },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const made = prebuilt()

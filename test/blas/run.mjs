@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-const BUILD = join(ROOT, 'build-blas')
+const folder = mkdtempSync(join(tmpdir(), 'hadamard-blas-'))
 const ROUTINES = [
   { letter: 's', routine: 'SGEMM' },
   { letter: 'd', routine: 'DGEMM' },
@@ -41,18 +41,30 @@ function findTesters() {
   throw new Error('expected the BLAS testers in /usr/lib/*/blas; found none. Install libblas-test')
 }
 
+// Links the shim with the libraries of the addon: what is tested is what is packed.
 function buildShim() {
-  for (const args of [
-    ['-S', ROOT, '-B', BUILD, '-DHADAMARD_TESTS=ON'],
-    ['--build', BUILD, '--target', 'blas_shim', '-j', '2'],
-  ]) {
-    const { status, stdout, stderr } = spawnSync('cmake', args, { encoding: 'utf8', maxBuffer: 64 * 2 ** 20 })
-    if (status !== 0) throw new Error(`cmake ${args.join(' ')} failed:\n${stdout}\n${stderr}`)
-  }
-  return join(BUILD, 'libblas_shim.so')
+  const shim = join(folder, 'libblas_shim.so')
+  const libraries = ['hadamard_core', 'kernels_scalar', 'kernels_avx2', 'kernels_avx512', 'kernels_neon']
+    .map((name) => join(ROOT, 'build', 'Release', `${name}.a`))
+    .filter((path) => existsSync(path))
+  if (libraries.length < 2)
+    throw new Error('expected the libraries of build/Release; found none. Run npm run build:native')
+  const options = [
+    '-shared',
+    '-fPIC',
+    '-std=c++20',
+    '-O2',
+    '-pthread',
+    `-I${join(ROOT, 'native')}`,
+    '-o',
+    shim,
+  ]
+  const source = join(ROOT, 'native', 'test', 'blas_shim.cc')
+  const args = [...options, source, '-Wl,--start-group', ...libraries, '-Wl,--end-group']
+  const { status, stderr } = spawnSync(process.env.CXX ?? 'g++', args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`g++ ${args.join(' ')} failed:\n${stderr}`)
+  return shim
 }
-
-const folder = mkdtempSync(join(tmpdir(), 'hadamard-blas-'))
 
 // The tester's exit code says nothing; its summary has a line for the error exits and one for the computed tests.
 function run(tester, shim, isa, letter, routine) {

@@ -1,16 +1,15 @@
 // Runs the core on processors that this machine is not, under qemu's emulation of user programs:
-//   node test/cross/run.mjs arm64    the whole parity suite, cross-compiled (g++-aarch64-linux-gnu), on npm's Node for arm64
+//   node test/cross/run.mjs arm64    the whole parity suite on npm's Node for arm64, with the binary that the package gets
 //   node test/cross/run.mjs x64      this machine's build on x86-64 without AVX2 and without AVX-512: what it chooses there,
 //                                    its self-test, a training
 // The last line is `N passed, N failed`.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
+import { crossCompile } from '../../native/cross.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const work = join(root, 'build-cross')
@@ -38,22 +37,6 @@ function layOut(binary) {
   return suite
 }
 
-function buildForArm64() {
-  const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
-  const out = join('build-cross', 'cmake-arm64')
-  const options = ['compile', '-O', out, '-a', 'arm64', '-p', String(availableParallelism()), '-l', 'error']
-  const cmake = [
-    'CMAKE_SYSTEM_NAME=Linux',
-    'CMAKE_SYSTEM_PROCESSOR=aarch64',
-    'CMAKE_CXX_COMPILER=aarch64-linux-gnu-g++',
-  ]
-  execFileSync(process.execPath, [cmakeJs, ...options, ...cmake.map((definition) => `--CD${definition}`)], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  return join(root, out, 'Release', 'hadamard.node')
-}
-
 // Node for arm64, as npm packs it; kept from run to run.
 function nodeForArm64() {
   const folder = join(work, 'node-arm64')
@@ -67,7 +50,7 @@ function nodeForArm64() {
 }
 
 function runArm64() {
-  const suite = layOut(buildForArm64())
+  const suite = layOut(crossCompile('arm64'))
   const digests = join(work, 'digests.json')
   // The fallback needs no binary, so this machine's Node can say what is right.
   execFileSync(process.execPath, [suite, 'record', digests], { stdio: 'inherit' })

@@ -24,21 +24,23 @@ export async function checkBinaries() {
         String(names.sort()) === String(EXPORTS),
         output,
       )
-      const floor = await glibcFloor(path)
+      const { floor, needsLibrary } = await needs(path)
       check(
         `${platform}/${file} loads on glibc ${GLIBC_FLOOR}`,
         !isNewer(floor, GLIBC_FLOOR),
         `it needs ${floor}`,
       )
+      check(`${platform}/${file} needs no C++ library`, !needsLibrary)
       console.log(`${platform}/${file}: glibc ${floor} and newer`)
     }
   }
 }
 
-async function glibcFloor(path) {
+async function needs(path) {
   const { output } = await run(ROOT, 'objdump', ['-p', path])
   const versions = [...output.matchAll(/GLIBC_(\d+\.\d+)/g)].map(([, version]) => version)
-  return versions.sort((a, b) => (isNewer(a, b) ? -1 : 1))[0] ?? 'unknown'
+  const [floor = 'unknown'] = versions.sort((a, b) => (isNewer(a, b) ? -1 : 1))
+  return { floor, needsLibrary: output.includes('libstdc++') }
 }
 
 function isNewer(a, b) {

@@ -19,6 +19,8 @@ import { checkBrowser } from './browser.mjs'
 import { check, counts, folder, newProject, ROOT, run } from './project.mjs'
 
 const MAX_TARBALL_BYTES = 3_000_000
+/** Platforms whose binaries are in every tarball; release adds others. */
+const PLATFORMS = ['linux-x64', 'linux-arm64']
 /** Tools that npm and Node need; no compiler, make or Python among them. */
 const TOOLS = ['node', 'npm', 'npx', 'sh', 'env', 'uname', 'sed', 'dirname', 'basename', 'readlink', 'ldd']
 /** Package managers next to the npm that runs this. */
@@ -81,7 +83,14 @@ async function pack() {
   if (!check('npm pack', existsSync(tarball), packed.all)) return tarball
   const files = JSON.parse(packed.output)[0].files.map(({ path }) => path)
   const binaries = files.filter((path) => /^prebuilds\/.*\.node$/.test(path))
-  check('the tarball has a prebuilt binary', binaries.length > 0, files.join('\n'))
+  for (const platform of PLATFORMS) {
+    const has = binaries.some((path) => path.startsWith(`prebuilds/${platform}/`))
+    check(
+      `the tarball has a binary for ${platform}`,
+      has,
+      'npm run prebuild and npm run prebuild:cross -- arm64 make them',
+    )
+  }
   check('the tarball has no binding.gyp at its root', !files.includes('binding.gyp'))
   const { size } = statSync(tarball)
   check('the tarball has less than 3 MB', size < MAX_TARBALL_BYTES, `${size} bytes`)
@@ -232,6 +241,12 @@ async function checkWithoutBinary(project) {
   const saysSo =
     fallback.output === 'fallback 1 11\n' && /TypeScript fallback.*npx hadamard build/.test(fallback.errors)
   check('without a binary and a compiler the fallback trains and says so', saysSo, fallback.all)
+  const training = ['train', 'penguins.csv', '--target', 'species', '--epochs', '3', '--quiet']
+  const train = await run(project, 'npx', ['hadamard', ...training], {
+    ...bare,
+    HADAMARD_BACKEND: 'fallback',
+  })
+  check('the command trains on the fallback', train.code === 0, train.all)
   const failed = await run(project, 'npx', ['hadamard', 'build'], bare)
   const isClear = failed.code === 1 && /hadamard: /.test(failed.errors)
   check('npx hadamard build without a compiler is one clear error', isClear, failed.all)
