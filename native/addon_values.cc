@@ -59,7 +59,13 @@ std::string show(const Napi::Value& value) {
 
 }  // namespace
 
-void fail(Napi::Env env, const std::string& message) { throw Napi::Error::New(env, message); }
+// The code of src/error-codes.ts for what the core refuses; TypeScript gives a better one where it knows more.
+void fail(Napi::Env env, const std::string& message) {
+  constexpr const char* code = "HADAMARD_PROGRAM";
+  const Napi::Error error = Napi::Error::New(env, message + " [" + code + "]");
+  error.Set("code", code);
+  throw error;
+}
 
 View view_of(const Napi::Value& value, const std::string& what) {
   if (!value.IsTypedArray()) mismatch(value, what, "a typed array");

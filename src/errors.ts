@@ -1,5 +1,7 @@
 /** The typed errors of the library and the one builder of their messages. */
 
+import type { ErrorCode } from './error-codes.ts'
+
 /** What every message of this library says: what was expected, what came, where, and the cure if one is known. */
 export interface Complaint {
   /** The argument, option or place: `x`, `layers[2].units`, `data.csv line 7, column age`. */
@@ -10,6 +12,8 @@ export interface Complaint {
   received: string
   /** What to do about it, as a sentence without a full stop. */
   cure?: string
+  /** The kind of trouble; by default the general one of the error's class. */
+  code?: ErrorCode
 }
 
 /**
@@ -23,24 +27,53 @@ export function complain({ where, expected, received, cure }: Complaint): string
   return `${where}: expected ${expected}; received ${received}${cure === undefined ? '' : `. ${cure}`}`
 }
 
-abstract class HadamardError extends Error {
-  constructor(complaint: Complaint | string, options?: ErrorOptions) {
-    super(typeof complaint === 'string' ? complaint : complain(complaint), options)
+/** What all errors of the library share: a code, which the message ends with and docs/errors.md explains. */
+export abstract class HadamardError extends Error {
+  /** The code of those that are given none. */
+  static readonly generalCode: ErrorCode = 'HADAMARD_INTERNAL'
+  /** What docs/errors.md explains. */
+  readonly code: ErrorCode
+
+  constructor(complaint: Complaint | string, options: { code?: ErrorCode } & ErrorOptions = {}) {
+    const isText = typeof complaint === 'string'
+    const code = (isText ? undefined : complaint.code) ?? options.code ?? new.target.generalCode
+    super(withCode(isText ? complaint : complain(complaint), code), options)
     this.name = new.target.name
+    this.code = code
   }
 }
 
+/** A message with the code of its trouble at the end. */
+export function withCode(message: string, code: ErrorCode): string {
+  return `${message} [${code}]`
+}
+
+/** What an error says, to become part of another's message: without the code at its end. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/ \[HADAMARD_\w+\]$/, '') : String(error)
+}
+
 /** A network, option or setting that cannot be: a misspelled option, a layer with no units, a loss without its output. */
-export class SpecError extends HadamardError {}
+export class SpecError extends HadamardError {
+  static override readonly generalCode: ErrorCode = 'HADAMARD_OPTION_VALUE'
+}
+
+/** Where in the data an error is. */
+interface DataPlace extends ErrorOptions {
+  line?: number
+  column?: string
+  code?: ErrorCode
+}
 
 /** Data that do not fit: ragged rows, NaN, an unknown class, an unreadable CSV or model file. */
 export class DataError extends HadamardError {
+  static override readonly generalCode: ErrorCode = 'HADAMARD_DATA'
   /** Physical line of the file (the first is 1), where the error has one. */
   readonly line?: number
   /** Name of the column, where the error has one. */
   readonly column?: string
 
-  constructor(complaint: Complaint | string, place: { line?: number; column?: string } & ErrorOptions = {}) {
+  constructor(complaint: Complaint | string, place: DataPlace = {}) {
     super(complaint, place)
     this.line = place.line
     this.column = place.column
@@ -48,10 +81,16 @@ export class DataError extends HadamardError {
 }
 
 /** The asked-for backend cannot serve: no binary, a binary that does not load, an unknown ISA, a refused program. */
-export class BackendError extends HadamardError {}
+export class BackendError extends HadamardError {
+  static override readonly generalCode: ErrorCode = 'HADAMARD_PROGRAM'
+}
+
+/** The library contradicts itself: a fault that users cannot mend. */
+export class InternalError extends HadamardError {}
 
 /** Under `verify`: the native core and the fallback computed different numbers from the same instruction. */
 export class ParityError extends HadamardError {
+  static override readonly generalCode: ErrorCode = 'HADAMARD_PARITY'
   readonly op: string
   /** Dims and element type of the instruction. */
   readonly shape: string
@@ -82,7 +121,9 @@ export class ParityError extends HadamardError {
 }
 
 /** Training met a loss, gradient or weight that is not finite. The last good weights are kept. */
-export class DivergenceError extends HadamardError {}
+export class DivergenceError extends HadamardError {
+  static override readonly generalCode: ErrorCode = 'HADAMARD_DIVERGED'
+}
 
 /**
  * The name nearest to a misspelled one, or undefined where none is near (more than a third of its letters differ).
@@ -118,6 +159,7 @@ export function rejectUnknownKeys(
     if (known.includes(key)) continue
     const nearest = nearestName(key, known)
     throw new SpecError({
+      code: 'HADAMARD_OPTION_UNKNOWN',
       where,
       expected: known.length === 0 ? 'no options' : `one of the options ${known.join(', ')}`,
       received: `'${key}'`,

@@ -160,3 +160,4 @@ export {
 export { explainStep, type ExplainOptions, type Notation } from './explain/explain-step.ts'
 export { abilities } from './abilities.ts'
 export { BackendError, DataError, DivergenceError, SpecError } from './errors.ts'
+export { errorCodes, type ErrorCode, type ErrorCodeInfo } from './error-codes.ts'

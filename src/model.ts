@@ -8,7 +8,7 @@ import { tableFromRows, type Table } from './data/table.ts'
 import type { ClassLabel } from './data/target.ts'
 import type { BackendOptions } from './backends/choose.ts'
 import { describeValue } from './check.ts'
-import { DataError, SpecError } from './errors.ts'
+import { DataError, reasonOf, SpecError } from './errors.ts'
 import { parseUntrusted } from './json.ts'
 import { describeLoss, lossOf } from './spec.ts'
 import { classProbabilities, conformalSet, decideClass } from './model/answers.ts'
@@ -113,7 +113,12 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    */
   predict(rows: readonly Row[]): P[] {
     if (!Array.isArray(rows)) {
-      throw new DataError({ where: 'predict', expected: 'an array of rows', received: describeValue(rows) })
+      throw new DataError({
+        code: 'HADAMARD_ROW',
+        where: 'predict',
+        expected: 'an array of rows',
+        received: describeValue(rows),
+      })
     }
     if (rows.length === 0) return []
     checkRows(rows, 'predict')
@@ -181,6 +186,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
         : tableFromRows(checkRows(source, 'evaluate'))
     if (table.rows === 0) {
       throw new DataError({
+        code: 'HADAMARD_NO_ROWS',
         where: table.source ?? 'evaluate',
         expected: 'rows to score',
         received: '0 rows',
@@ -256,6 +262,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     const rows = target.rows.filter((_, i) => isKnown(i))
     if (rows.length === 0) {
       throw new DataError({
+        code: 'HADAMARD_NO_ROWS',
         where: table.source ?? 'rows',
         expected: `rows with a known value in column ${this.encoder.data.target.name}`,
         received: 'none',
@@ -382,7 +389,12 @@ function reportOf({ metadata }: ModelFile): TrainReport {
   const parse = (name: string): object => {
     const json: unknown = parseUntrusted(metadata.get(name) ?? 'null')
     if (typeof json === 'object' && json !== null) return json
-    throw new DataError({ where: name, expected: 'an object', received: 'nothing' })
+    throw new DataError({
+      code: 'HADAMARD_MODEL_FILE',
+      where: name,
+      expected: 'an object',
+      received: 'nothing',
+    })
   }
   const parts = { ...parse('training'), ...parse('metrics'), split: parse('split'), data: parse('data') }
   return readReport(parts, 'report')
@@ -392,6 +404,7 @@ function readPart<T>({ metadata }: ModelFile, path: string, name: string, read: 
   const text = metadata.get(name)
   if (text === undefined) {
     throw new DataError({
+      code: 'HADAMARD_MODEL_FILE',
       where: path,
       expected: `a model with its ${name}`,
       received: 'a network alone',
@@ -401,8 +414,8 @@ function readPart<T>({ metadata }: ModelFile, path: string, name: string, read: 
   try {
     return read(parseUntrusted(text))
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new DataError(`${path}: ${reason}`, { cause: error })
+    const reason = reasonOf(error)
+    throw new DataError(`${path}: ${reason}`, { code: 'HADAMARD_MODEL_FILE', cause: error })
   }
 }
 
@@ -422,6 +435,7 @@ function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainRepor
     (report.classes ?? []).length === encoder.classes.length
   if (isWhole) return
   throw new DataError({
+    code: 'HADAMARD_MODEL_FILE',
     where: path,
     expected: `a network for the encoder's ${encoder.width} inputs and its ${encoder.task}`,
     received: `one with ${spec.inputs} inputs, ${width} outputs and the loss ${describeLoss(spec)}`,
@@ -431,6 +445,7 @@ function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainRepor
 function checkRows<R>(rows: readonly R[], where: string): readonly (R & object)[] {
   if (!Array.isArray(rows)) {
     throw new DataError({
+      code: 'HADAMARD_ROW',
       where,
       expected: 'the path of a CSV file or an array of rows',
       received: describeValue(rows),
@@ -439,6 +454,7 @@ function checkRows<R>(rows: readonly R[], where: string): readonly (R & object)[
   const at = rows.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
   if (at < 0) return rows as readonly (R & object)[]
   throw new DataError({
+    code: 'HADAMARD_ROW',
     where: `${where}: row ${at}`,
     expected: 'an object with a value per column',
     received: describeValue(rows[at]),

@@ -495,6 +495,7 @@ export class Network<D extends Dtype = 'float32'> {
     this.#assertIdle('simplify')
     if (!isChain(this.spec)) {
       throw new SpecError({
+        code: 'HADAMARD_NOT_POSSIBLE',
         where: 'simplify',
         expected: 'layers that follow one another, with one input and one output',
         received: 'a network with other connections',
@@ -537,6 +538,7 @@ export class Network<D extends Dtype = 'float32'> {
       if (place === undefined || values?.length !== place.length) {
         const names = places.length === 0 ? 'no names' : `one of ${places.map(({ name }) => name).join(', ')}`
         throw new SpecError({
+          code: 'HADAMARD_PARAMETERS',
           where: `${action}: ${name}`,
           expected: place === undefined ? names : `${place.length} numbers`,
           received: place === undefined ? `'${name}'` : String(values?.length ?? describeValue(given)),
@@ -545,6 +547,7 @@ export class Network<D extends Dtype = 'float32'> {
       for (let i = 0; i < values.length; i++) {
         if (Number.isFinite(round(values[i])) && isWithin(values[i], limits.get(name) ?? {})) continue
         throw new SpecError({
+          code: 'HADAMARD_PARAMETERS',
           where: `${action}: ${name}[${i}]`,
           expected: `a finite ${this.spec.dtype} number${describeLimits(limits.get(name) ?? {})}`,
           received: describeValue(values[i]),
@@ -560,6 +563,7 @@ export class Network<D extends Dtype = 'float32'> {
   #assertIdle(action: string): void {
     if (!this.#isFitting) return
     throw new SpecError({
+      code: 'HADAMARD_NETWORK_BUSY',
       where: action,
       expected: 'a network that is not fitting',
       received: 'a call while a fit runs',
@@ -580,6 +584,7 @@ export class Network<D extends Dtype = 'float32'> {
     const spec = optimizer === undefined ? undefined : normalizeOptimizer(optimizer)
     if (spec !== undefined && optimizerInfo(spec.name).isFullBatch === true) {
       throw new SpecError({
+        code: 'HADAMARD_OPTION_CONFLICT',
         where: 'trainStep: optimizer',
         expected: 'an optimizer that works step by step',
         received: `'${spec.name}', which drives a whole fit`,
@@ -610,6 +615,7 @@ export class Network<D extends Dtype = 'float32'> {
     const length = (flat.length / inputs) * this.#outputs
     if (dtypeOf(out) === dtype && out.length === length) return out
     throw new SpecError({
+      code: 'HADAMARD_SHAPE',
       where: 'predict: out',
       expected: `a ${dtype === 'float32' ? 'Float32Array' : 'Float64Array'} of ${length} elements, the outputs of all rows`,
       received: `${describeValue(out)} of ${out.length}`,

@@ -38,7 +38,12 @@ export function activationOf(layer: LayerSpec): string {
 export function normalizeOutputs(outputs: readonly Output[], layers: readonly NamedLayer[]): OutputSpec[] {
   if (!Array.isArray(outputs) || outputs.length === 0) {
     const expected = 'an array of at least one output'
-    throw new SpecError({ where: 'outputs', expected, received: describeValue(outputs) })
+    throw new SpecError({
+      code: 'HADAMARD_LOSS',
+      where: 'outputs',
+      expected,
+      received: describeValue(outputs),
+    })
   }
   const names = layers.map(({ name }) => name)
   const specs = (outputs as readonly Output[]).map((output, i): OutputSpec => {
@@ -57,6 +62,7 @@ export function normalizeOutputs(outputs: readonly Output[], layers: readonly Na
   const twice = specs.find(({ layer }, i) => specs.findIndex((other) => other.layer === layer) !== i)
   if (twice !== undefined) {
     throw new SpecError({
+      code: 'HADAMARD_LOSS',
       where: 'outputs',
       expected: 'different layers',
       received: `'${twice.layer}' twice`,
@@ -71,6 +77,7 @@ function checkSum(specs: readonly OutputSpec[]): void {
   const raised = specs.find(({ loss }) => lossInfo(loss.name).isMaximised === true)
   if (raised !== undefined) {
     throw new SpecError({
+      code: 'HADAMARD_LOSS',
       where: 'outputs',
       expected: 'losses, which training lowers',
       received: `${raised.loss.name} of ${raised.layer}, which training raises`,
@@ -80,6 +87,7 @@ function checkSum(specs: readonly OutputSpec[]): void {
   const summed = specs.filter(({ loss }) => loss.reduction === 'sum')
   if (summed.length === 0 || summed.length === specs.length) return
   throw new SpecError({
+    code: 'HADAMARD_LOSS',
     where: 'outputs',
     expected: "losses that are all sums over the rows (reduction 'sum'), or none",
     received: `${summed.length} of ${specs.length}`,

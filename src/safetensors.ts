@@ -1,7 +1,7 @@
 /** The safetensors container: header and tensor places, built and checked. Knows nothing of networks, and trusts no file. */
 
 import { describeValue } from './check.ts'
-import { DataError } from './errors.ts'
+import { DataError, reasonOf } from './errors.ts'
 import { parseUntrusted } from './json.ts'
 
 /** Element types of the container, with their bytes. */
@@ -58,6 +58,7 @@ export function encodeHeader({ metadata, tensors }: Header, path: string): Uint8
   const length = Math.ceil(bytes.length / 8) * 8
   if (length > MAX_HEADER_BYTES) {
     throw new DataError({
+      code: 'HADAMARD_MODEL_FILE',
       where: path,
       expected: `a header of at most ${MAX_HEADER_BYTES} bytes`,
       received: `${length} bytes`,
@@ -106,7 +107,7 @@ export function decodeHeader(bytes: Uint8Array, dataBytes: number, path: string)
   try {
     json = parseUntrusted(new TextDecoder('utf-8', { fatal: true }).decode(bytes), MAX_HEADER_PARTS)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     throw wrong(path, 'a header in JSON', `other text (${reason.split('\n')[0]})`)
   }
   const tensors = new Map<string, TensorPlace>()
@@ -177,5 +178,5 @@ function isSizes(value: unknown): value is number[] {
 }
 
 function wrong(where: string, expected: string, received: string): DataError {
-  return new DataError({ where, expected, received })
+  return new DataError({ code: 'HADAMARD_MODEL_FILE', where, expected, received })
 }

@@ -44,6 +44,7 @@ export function samplePredictions(
   const dropouts = spec.layers.filter((layer) => layer.type === 'dropout' && layer.rate > 0)
   if (dropouts.length === 0) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: 'predict: samples',
       expected: 'a network with dropout, whose predictions then differ',
       received: 'one without',

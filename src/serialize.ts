@@ -6,7 +6,7 @@ import { endianness } from 'node:os'
 import { dirname } from 'node:path'
 import { describeLimits, describeValue, isWithin, type Limits } from './check.ts'
 import { bytesOfDtype, dtypeOf, floatArray, type Dtype, type FloatArray } from './ops/arithmetic.ts'
-import { DataError, SpecError } from './errors.ts'
+import { DataError, reasonOf, SpecError } from './errors.ts'
 import { parseUntrusted } from './json.ts'
 import {
   decodeHeader,
@@ -73,6 +73,7 @@ export async function writeModelFile(path: string, model: ModelFile): Promise<vo
   const custom = customActivationOf(spec)
   if (custom !== undefined) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: 'save',
       expected: 'a network that plain data describe',
       received: `the activation '${custom}', a function in TypeScript`,
@@ -121,7 +122,7 @@ export async function readModelFile(path: string): Promise<ModelFile> {
   } catch (error) {
     if (error instanceof DataError) throw error
     throw new DataError(
-      { where: path, expected: 'a model file', received: fileTrouble(error) },
+      { code: 'HADAMARD_FILE_READ', where: path, expected: 'a model file', received: fileTrouble(error) },
       { cause: error },
     )
   } finally {
@@ -133,7 +134,7 @@ async function readFrom(handle: FileHandle, path: string): Promise<ModelFile> {
   const { size } = await handle.stat()
   if (size < PREFIX_BYTES) {
     const received = size === 0 ? 'an empty file' : `${size} bytes: the file is truncated, or no model file`
-    throw new DataError({ where: path, expected: 'a model file', received })
+    throw new DataError({ code: 'HADAMARD_MODEL_FILE', where: path, expected: 'a model file', received })
   }
   const length = decodeLength(await readBytes(handle, 0, PREFIX_BYTES, path), size, path)
   const start = PREFIX_BYTES + length
@@ -210,6 +211,7 @@ async function readTensors(
     const at = data.findIndex((value) => value - value !== 0 || !isWithin(value, limits))
     if (at >= 0) {
       throw new DataError({
+        code: 'HADAMARD_MODEL_FILE',
         where: `${path}: tensor ${name}, element ${at}`,
         expected: `a finite number${describeLimits(limits)}`,
         received: String(data[at]),
@@ -248,6 +250,7 @@ function verifyChecksum(metadata: ReadonlyMap<string, string>, found: string, pa
   const needsNone = Number(metadata.get('format_version')) <= LAST_UNCHECKED_VERSION
   if (told === found || (told === undefined && needsNone)) return
   throw new DataError({
+    code: 'HADAMARD_MODEL_FILE',
     where: path,
     expected: told === undefined ? 'a checksum' : `content with the checksum ${told}`,
     received: `${told === undefined ? 'none' : found}: the file is damaged, or was changed by something else`,
@@ -259,12 +262,18 @@ function checkFormat(metadata: ReadonlyMap<string, string>, path: string): void 
   const format = metadata.get('format')
   if (format !== FORMAT) {
     const received = `a safetensors file of ${format === undefined ? 'another origin' : describeValue(format)}`
-    throw new DataError({ where: path, expected: 'a model file of hadamard', received })
+    throw new DataError({
+      code: 'HADAMARD_MODEL_FILE',
+      where: path,
+      expected: 'a model file of hadamard',
+      received,
+    })
   }
   const version = metadata.get('format_version')
   const versions = Array.from({ length: FORMAT_VERSION }, (_, i) => String(i + 1))
   if (version !== undefined && versions.includes(version)) return
   throw new DataError({
+    code: 'HADAMARD_MODEL_VERSION',
     where: path,
     expected: `format version ${versions.join(' or ')}`,
     received: describeValue(version),
@@ -278,9 +287,14 @@ function readSpec(text: string | undefined, path: string): NetworkSpec {
     if (typeof spec !== 'object' || spec === null) throw new Error(`received ${describeValue(spec)}`)
     return normalizeSpec(spec as NetworkOptions)
   } catch (error) {
-    const reason = text === undefined ? 'nothing' : error instanceof Error ? error.message : String(error)
+    const reason = text === undefined ? 'nothing' : reasonOf(error)
     throw new DataError(
-      { where: `${path}: spec`, expected: 'the network as JSON', received: reason },
+      {
+        code: 'HADAMARD_MODEL_FILE',
+        where: `${path}: spec`,
+        expected: 'the network as JSON',
+        received: reason,
+      },
       { cause: error },
     )
   }
@@ -295,6 +309,7 @@ function checkTensors({ tensors }: Header, spec: NetworkSpec, path: string): voi
     if (isSame) continue
     const received = place === undefined ? 'none' : `${place.dtype} [${place.shape.join(', ')}]`
     throw new DataError({
+      code: 'HADAMARD_MODEL_FILE',
       where: `${path}: tensor ${name}`,
       expected: `${dtype} [${shape.join(', ')}]`,
       received,
@@ -303,6 +318,7 @@ function checkTensors({ tensors }: Header, spec: NetworkSpec, path: string): voi
   for (const name of tensors.keys()) {
     if (expected.has(name) || name.startsWith(OPTIONAL_PREFIX)) continue
     throw new DataError({
+      code: 'HADAMARD_MODEL_FILE',
       where: path,
       expected: `the tensors ${[...expected.keys()].join(', ')}`,
       received: `also ${describeValue(name)}`,
@@ -327,7 +343,12 @@ async function readBytes(
     )
     if (bytesRead === 0) {
       const received = `its end after ${filled}: it is being changed`
-      throw new DataError({ where: path, expected: `${length} bytes at ${position}`, received })
+      throw new DataError({
+        code: 'HADAMARD_MODEL_FILE',
+        where: path,
+        expected: `${length} bytes at ${position}`,
+        received,
+      })
     }
     filled += bytesRead
   }
@@ -349,7 +370,12 @@ async function replaceFile(path: string, parts: readonly Uint8Array[]): Promise<
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
     throw new DataError(
-      { where: path, expected: 'a file that can be written', received: fileTrouble(error) },
+      {
+        code: 'HADAMARD_FILE_WRITE',
+        where: path,
+        expected: 'a file that can be written',
+        received: fileTrouble(error),
+      },
       { cause: error },
     )
   }

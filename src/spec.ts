@@ -1,7 +1,7 @@
 /** The network as plain data: defaults filled in, names given, everything checked. */
 
 import { checkInteger, checkNumber, checkOneOf, describeValue } from './check.ts'
-import { rejectUnknownKeys, SpecError } from './errors.ts'
+import { InternalError, rejectUnknownKeys, SpecError } from './errors.ts'
 import type { ParameterSpec, StateSpec } from './layers/layer.ts'
 import { activationName, hasGradient, isCustom } from './layers/activation.ts'
 import { layerTypeOf, type LayerSpec } from './layers/index.ts'
@@ -92,6 +92,7 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
   checkOneOf('dtype', dtype, DTYPES)
   if (!Array.isArray(layers) || layers.length === 0) {
     throw new SpecError({
+      code: 'HADAMARD_LAYER',
       where: 'layers',
       expected: 'an array of at least one layer',
       received: describeValue(layers),
@@ -109,6 +110,7 @@ export function normalizeSpec(options: NetworkOptions): NetworkSpec {
   }
   if (parametersOf(spec).length === 0) {
     throw new SpecError({
+      code: 'HADAMARD_LAYER',
       where: 'layers',
       expected: 'a layer with weights, such as dense(1)',
       received: 'none',
@@ -193,7 +195,7 @@ export const headsOf = remembered((spec): readonly Head[] => {
   let first = 0
   return goalsOf(spec).map((goal) => {
     const found = wired.find(({ layer }) => layer.name === goal.layer)
-    if (found === undefined) throw new Error(`no layer is called ${goal.layer}`)
+    if (found === undefined) throw new InternalError(`no layer is called ${goal.layer}`)
     const activation = activationOf(found.layer)
     const columns = found.outputs
     first += columns
@@ -244,7 +246,7 @@ export function describeLoss(spec: NetworkSpec): string {
 // The outputs without what follows from the layers.
 function goalsOf({ layers, loss, outputs }: NetworkSpec): readonly OutputSpec[] {
   if (outputs !== undefined) return outputs
-  if (loss === undefined) throw new Error('a spec has a loss or outputs')
+  if (loss === undefined) throw new InternalError('a spec has a loss or outputs')
   return [{ layer: layers[layers.length - 1].name, loss, weight: 1 }]
 }
 
@@ -266,6 +268,7 @@ function normalizeGoal(
   }
   if (loss === undefined) return { outputs: normalizeOutputs(outputs, layers) }
   throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
     where: 'loss',
     expected: 'no loss beside outputs, which have one each',
     received: describeValue(loss),
@@ -288,6 +291,7 @@ function normalizeInputs({
     // Names that look like numbers would not keep their order.
     if (!/^[A-Za-z_][\w-]*$/.test(name) || name === ALL_INPUTS) {
       throw new SpecError({
+        code: 'HADAMARD_WIRING',
         where,
         expected: `names of letters, digits, _ and - that begin with a letter, other than ${ALL_INPUTS}`,
         received: `'${name}'`,
@@ -311,6 +315,7 @@ function checkOutput({ layer, loss, columns, activation, info }: Head, spec: Net
   const fromLogits = `${loss.name}FromLogits`
   if (spec.layers.find(({ name }) => name === layer)?.type === 'dropout') {
     throw new SpecError({
+      code: 'HADAMARD_LOSS',
       where: 'layers',
       expected: `a ${last} that gives the output`,
       received: 'dropout',
@@ -318,6 +323,7 @@ function checkOutput({ layer, loss, columns, activation, info }: Head, spec: Net
   }
   if (needs !== undefined && activation !== needs) {
     throw new SpecError({
+      code: 'HADAMARD_LOSS',
       where,
       expected: `a ${last} with the activation ${otherwise === undefined ? needs : `${needs} or ${otherwise.needs}`}`,
       received: activation,
@@ -328,6 +334,7 @@ function checkOutput({ layer, loss, columns, activation, info }: Head, spec: Net
   }
   if (squash !== undefined && activation !== 'linear') {
     throw new SpecError({
+      code: 'HADAMARD_LOSS',
       where,
       expected: `a linear ${last}, whose outputs are the logits`,
       received: activation,
@@ -336,6 +343,7 @@ function checkOutput({ layer, loss, columns, activation, info }: Head, spec: Net
   }
   if (task === 'classes' && columns < 2) {
     throw new SpecError({
+      code: 'HADAMARD_LOSS',
       where,
       expected: 'at least 2 outputs, one per class',
       received: String(columns),
@@ -351,6 +359,7 @@ function checkDifferentiable(spec: NetworkSpec): void {
     const head = read.has(layer.name) ? undefined : headsOf(spec).find((each) => each.layer === layer.name)
     if (head?.info.needs === layer.activation) return
     throw new SpecError({
+      code: 'HADAMARD_ACTIVATION',
       where: `layers[${i}] (${layer.name})`,
       expected: 'an activation with a gradient',
       received: `'${activationName(layer)}'${head === undefined ? ' before the last layer' : ` with the loss ${head.loss.name}`}`,

@@ -57,7 +57,10 @@ export function viewOf<K extends ArrayKind>(where: string, value: unknown, kinds
       Reflect.apply(touch, value, [])
     } catch (cause) {
       const received = 'one whose buffer is detached or was shrunk'
-      throw new SpecError({ where, expected: `${expected()} with its memory`, received }, { cause })
+      throw new SpecError(
+        { code: 'HADAMARD_MEMORY', where, expected: `${expected()} with its memory`, received },
+        { cause },
+      )
     }
   }
   return { kind, buffer: bufferOf(value), byteOffset: byteOffsetOf(value), length }
@@ -83,7 +86,12 @@ export function allocate(where: string, kind: ArrayKind, length: number): FloatA
     return new CLASSES[kind](length)
   } catch (cause) {
     throw new SpecError(
-      { where, expected: 'a result that fits into memory', received: `${length} elements` },
+      {
+        code: 'HADAMARD_MEMORY',
+        where,
+        expected: 'a result that fits into memory',
+        received: `${length} elements`,
+      },
       { cause },
     )
   }

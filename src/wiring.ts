@@ -49,6 +49,7 @@ export function layOutLayers(layers: readonly LayerSpec[], inputNames: readonly 
     const name = layer.name ?? `${layer.type}${count}`
     if (typeof name !== 'string' || !/^[\w-]+$/.test(name) || names.has(name)) {
       throw new SpecError({
+        code: 'HADAMARD_WIRING',
         where: `${where}.name`,
         expected: 'a name of letters, digits, _ and - that no input has and that no other layer has',
         received: describeValue(name),
@@ -85,7 +86,12 @@ export function layOutLayers(layers: readonly LayerSpec[], inputNames: readonly 
 function checkLayer(layer: LayerSpec, where: string): void {
   if (typeof layer !== 'object' || (layer as unknown) === null || !layerNames.includes(layer.type)) {
     const received = describeValue((layer as { type?: unknown } | null)?.type ?? layer)
-    throw new SpecError({ where, expected: `a layer of type ${layerNames.join(', ')}`, received })
+    throw new SpecError({
+      code: 'HADAMARD_LAYER',
+      where,
+      expected: `a layer of type ${layerNames.join(', ')}`,
+      received,
+    })
   }
   layerTypeOf(layer).validate(layer, where)
 }
@@ -108,6 +114,7 @@ export function wire(network: Connections, outputs: readonly string[]): WiredLay
     const where = `layers[${i}] (${name})`
     if (path.includes(name)) {
       throw new SpecError({
+        code: 'HADAMARD_WIRING',
         where,
         expected: 'layers that lead forwards',
         received: `the cycle ${[...path.slice(path.indexOf(name)), name].reverse().join(' → ')}`,
@@ -165,6 +172,7 @@ function sourcesOf(layer: NamedLayer, before: string, where: string): readonly s
   return sources.map((source) => {
     if (typeof source === 'string') return source
     throw new SpecError({
+      code: 'HADAMARD_WIRING',
       where: `${where}: from`,
       expected: 'the name of a layer or an input',
       received: describeValue(source),
@@ -176,6 +184,7 @@ function sourcesOf(layer: NamedLayer, before: string, where: string): readonly s
 function unknownName(where: string, name: string, known: readonly string[]): SpecError {
   const nearest = nearestName(name, known)
   return new SpecError({
+    code: 'HADAMARD_WIRING',
     where,
     expected: `one of ${known.join(', ')}`,
     received: `'${name}'`,
@@ -206,6 +215,7 @@ function checkSharing(sharing: WiredLayer, wired: readonly WiredLayer[]): void {
     told(other) !== told(sharing)
   ) {
     throw new SpecError({
+      code: 'HADAMARD_WIRING',
       where,
       expected: `a layer of the same type and sizes that shares with no other itself: ${told(sharing)}`,
       received:

@@ -441,7 +441,7 @@ describe('check-gradients and explain-step', () => {
 describe('a mistake gets exit code 1 and one line', () => {
   const train = ['train', penguins, '-t', 'species']
   const cases: [string[], RegExp][] = [
-    [['trian', 'x'], /unknown command 'trian' \(Did you mean train\?\)/],
+    [['trian', 'x'], /unknown command 'trian' \(Did you mean train\?\) \[HADAMARD_COMMAND_LINE\]$/m],
     [['train'], /missing required argument 'file'/],
     [['train', penguins], /--target: expected the column to predict; received none;.*'species', 'island'/],
     [['train', penguins, '--targt', 'species'], /unknown option '--targt' \(Did you mean --target\?\)/],
@@ -543,6 +543,8 @@ describe('a mistake gets exit code 1 and one line', () => {
     await writeFile(join(folder, 'cut.model'), bytes.subarray(0, bytes.length - 100))
     const { code, err } = hadamard(['predict', 'cut.model', penguins])
     expect(code).toBe(1)
-    expect(err).toMatch(/^hadamard: cut\.model: expected \d+ bytes of tensors.*truncated\n$/)
+    expect(err).toMatch(
+      /^hadamard: cut\.model: expected \d+ bytes of tensors.*truncated \[HADAMARD_MODEL_FILE\]\n$/,
+    )
   })
 })

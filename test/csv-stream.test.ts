@@ -115,11 +115,11 @@ describe.each(backends)('by pieces on %s', (backend) => {
     expect(await refusal(read(path, numeric))).toMatchObject({
       line: 602,
       column: 'x',
-      message: `${path} line 602, column x: expected a number, as the column is declared numeric; received 'oops'`,
+      message: `${path} line 602, column x: expected a number, as the column is declared numeric; received 'oops' [HADAMARD_CSV_NUMBER]`,
     })
     const short = file('short.csv', `x,t\n${good}\n7\n`)
     expect((await refusal(read(short, { backend, chunkBytes: 128 }))).message).toBe(
-      `${short} line 602: expected 2 fields, as in the header; received 1`,
+      `${short} line 602: expected 2 fields, as in the header; received 1 [HADAMARD_CSV_RAGGED]`,
     )
     const endless = file('endless.csv', `x,t\n${good}\n7,"c\n${'d\n'.repeat(500)}`)
     expect(await refusal(read(endless, { backend, chunkBytes: 128, onError: 'skip' }))).toMatchObject({
@@ -176,7 +176,7 @@ describe.each(backends)('by pieces on %s', (backend) => {
       columnNumber: 1,
       column: 'x',
       text: 'no,only here',
-      message: `${path} line 5, column x: expected a number, as the column is declared numeric; received 'no'`,
+      message: `${path} line 5, column x: expected a number, as the column is declared numeric; received 'no' [HADAMARD_CSV_NUMBER]`,
     })
     expect((await openCsv(path, { ...options, onError: 'skip' })).rejects).toEqual({ count: 5, records: [] })
   })

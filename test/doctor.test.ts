@@ -157,7 +157,10 @@ describe.runIf(isNativeUnderTest && process.platform === 'linux')('a binary of a
 
 test('the error of a binary has the type that users know', () => {
   const error = new BinaryError({ fault: 'missing', expected: 'a', received: 'b', cure: 'C' })
-  expect([error.name, error.message]).toEqual(['BackendError', 'native core: expected a; received b. C'])
+  expect([error.name, error.message]).toEqual([
+    'BackendError',
+    'native core: expected a; received b. C [HADAMARD_NO_BINARY]',
+  ])
 })
 
 // A portable executable with one section of 512 bytes behind 512 bytes of headers.

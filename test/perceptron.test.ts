@@ -91,7 +91,9 @@ describe('what a step cannot do', () => {
   })
 
   test('be left out where the loss is perceptron', () => {
-    expect(rejection([dense(1)], 'perceptron')).toThrow(/received linear. Use activation 'step'$/)
+    expect(rejection([dense(1)], 'perceptron')).toThrow(
+      /received linear. Use activation 'step' \[HADAMARD_LOSS\]$/,
+    )
   })
 
   test('be told how much a row belongs to a class', () => {

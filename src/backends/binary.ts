@@ -23,7 +23,8 @@ export class BinaryError extends BackendError {
   readonly trouble: BinaryTrouble
 
   constructor(trouble: BinaryTrouble, where = 'native core', options?: ErrorOptions) {
-    super({ where, ...trouble }, options)
+    const code = trouble.fault === 'failsSelfTest' ? 'HADAMARD_SELF_TEST' : 'HADAMARD_NO_BINARY'
+    super({ code, where, ...trouble }, options)
     this.name = BackendError.name
     this.trouble = trouble
   }

@@ -40,6 +40,7 @@ export function chooseBackend(options: BackendOptions = {}, needsFallback?: stri
   if (asked !== undefined && !BACKENDS.includes(asked)) {
     const nearest = nearestName(asked, BACKENDS)
     throw new BackendError({
+      code: 'HADAMARD_BACKEND_CHOICE',
       where: 'backend',
       expected: 'native or fallback',
       received: asked,
@@ -67,6 +68,7 @@ export function chooseBackend(options: BackendOptions = {}, needsFallback?: stri
 function refuse(where: string, demand: unknown, needsFallback: string): void {
   if (demand === undefined) return
   throw new BackendError({
+    code: 'HADAMARD_BACKEND_CHOICE',
     where,
     expected: `what the fallback can do, because ${needsFallback}`,
     received: describeValue(demand),
@@ -83,6 +85,7 @@ function tellOfFallback(reason: string): void {
 function verifier(asked: string | undefined, isa: string | undefined): Backend {
   if (asked !== 'fallback') return createVerifier(createNative({ isa }))
   throw new BackendError({
+    code: 'HADAMARD_BACKEND_CHOICE',
     where: 'verify',
     expected: 'the native core, to be compared with the fallback',
     received: 'the backend fallback',
@@ -93,7 +96,12 @@ function verifier(asked: string | undefined, isa: string | undefined): Backend {
 function environmentFlag(name: string): boolean {
   const value = process.env[name] ?? ''
   if (value === '' || value === '0' || value === '1') return value === '1'
-  throw new SpecError({ where: name, expected: '1 or 0', received: describeValue(value) })
+  throw new SpecError({
+    code: 'HADAMARD_ENVIRONMENT',
+    where: name,
+    expected: '1 or 0',
+    received: describeValue(value),
+  })
 }
 
 function create(asked: string | undefined, isa: string | undefined, exact: boolean): Backend {

@@ -1,7 +1,7 @@
 /** The native backend: the only file that touches the addon. */
 
 import { createRequire } from 'node:module'
-import { BackendError, SpecError } from '../errors.ts'
+import { BackendError, reasonOf, SpecError } from '../errors.ts'
 import { ALIGNMENT, type Program, type Slot } from '../compiler/program.ts'
 import type { BlockOptions, BlockReader, BlockResult, BlockTargets, CsvScan } from '../data/csv-block.ts'
 import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
@@ -142,7 +142,7 @@ function load(path: string): Binding {
   try {
     return createRequire(import.meta.url)(path) as Binding
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+    const reason = reasonOf(cause).split('\n')[0]
     const expected = 'a binary that this machine can load'
     throw new BinaryError(
       { fault: 'unloadable', expected, received: reason, cure: cureFor(path) },
@@ -174,6 +174,7 @@ export function createNative(options: { isa?: string } = {}): Backend {
   const isa = options.isa ?? isas[0]
   if (!isas.includes(isa)) {
     throw new BackendError({
+      code: 'HADAMARD_ISA_MISSING',
       where: 'isa',
       expected: `one of ${isas.join(', ')}, which this machine has`,
       received: isa,
@@ -325,7 +326,7 @@ function withSpecErrors(call: () => void): void {
   try {
     call()
   } catch (cause) {
-    throw new SpecError(cause instanceof Error ? cause.message : String(cause), { cause })
+    throw new SpecError(reasonOf(cause), { code: 'HADAMARD_OVERLAP', cause })
   }
 }
 
@@ -335,7 +336,10 @@ function arenaOf({ arenaBytes }: Program): Uint8Array {
     return new Uint8Array(new SharedArrayBuffer(arenaBytes + ALIGNMENT))
   } catch (cause) {
     const expected = 'a program whose arena fits into memory'
-    throw new BackendError({ where: 'link', expected, received: `${arenaBytes} bytes` }, { cause })
+    throw new BackendError(
+      { code: 'HADAMARD_MEMORY', where: 'link', expected, received: `${arenaBytes} bytes` },
+      { cause },
+    )
   }
 }
 

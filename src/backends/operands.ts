@@ -61,7 +61,12 @@ export function checkOperands(
     if (operand.type === 'f') own = view.kind as FloatKind
     const count = elementCount(signature, operand, dims)
     if (view.length < count) {
-      throw new SpecError({ where, expected: `at least ${count} elements`, received: String(view.length) })
+      throw new SpecError({
+        code: 'HADAMARD_SHAPE',
+        where,
+        expected: `at least ${count} elements`,
+        received: String(view.length),
+      })
     }
     return { view, count }
   })
@@ -71,7 +76,12 @@ export function checkOperands(
 
 function checkCount(name: string, what: string, expected: number, received: number): void {
   if (expected === received) return
-  throw new SpecError({ where: `${name}: ${what}`, expected: String(expected), received: String(received) })
+  throw new SpecError({
+    code: 'HADAMARD_SHAPE',
+    where: `${name}: ${what}`,
+    expected: String(expected),
+    received: String(received),
+  })
 }
 
 function kindsOf({ type }: OperandPattern, own: FloatKind | undefined): readonly ArrayKind[] {
@@ -96,6 +106,7 @@ function checkOverlap(
         output.mayAlias.includes(patterns[j].name) || patterns[j].mayAlias.includes(output.name)
       if (isSame && isAllowed) return
       throw new SpecError({
+        code: 'HADAMARD_OVERLAP',
         where: `${names.kernel}: ${names.operands[i]}`,
         expected: `memory that does not overlap ${names.operands[j]}`,
         received: 'overlapping views of one buffer',

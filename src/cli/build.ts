@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { reasonOf } from '../errors.ts'
 import { PACKAGE_ROOT } from '../package-root.ts'
 import { formatSeconds } from './screen.ts'
 import { CommandError } from './outcome.ts'
@@ -35,8 +36,10 @@ async function compile(isVerbose: boolean): Promise<void> {
   const nodeGyp = await findNodeGyp()
   // Inside the package, so that node-addon-api is found from there.
   const folder = await mkdtemp(join(PACKAGE_ROOT, '.build-')).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new CommandError(`build: cannot write in the package's folder (${reason})`)
+    const reason = reasonOf(error)
+    throw new CommandError(`build: cannot write in the package's folder (${reason})`, {
+      code: 'HADAMARD_BUILD',
+    })
   })
   try {
     await cp(join(PACKAGE_ROOT, 'native'), join(folder, 'native'), { recursive: true })
@@ -71,6 +74,7 @@ async function findNodeGyp(): Promise<string> {
   }
   throw new CommandError(
     'build: expected node-gyp; found none. Install it with: npm install --save-dev node-gyp',
+    { code: 'HADAMARD_BUILD' },
   )
 }
 
@@ -92,7 +96,9 @@ async function runNodeGyp(nodeGyp: string, folder: string, isVerbose: boolean): 
   if (code === 0 && (await exists(join(folder, BINARY)))) return
   const reason = likelyReason(output)
   const more = isVerbose ? '' : '. The whole output: npx hadamard build --verbose'
-  throw new CommandError(`build: the native core could not be compiled${reason}. ${NEEDS}${more}`)
+  throw new CommandError(`build: the native core could not be compiled${reason}. ${NEEDS}${more}`, {
+    code: 'HADAMARD_BUILD',
+  })
 }
 
 // Headers that lie beside this Node spare node-gyp a download.

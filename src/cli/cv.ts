@@ -1,7 +1,7 @@
 /** `hadamard cv FILE`: scores over folds, with their spread, of one configuration or of two on the same folds. */
 
 import { Command, Option } from 'commander'
-import { SpecError } from '../errors.ts'
+import { reasonOf, SpecError } from '../errors.ts'
 import { alignColumns } from '../model/align.ts'
 import { crossValidate, type CrossValidation, type FoldScore } from '../model/cross-validate.ts'
 import { formatScore, scoreLabels } from '../model/describe.ts'
@@ -71,8 +71,13 @@ function parseFlags(text: string): Partial<TrainOptions> {
     command.parse(words, { from: 'user' })
   } catch (error) {
     if (error instanceof SpecError) throw error
-    const received = error instanceof Error ? error.message.replace(/^error: /, '') : text
-    throw new SpecError({ where: '--compare', expected: 'flags of train', received })
+    const received = reasonOf(error).replace(/^error: /, '')
+    throw new SpecError({
+      code: 'HADAMARD_COMMAND_LINE',
+      where: '--compare',
+      expected: 'flags of train',
+      received,
+    })
   }
   const { type, ...options } = command.opts<TrainFlags>()
   return Object.fromEntries(

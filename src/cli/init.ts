@@ -5,6 +5,7 @@ import { access, constants, copyFile, mkdir, readFile, stat, writeFile } from 'n
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { reasonOf } from '../errors.ts'
 import { CommandError } from './outcome.ts'
 
 const PACKAGE_ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)))
@@ -67,7 +68,9 @@ export async function writeProject(folder: string): Promise<string[]> {
     for (const [name, source] of Object.entries(COPIED))
       await copyFile(join(PACKAGE_ROOT, source), join(root, name), constants.COPYFILE_EXCL)
   } catch (error) {
-    throw new CommandError(`init: expected a folder to write to; received ${folder} (${reasonOf(error)})`)
+    throw new CommandError(`init: expected a folder to write to; received ${folder} (${reasonOf(error)})`, {
+      code: 'HADAMARD_INIT',
+    })
   }
   return names
 }
@@ -78,13 +81,16 @@ async function checkFolder(folder: string, root: string, names: readonly string[
     () => undefined,
   )
   if (isFolder === false)
-    throw new CommandError(`init: expected a folder; received ${folder}, which is a file`)
+    throw new CommandError(`init: expected a folder; received ${folder}, which is a file`, {
+      code: 'HADAMARD_INIT',
+    })
   const there = await Promise.all(names.map((name) => exists(join(root, name))))
   const taken = names.filter((_, i) => there[i])
   if (taken.length === 0) return
   throw new CommandError(
     `init: expected a folder without ${names.join(', ')}; received ${folder}, which has ${taken.join(', ')}. ` +
       'Nothing was written. Name another folder: npx hadamard init my-model',
+    { code: 'HADAMARD_INIT' },
   )
 }
 
@@ -137,11 +143,14 @@ async function installPackages(folder: string): Promise<void> {
   })
   const code = await new Promise<number | null>((resolveCode, reject) => {
     child.on('close', resolveCode)
-    child.on('error', (error) => reject(new CommandError(`init: npm cannot be started (${error.message})`)))
+    child.on('error', (error) =>
+      reject(new CommandError(`init: npm cannot be started (${error.message})`, { code: 'HADAMARD_INIT' })),
+    )
   })
   if (code === 0) return
   throw new CommandError(
     `init: npm install ended with exit code ${code ?? 'none'}. The project is written; try again there: npm install`,
+    { code: 'HADAMARD_INIT' },
   )
 }
 
@@ -163,8 +172,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,7 +1,8 @@
 /** How commands end: exit codes, and what an error looks like on a terminal. */
 
 import { CommanderError } from 'commander'
-import { BackendError, DataError, DivergenceError, SpecError } from '../errors.ts'
+import type { ErrorCode } from '../error-codes.ts'
+import { HadamardError, InternalError, ParityError, withCode } from '../errors.ts'
 import { explanationOptionNames } from '../model/explain.ts'
 import { trainOptionNames } from '../model/options.ts'
 import { flagName } from './flags.ts'
@@ -10,11 +11,11 @@ import { flagName } from './flags.ts'
 export const EXIT = { ok: 0, wrongInput: 1, internal: 2, interrupted: 130 } as const
 
 /** Ends a command with exit code 1 and one line. */
-export class CommandError extends Error {}
+export class CommandError extends HadamardError {
+  static override readonly generalCode: ErrorCode = 'HADAMARD_COMMAND_LINE'
+}
 
 const flagOptions: readonly string[] = [...trainOptionNames, ...explanationOptionNames, 'folds']
-
-const expectedErrors = [SpecError, DataError, BackendError, DivergenceError, CommandError]
 
 /** Writes an error to standard error, as one line where it is the input's fault, and gives the exit code. */
 export function reportError(error: unknown): number {
@@ -22,13 +23,18 @@ export function reportError(error: unknown): number {
     // Commander has written its message through `commanderLine`.
     return error.exitCode === 0 ? EXIT.ok : EXIT.wrongInput
   }
-  if (error instanceof Error && expectedErrors.some((type) => error instanceof type)) {
+  if (isOfInput(error)) {
     writeNote(oneLine(nameFlag(error.message)))
     return EXIT.wrongInput
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   process.stderr.write(`hadamard: internal error, please report it\n${stack}\n`)
   return EXIT.internal
+}
+
+// Whether the input is at fault, and not the library.
+function isOfInput(error: unknown): error is HadamardError {
+  return error instanceof HadamardError && !(error instanceof InternalError || error instanceof ParityError)
 }
 
 /** Writes a line to standard error. */
@@ -38,7 +44,7 @@ export function writeNote(text: string): void {
 
 /** A message of the argument parser in the form of all others. */
 export function commanderLine(text: string): string {
-  return `hadamard: ${oneLine(text.replace(/^error: /, ''))}\n`
+  return `hadamard: ${withCode(oneLine(text.replace(/^error: /, '')), 'HADAMARD_COMMAND_LINE')}\n`
 }
 
 /** Makes a reader that has gone away (`| head`) end the command quietly. */

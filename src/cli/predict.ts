@@ -79,6 +79,7 @@ async function runPredict(modelPath: string, file: string, flags: PredictFlags):
   const classes = model.encoder.classes.map(String)
   if (proba && classes.length === 0) {
     throw new DataError({
+      code: 'HADAMARD_TASK',
       where: '--proba',
       expected: 'a model that predicts classes',
       received: 'one that predicts numbers',
@@ -132,6 +133,7 @@ function checkPaths(read: readonly string[], { output, rejects, onError }: Predi
     )
       continue
     throw new DataError({
+      code: 'HADAMARD_FILE_WRITE',
       where: flag,
       expected: 'a file other than the model and the data',
       received: `'${path}'`,
@@ -139,6 +141,7 @@ function checkPaths(read: readonly string[], { output, rejects, onError }: Predi
   }
   if (rejects !== undefined && onError !== 'skip') {
     throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
       where: '--rejects',
       expected: '--on-error skip beside it',
       received: `--on-error ${onError ?? 'fail'}`,

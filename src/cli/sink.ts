@@ -55,7 +55,10 @@ export async function openSink(path: string | undefined): Promise<TextSink> {
 function unwritable(path: string, error: unknown): never {
   const { code, message } = error as NodeJS.ErrnoException
   const received = code === 'ENOENT' ? 'no such folder' : code === 'EISDIR' ? 'a folder' : message
-  throw new DataError({ where: path, expected: 'a file that can be written', received }, { cause: error })
+  throw new DataError(
+    { code: 'HADAMARD_FILE_WRITE', where: path, expected: 'a file that can be written', received },
+    { cause: error },
+  )
 }
 
 /** A text as a CSV field; an empty one is quoted, as an unquoted empty field is a missing value. */

@@ -81,7 +81,9 @@ async function runTrain(file: string, flags: Flags): Promise<number> {
   }
   const { report } = model
   if (report.epochs === 0 && report.stopped === 'aborted') {
-    throw new CommandError('interrupted before the first epoch was over; no model is saved')
+    throw new CommandError('interrupted before the first epoch was over; no model is saved', {
+      code: 'HADAMARD_INTERRUPTED',
+    })
   }
   await model.save(modelPath)
   if (!quiet) report.warnings.forEach((warning) => writeNote(warning))
@@ -118,7 +120,12 @@ function defaultModelPath(file: string): string {
 // Hours of training must not end in a folder that is not there, nor in place of the data.
 async function checkModelPath(path: string, file: string): Promise<void> {
   if (resolve(path) === resolve(file)) {
-    throw new DataError({ where: '--model', expected: 'a file other than the data', received: `'${path}'` })
+    throw new DataError({
+      code: 'HADAMARD_FILE_WRITE',
+      where: '--model',
+      expected: 'a file other than the data',
+      received: `'${path}'`,
+    })
   }
   const folder = dirname(path)
   const isFolder = await stat(path).then(
@@ -126,11 +133,21 @@ async function checkModelPath(path: string, file: string): Promise<void> {
     () => false,
   )
   if (isFolder)
-    throw new DataError({ where: '--model', expected: 'a file', received: `the folder '${path}'` })
+    throw new DataError({
+      code: 'HADAMARD_FILE_WRITE',
+      where: '--model',
+      expected: 'a file',
+      received: `the folder '${path}'`,
+    })
   await access(folder, constants.W_OK).catch((error: unknown) => {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     const received = `${isMissing ? 'no folder' : 'no permission to write in'} '${folder}'`
-    throw new DataError({ where: '--model', expected: 'a file that can be written', received })
+    throw new DataError({
+      code: 'HADAMARD_FILE_WRITE',
+      where: '--model',
+      expected: 'a file that can be written',
+      received,
+    })
   })
 }
 

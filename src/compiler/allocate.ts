@@ -1,5 +1,6 @@
 /** The only place that invents offsets: drops dead nodes, shares memory in place, lays values out in the arena. */
 
+import { InternalError } from '../errors.ts'
 import { opNamed } from '../ops/index.ts'
 import { elementsIn } from '../shape.ts'
 import { placeBarriers } from './barriers.ts'
@@ -54,7 +55,7 @@ function toInstruction(step: Step, placeOf: (value: Value) => Place): Instructio
     dims: step.dims,
     scalars: signature.scalars.map((name) => {
       const scalar = step.scalars[name] as number | undefined
-      if (scalar === undefined) throw new Error(`${step.op}: no value for ${name}`)
+      if (scalar === undefined) throw new InternalError(`${step.op}: no value for ${name}`)
       return scalar
     }),
     places: step.operands.map(placeOf),
@@ -154,7 +155,7 @@ function layOut(builder: Builder, entries: readonly (readonly Step[])[], shared:
     const base = shared.get(value)
     if (base !== undefined) return placeOf(base)
     const offset = offsets.get(value)
-    if (offset === undefined) throw new Error(`${value.name} has no place in the arena`)
+    if (offset === undefined) throw new InternalError(`${value.name} has no place in the arena`)
     return { buffer: 0, offset }
   }
   return { arenaBytes: Math.max(next, ALIGNMENT), slots, placeOf }

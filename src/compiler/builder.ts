@@ -1,5 +1,6 @@
 /** The graph that a program is compiled from: values, and nodes (ops on values) in the order in which they run. */
 
+import { InternalError } from '../errors.ts'
 import type { Dtype } from '../ops/arithmetic.ts'
 import type { CustomFunction, Emitter } from '../ops/op.ts'
 import { opNamed } from '../ops/index.ts'
@@ -196,7 +197,7 @@ export class Builder implements Emitter<Value> {
         const size = shape[i] === 'rows' ? this.rows : shape[i]
         const expected = typeof dim === 'number' ? dim : sizes.get(dim)
         if (size === undefined || (expected !== undefined && expected !== size)) {
-          throw new Error(
+          throw new InternalError(
             `${op}: ${pattern.name} ${formatShape(value.shape)} does not fit ${dim} = ${expected}`,
           )
         }
@@ -205,7 +206,7 @@ export class Builder implements Emitter<Value> {
     }
     return dims.map((dim) => {
       const size = sizes.get(dim)
-      if (size === undefined) throw new Error(`${op}: no operand gives ${dim}`)
+      if (size === undefined) throw new InternalError(`${op}: no operand gives ${dim}`)
       return size
     })
   }

@@ -1,5 +1,6 @@
 /** Reverse-mode differentiation of the nodes of an entry, by the gradient rules of the op table. */
 
+import { InternalError } from '../errors.ts'
 import { opNamed } from '../ops/index.ts'
 import { inputsOf, namedOperands, outputsOf, type Builder, type Node, type Value } from './builder.ts'
 
@@ -28,7 +29,7 @@ export function differentiate(
     const dy = gradients.get(result)
     if (dy === undefined || !needed.has(result)) continue
     const rule = opNamed(node.op).gradient
-    if (rule === undefined) throw new Error(`${node.op} has no gradient rule`)
+    if (rule === undefined) throw new InternalError(`${node.op} has no gradient rule`)
     const inputs = namedOperands(node)
     const rules = rule<Value>(builder, { inputs, output: result, scalars: node.scalars, dims: node.dims }, dy)
     for (const [name, emitGradient] of Object.entries(rules)) {

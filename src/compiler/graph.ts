@@ -1,5 +1,6 @@
 /** From a network's spec to nodes: parameters, forward pass, loss, gradients and checks. */
 
+import { InternalError } from '../errors.ts'
 import type { NetworkSpec } from '../spec.ts'
 import { headsOf, parametersOf, stateOf, usedLayers, type Head } from '../spec.ts'
 import { ALL_INPUTS, inputSlices } from '../wiring.ts'
@@ -94,7 +95,7 @@ export function forwardPass(
   for (const { layer, from, owner } of usedLayers(spec)) {
     const arrayOf = (arrays: ReadonlyMap<string, Value>) => (name: string) => {
       const found = arrays.get(`${owner}.${name}`)
-      if (found === undefined) throw new Error(`layer ${layer.name} has no ${name}`)
+      if (found === undefined) throw new InternalError(`layer ${layer.name} has no ${name}`)
       return found
     }
     const mask = (rate: number, units: number): Value => {
@@ -127,7 +128,7 @@ function inputValues(builder: Builder, spec: NetworkSpec, x: Value): (name: stri
   const values = new Map([[ALL_INPUTS, x]])
   return (name) => {
     const slice = slices.get(name)
-    if (slice === undefined) throw new Error(`no input is called ${name}`)
+    if (slice === undefined) throw new InternalError(`no input is called ${name}`)
     const [first, columns] = slice
     const value =
       values.get(name) ??
@@ -218,7 +219,7 @@ function lossOfHead(
 
 function valueNamed(values: ReadonlyMap<string, Value>, name: string): Value {
   const value = values.get(name)
-  if (value === undefined) throw new Error(`no layer that is used is called ${name}`)
+  if (value === undefined) throw new InternalError(`no layer that is used is called ${name}`)
   return value
 }
 
@@ -288,6 +289,7 @@ export function update(
   const { settings } = optimizer
   const info = optimizerInfo(optimizer.name)
   clip(builder, dw, optimizer)
+<<<<<<< HEAD
   const groups = rateGroups(spec, optimizer)
   decayWeights(builder, { w, dw }, spec, persistent, gradients, { optimizer, groups })
   if (info.emit === undefined) throw new Error(`${optimizer.name} does not work step by step`)
@@ -347,6 +349,18 @@ function decayWeights(
     const rate = rates[groups.findIndex(({ names }) => names.includes(name))]
     builder.emit('decay', { rate, w }, { alpha })
   }
+=======
+  if (weightDecay > 0) {
+    for (const { x, y } of decayedParts({ w, dw }, spec, persistent, gradients, decayBiases)) {
+      if (info.isDecayDecoupled === true) builder.emit('decay', { rate, w: x }, { alpha: weightDecay })
+      else builder.emit('axpy', { x, y }, { alpha: weightDecay })
+    }
+  }
+  if (info.emit === undefined) throw new InternalError(`${optimizer.name} does not work step by step`)
+  info.emit(builder, { rate, dw, w }, settings, (name) =>
+    builder.value(`optimizer.${name}`, w.shape, { region: 'optimizer' }),
+  )
+>>>>>>> bf3a254 (Every error has a code, which its message ends with, and docs/errors.md explains it: what went wrong can be looked up)
 }
 
 // Values first, then the norm of what is left, as one vector over all parameters.

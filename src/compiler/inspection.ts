@@ -1,5 +1,6 @@
 /** Programs for tools that look at every number: one step at a time, and derivatives of predictions. */
 
+import { InternalError } from '../errors.ts'
 import { outputsOf, parametersOf, reductionOf, type NetworkSpec } from '../spec.ts'
 import { allocate } from './allocate.ts'
 import { Builder, type Node, type Value } from './builder.ts'
@@ -95,7 +96,7 @@ export function compileDerivatives(spec: NetworkSpec, rows: number): Program {
     const { output, nodes } = squashedPrediction(builder, spec, persistent, x)
     const found = differentiate(builder, nodes, new Map([[output, v]]), wanted)
     const gradient = found.get(x)
-    if (gradient === undefined) throw new Error('x does not reach the output')
+    if (gradient === undefined) throw new InternalError('x does not reach the output')
     builder.emit('scale', { x: gradient }, { alpha: 1 }, { y: kept })
     return found
   }

@@ -1,5 +1,6 @@
 /** The program of a monitor: a forward and a backward pass over rows that stay the same, and what its arrays are like. */
 
+import { InternalError } from '../errors.ts'
 import { monitoredTraits } from '../layers/activation.ts'
 import { parameterPlaces } from '../parameters.ts'
 import { outputsOf, reductionOf, usedLayers, type NetworkSpec } from '../spec.ts'
@@ -52,7 +53,8 @@ export function compileMonitor(spec: NetworkSpec, rows: number, isWeighted: bool
     const y = forward.layerOutputs.get(layer.name)
     const place = places.get(layer.name)
     const gradient = place === undefined ? undefined : found.get(place)
-    if (y === undefined || gradient === undefined) throw new Error(`${layer.name} does not reach the loss`)
+    if (y === undefined || gradient === undefined)
+      throw new InternalError(`${layer.name} does not reach the loss`)
     keepDistribution(builder, monitorSlots.activation(layer.name), y)
     keepDistribution(builder, monitorSlots.backward(layer.name), gradient)
     const { range, canDie } = 'activation' in layer ? monitoredTraits(layer) : {}
@@ -67,7 +69,7 @@ export function compileMonitor(spec: NetworkSpec, rows: number, isWeighted: bool
   const previous = builder.value('previous', persistent.weights.shape, { region: 'scratch', isPinned: true })
   for (const { name, shape, start } of parameterPlaces(spec)) {
     const [after, gradient] = [parameters.get(name), gradients.get(name)]
-    if (after === undefined || gradient === undefined) throw new Error(`${name} has no gradient`)
+    if (after === undefined || gradient === undefined) throw new InternalError(`${name} has no gradient`)
     keepDistribution(builder, monitorSlots.gradient(name), gradient)
     const before = builder.view(`previous ${name}`, previous, start * bytesOf('f', spec.dtype), shape)
     builder.emit(

@@ -1,5 +1,6 @@
 /** Program: an immutable flat list of instructions over one arena. It knows ops and offsets, no layers. */
 
+import { InternalError } from '../errors.ts'
 import { bytesOfDtype, type Dtype } from '../ops/arithmetic.ts'
 import type { CustomFunction } from '../ops/op.ts'
 import { opNamed } from '../ops/index.ts'
@@ -71,7 +72,7 @@ export function bytesOf(type: ElementType, dtype: Dtype): number {
 /** The slot of a name that the compiler itself allocated. */
 export function slotNamed(program: Program, name: string): Slot {
   const slot = program.slots.get(name)
-  if (slot === undefined) throw new Error(`the program has no slot ${name}`)
+  if (slot === undefined) throw new InternalError(`the program has no slot ${name}`)
   return slot
 }
 

@@ -1,5 +1,6 @@
 /** Places in the arena that stay readable by name, as programs of all kinds need them. */
 
+import { InternalError } from '../errors.ts'
 import type { Builder, Value } from './builder.ts'
 import { sumOfLosses, type Persistent, type RowLosses } from './graph.ts'
 
@@ -26,7 +27,7 @@ export function keepGradients(
   const kept = new Map<string, Value>()
   for (const [name, parameter] of parameters) {
     const gradient = found.get(parameter)
-    if (gradient === undefined) throw new Error(`${name} does not reach the loss`)
+    if (gradient === undefined) throw new InternalError(`${name} does not reach the loss`)
     const label = region === 'parts' ? 'part of gradient' : 'gradient'
     const place = builder.value(`${label} of ${name}`, parameter.shape, { region })
     builder.redirect(gradient, place)

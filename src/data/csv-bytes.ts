@@ -36,7 +36,12 @@ export function unreadableFile(path: string, error: unknown): DataError {
   if (error instanceof DataError) return error
   const { code = '', message } = error as NodeJS.ErrnoException
   return new DataError(
-    { where: path, expected: 'a CSV file', received: fileTroubles[code] ?? message },
+    {
+      code: 'HADAMARD_FILE_READ',
+      where: path,
+      expected: 'a CSV file',
+      received: fileTroubles[code] ?? message,
+    },
     { cause: error },
   )
 }
@@ -114,6 +119,7 @@ export async function openFile(path: string, name = path): Promise<ByteSource> {
 function openPacked(path: string, source: string, { name, unpack }: Packing, size: number): ByteSource {
   if (unpack === undefined) {
     throw new DataError({
+      code: 'HADAMARD_CSV_PACKED',
       where: source,
       expected: `a file that Node ${process.versions.node} can unpack`,
       received: `one packed with ${name}`,
@@ -159,6 +165,7 @@ class FileSource implements ByteSource {
     const { size, mtimeMs } = await this.handle.stat()
     if (this.consumed === this.size && size === this.size && mtimeMs === this.mtimeMs) return
     throw new DataError({
+      code: 'HADAMARD_CSV_CHANGED',
       where: this.name,
       expected: `a file that stays as it is while it is read, of ${this.size} bytes`,
       received: size === this.size ? 'one that was written to' : `one of ${size} bytes at the end`,
@@ -217,6 +224,7 @@ export class StreamSource implements ByteSource {
       const isDamaged = code?.startsWith('Z_') === true || code?.startsWith('ZSTD') === true
       throw new DataError(
         {
+          code: 'HADAMARD_CSV_PACKED',
           where: this.name,
           expected: isDamaged ? 'a complete packed file' : 'a stream that can be read to its end',
           received: message,
@@ -257,5 +265,10 @@ export async function expandPattern(pattern: string): Promise<string[]> {
   const isHidden = (candidate: string): boolean => candidate.startsWith('.') && !name.startsWith('.')
   const found = names.filter((candidate) => matches.test(candidate) && !isHidden(candidate)).sort()
   if (found.length > 0) return found.map((file) => join(folder, file))
-  throw new DataError({ where: pattern, expected: 'a pattern that files match', received: 'none that do' })
+  throw new DataError({
+    code: 'HADAMARD_FILE_READ',
+    where: pattern,
+    expected: 'a pattern that files match',
+    received: 'none that do',
+  })
 }

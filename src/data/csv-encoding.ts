@@ -18,6 +18,7 @@ export function checkMark(bytes: Uint8Array, source: string): void {
   const mark = bytes.length < 2 ? 0 : bytes[0] * 256 + bytes[1]
   if (mark === 0xfffe || mark === 0xfeff) {
     throw new DataError({
+      code: 'HADAMARD_CSV_ENCODING',
       where: source,
       expected: 'a file in UTF-8',
       received: 'one in UTF-16',
@@ -66,7 +67,13 @@ function wrongByte(
 ): DataError {
   const line = firstLine - 1 + lineAt(bytes, at)
   return new DataError(
-    { where: `${source} line ${line}`, expected: 'text in UTF-8', received, cure },
+    {
+      code: 'HADAMARD_CSV_ENCODING',
+      where: `${source} line ${line}`,
+      expected: 'text in UTF-8',
+      received,
+      cure,
+    },
     { line },
   )
 }

@@ -18,29 +18,35 @@ type Wording = (found: {
 
 const wordings: Record<CsvErrorName, Wording> = {
   fieldCount: ({ failure, context }) => ({
+    code: 'HADAMARD_CSV_RAGGED',
     expected: `${count(context.names.length, 'field')}, as in the ${context.hasHeader ? 'header' : 'first row'}`,
     received: `${failure.found}`,
   }),
   openQuote: ({ text }) => ({
+    code: 'HADAMARD_CSV_QUOTE',
     expected: 'a closing quote',
     received: `the end of the file after "${text}`,
     cure: 'Close the quote, or write a quote inside a quoted text twice',
   }),
   afterQuote: ({ text }) => ({
+    code: 'HADAMARD_CSV_QUOTE',
     expected: 'a delimiter or a line end after the closing quote',
     received: `'${text}'`,
     cure: 'Write a quote inside a quoted text twice',
   }),
   notNumber: ({ text }) => ({
+    code: 'HADAMARD_CSV_NUMBER',
     expected: 'a number, as the column is declared numeric',
     received: `'${text}'`,
   }),
   infinite: ({ text }) => ({
+    code: 'HADAMARD_CSV_NUMBER',
     expected: 'a finite number',
     received: `'${text}'`,
     cure: 'Declare the column categorical, or list the text as missing',
   }),
   missingValue: ({ text }) => ({
+    code: 'HADAMARD_CSV_MISSING',
     expected: 'a value, as missing ones are not allowed',
     received: text === '' ? 'an empty field' : `'${text}'`,
   }),

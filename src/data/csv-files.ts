@@ -72,7 +72,10 @@ export class CsvFiles {
       await rm(folder, { recursive: true, force: true })
       const { message } = error as Error
       const expected = 'a stream that can be read and kept in a temporary file'
-      throw new DataError({ where: 'stream', expected, received: message }, { cause: error })
+      throw new DataError(
+        { code: 'HADAMARD_FILE_READ', where: 'stream', expected, received: message },
+        { cause: error },
+      )
     }
     return new CsvFiles(input === '-' ? 'standard input' : 'stream', [path], options, folder)
   }
@@ -132,6 +135,7 @@ export class CsvFiles {
   private checkNames(found: readonly string[], names: readonly string[], path: string): void {
     if (found.length === names.length && found.every((name, index) => name === names[index])) return
     throw new DataError({
+      code: 'HADAMARD_CSV_FILES',
       where: path,
       expected: `the columns ${nameList(names)}, as in ${this.paths[0]}`,
       received: nameList(found),

@@ -37,7 +37,7 @@ export function readHead(
   skipBlankLines(field)
   if (field.isAtEnd()) {
     const expected = hasHeader ? 'a header line and rows' : 'rows'
-    throw new DataError({ where: source, expected, received: 'an empty file' })
+    throw new DataError({ code: 'HADAMARD_CSV_EMPTY', where: source, expected, received: 'an empty file' })
   }
   const first = { start: field.position, line: field.line }
   const names = readNames(bytes, field, source)
@@ -99,14 +99,17 @@ function checkNames(names: readonly string[], line: number, source: string): voi
   if (unnamed >= 0) {
     const received = `none for column ${unnamed + 1} of ${count(names.length, 'column')}`
     const cure = 'Name it, or read the file without a header'
-    throw new DataError({ where, expected: 'a name for every column', received, cure }, { line })
+    throw new DataError(
+      { code: 'HADAMARD_CSV_HEADER', where, expected: 'a name for every column', received, cure },
+      { line },
+    )
   }
   const seen = new Set<string>()
   for (const name of names) {
     if (seen.has(name)) {
       const received = `'${name}' twice`
       throw new DataError(
-        { where, expected: 'a name of its own for every column', received },
+        { code: 'HADAMARD_CSV_HEADER', where, expected: 'a name of its own for every column', received },
         { line, column: name },
       )
     }

@@ -235,7 +235,7 @@ export class CsvStream {
       const cure = 'A quote may be open: close it, or write a quote inside a quoted text twice'
       const expected = `a record of at most ${this.options.maxRecordBytes} bytes`
       throw new DataError(
-        { where: `${name} line ${this.line}`, expected, received, cure },
+        { code: 'HADAMARD_CSV_RECORD', where: `${name} line ${this.line}`, expected, received, cure },
         { line: this.line },
       )
     }

@@ -95,6 +95,7 @@ export class Dataset {
   async describe(): Promise<ColumnDescription[]> {
     if (!this.#isWhole) {
       throw new SpecError({
+        code: 'HADAMARD_NOT_POSSIBLE',
         where: 'describe',
         expected: 'a dataset of whole files',
         received: 'a view with some of its rows',
@@ -227,7 +228,7 @@ export class Dataset {
       if (columns[index].type === 'numeric') return index
       const where = `${this.#files.name}, column ${name}`
       throw new DataError(
-        { where, expected: 'a column of numbers', received: 'one of texts' },
+        { code: 'HADAMARD_COLUMN_TYPE', where, expected: 'a column of numbers', received: 'one of texts' },
         { column: name },
       )
     })

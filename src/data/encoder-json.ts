@@ -145,5 +145,10 @@ function texts(json: unknown, where: string): string[] {
 
 function wrong(where: string, expected: string, received: unknown): DataError {
   const shown = received === undefined ? 'nothing' : JSON.stringify(received)
-  return new DataError({ where, expected, received: shown.length > 60 ? `${shown.slice(0, 60)}…` : shown })
+  return new DataError({
+    code: 'HADAMARD_MODEL_FILE',
+    where,
+    expected,
+    received: shown.length > 60 ? `${shown.slice(0, 60)}…` : shown,
+  })
 }

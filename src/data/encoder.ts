@@ -111,6 +111,7 @@ export class Encoder {
     for (const name of ignore) columnOf(table, name)
     if (ignore.includes(target)) {
       throw new SpecError({
+        code: 'HADAMARD_OPTION_CONFLICT',
         where: 'ignore',
         expected: 'columns other than the target',
         received: `'${target}'`,
@@ -130,6 +131,7 @@ export class Encoder {
     })
     if (encoder.width > 0) return encoder
     throw new DataError({
+      code: 'HADAMARD_NO_COLUMNS',
       where: table.source ?? 'table',
       expected: 'columns to learn from',
       received: 'none beside the target',
@@ -241,6 +243,7 @@ export class Encoder {
   private tooWide(table: Table, rows: number): DataError {
     const widest = this.data.inputs.reduce((a, b) => (inputWidth(b) > inputWidth(a) ? b : a))
     return new DataError({
+      code: 'HADAMARD_MEMORY',
       where: table.source ?? 'table',
       expected: `at most ${mostElements} numbers after encoding`,
       received: `${rows} rows of ${this.width} inputs, ${inputWidth(widest)} of them from column ${widest.name}`,
@@ -251,6 +254,7 @@ export class Encoder {
 
 function noRows(table: Table, target: string, rows: number): DataError {
   return new DataError({
+    code: 'HADAMARD_NO_ROWS',
     where: table.source ?? 'table',
     expected: 'rows to train on',
     received: rows === 0 ? 'none' : `${rows} rows, none with a value in column ${target}`,

@@ -145,6 +145,7 @@ function fitDate(column: Column, rows: Uint32Array): DateInput {
         : undefined
     throw new DataError(
       {
+        code: 'HADAMARD_COLUMN_TYPE',
         where: `column ${name}`,
         expected: 'dates of one form, such as 2024-02-29 12:30, 02/29/2024 or 29 Feb 2024',
         received: given === undefined ? `'${wrong ?? ''}'` : `the number ${given}`,
@@ -169,7 +170,12 @@ function checkBoolean(column: Column): Input {
   const wrong = texts.find((text) => text !== 'NaN' && truthOf(text) === undefined)
   if (wrong === undefined) return { name, type: 'boolean' }
   throw new DataError(
-    { where: `column ${name}`, expected: 'true and false, yes and no, or 1 and 0', received: `'${wrong}'` },
+    {
+      code: 'HADAMARD_COLUMN_TYPE',
+      where: `column ${name}`,
+      expected: 'true and false, yes and no, or 1 and 0',
+      received: `'${wrong}'`,
+    },
     { column: name },
   )
 }
@@ -361,6 +367,7 @@ function wrongValue(input: Input, column: Column, row: number, { table }: Place)
   const value = column.type === 'numeric' ? column.values[row] : `'${column.categories[column.codes[row]]}'`
   return new DataError(
     {
+      code: 'HADAMARD_COLUMN_TYPE',
       where: `${table.source ?? 'table'} row ${row}, column ${column.name}`,
       expected,
       received: String(value),
@@ -377,6 +384,7 @@ function checkNoText(column: CategoricalColumn, { table, rows }: Place): void {
   if (row === undefined) return
   throw new DataError(
     {
+      code: 'HADAMARD_COLUMN_TYPE',
       where: `${table.source ?? 'table'} row ${row}, column ${column.name}`,
       expected: 'a number, as in the training data',
       received: `the text '${column.categories[column.codes[row]]}'`,

@@ -45,6 +45,7 @@ export class RowEncoder {
   #withoutFields(row: Readonly<Record<string, unknown>>): DataError {
     if (typeof row !== 'object' || row === null) {
       return new DataError({
+        code: 'HADAMARD_ROW',
         where: 'row',
         expected: 'an object with a field per column',
         received: describeValue(row),
@@ -55,6 +56,7 @@ export class RowEncoder {
     const nearest = nearestName(absent[0], unknown)
     return new DataError(
       {
+        code: 'HADAMARD_ROW_FIELDS',
         where: 'row',
         expected: `the ${absent.length === 1 ? 'field' : 'fields'} ${nameList(absent)}, null where missing`,
         received: 'a row without',
@@ -69,6 +71,7 @@ export class RowEncoder {
     if (unknown.length === 0) return
     throw new DataError(
       {
+        code: 'HADAMARD_ROW_FIELDS',
         where: 'row',
         expected: `no fields but those of training: ${nameList(this.#names)}`,
         received: nameList(unknown),
@@ -85,6 +88,7 @@ export class RowEncoder {
     const column = this.#names[index]
     return new DataError(
       {
+        code: 'HADAMARD_ROW',
         where: `row, column ${column}`,
         expected: 'a value as in the training data',
         received: describeValue(value),

@@ -1,7 +1,7 @@
 /** Parts rows into those to train on and those held out: by a hash, by class, by a permutation or by a file. */
 
 import { readFile } from 'node:fs/promises'
-import { DataError, SpecError } from '../errors.ts'
+import { DataError, reasonOf, SpecError } from '../errors.ts'
 import type { RandomStream } from '../random.ts'
 
 /** Row numbers from 0 in two disjoint parts. */
@@ -120,7 +120,10 @@ export async function readSplit(path: string, rows: number): Promise<Split> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     const received = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a directory' : message
-    throw new DataError({ where: path, expected: 'a split file', received }, { cause: error })
+    throw new DataError(
+      { code: 'HADAMARD_FILE_READ', where: path, expected: 'a split file', received },
+      { cause: error },
+    )
   }
   return parseSplit(text, rows, path)
 }
@@ -140,11 +143,15 @@ export function parseSplit(text: string, rows: number, source: string): Split {
   try {
     json = JSON.parse(text)
   } catch (error) {
-    const received = `other text (${(error as Error).message})`
-    throw new DataError({ where: source, expected: 'a split as JSON', received }, { cause: error })
+    const received = `other text (${reasonOf(error)})`
+    throw new DataError(
+      { code: 'HADAMARD_SPLIT', where: source, expected: 'a split as JSON', received },
+      { cause: error },
+    )
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new DataError({
+      code: 'HADAMARD_SPLIT',
       where: source,
       expected: 'an object {"train":[…],"test":[…]}',
       received: JSON.stringify(json),
@@ -168,17 +175,17 @@ function rowList(
   const list: unknown = Object.hasOwn(json, key) ? json[key] : undefined
   if (!Array.isArray(list) || list.length === 0) {
     const received = list === undefined ? 'none' : Array.isArray(list) ? 'an empty one' : typeof list
-    throw new DataError({ where, expected: 'a list of row numbers', received })
+    throw new DataError({ code: 'HADAMARD_SPLIT', where, expected: 'a list of row numbers', received })
   }
   return Uint32Array.from(list as unknown[], (row) => {
     if (typeof row !== 'number' || !Number.isInteger(row) || row < 0 || row >= rows) {
       const expected = rows === 0 ? 'no row, as the table has none' : `row numbers from 0 to ${rows - 1}`
-      throw new DataError({ where, expected, received: JSON.stringify(row) })
+      throw new DataError({ code: 'HADAMARD_SPLIT', where, expected, received: JSON.stringify(row) })
     }
     const other = seen.get(row)
     if (other !== undefined) {
       const received = other === key ? `${row} twice` : `${row} in ${other} and in ${key}`
-      throw new DataError({ where, expected: 'every row at most once', received })
+      throw new DataError({ code: 'HADAMARD_SPLIT', where, expected: 'every row at most once', received })
     }
     seen.set(row, key)
     return row

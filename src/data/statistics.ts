@@ -29,6 +29,7 @@ export function scaleOf(column: NumericColumn, rows: Uint32Array): Scale {
     const largest = rows.reduce((max, row) => (Math.abs(values[row]) > max ? Math.abs(values[row]) : max), 0)
     throw new DataError(
       {
+        code: 'HADAMARD_NOT_FINITE',
         where: `column ${column.name}`,
         expected: 'values that can be standardised',
         received: `values up to ${largest}`,

@@ -67,6 +67,7 @@ export function unknownColumn(where: string, name: string, names: readonly strin
   const nearest = nearestName(name, names)
   return new DataError(
     {
+      code: 'HADAMARD_COLUMN_MISSING',
       where,
       expected: `a column named '${name}'`,
       received: `the columns ${nameList(names)}`,
@@ -173,6 +174,7 @@ export function concatTables(tables: readonly Table[]): Table {
     if (!parts.every((part) => part?.name === head.name && part.type === head.type)) {
       throw new DataError(
         {
+          code: 'HADAMARD_CSV_FILES',
           where: first.source ?? 'table',
           expected: `a ${head.type} column '${head.name}' in every chunk`,
           received: 'another',
@@ -265,6 +267,7 @@ function plainValue(value: unknown, name: string, row: number, source: string): 
   if (typeof value === 'number' && Number.isFinite(value)) return value
   throw new DataError(
     {
+      code: 'HADAMARD_ROW',
       where: `${source} row ${row}, column ${name}`,
       expected: 'a finite number, a text, a boolean, null or undefined',
       received: typeof value === 'number' ? String(value) : describe(value),

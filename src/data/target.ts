@@ -104,6 +104,7 @@ export function fitTarget(column: Column, rows: Uint32Array, task: Task, isClamp
       }
     throw new DataError(
       {
+        code: 'HADAMARD_TARGET_COLUMN',
         where: `column ${name}`,
         expected: 'numbers, as the task is regression',
         received: `the text '${String(valueAt(column, rows[0]))}'`,
@@ -116,7 +117,7 @@ export function fitTarget(column: Column, rows: Uint32Array, task: Task, isClamp
   if (classes.length < 2) {
     const received = classes.length === 0 ? 'none' : `only '${String(classes[0])}'`
     throw new DataError(
-      { where: `column ${name}`, expected: 'at least 2 classes', received },
+      { code: 'HADAMARD_TARGET_COLUMN', where: `column ${name}`, expected: 'at least 2 classes', received },
       { column: name },
     )
   }
@@ -143,6 +144,7 @@ export function encodeTarget(target: Target, table: Table, rows: ArrayLike<numbe
   if (isNumeric && column.type === 'categorical' && kept.length > 0) {
     throw new DataError(
       {
+        code: 'HADAMARD_COLUMN_TYPE',
         where: `${table.source ?? 'table'} row ${kept[0]}, column ${target.name}`,
         expected: 'a number, as in the training data',
         received: `'${String(valueAt(column, kept[0]))}'`,

@@ -17,6 +17,7 @@ export function writeInCs615Notation(pass: Pass): string {
   const { layers, input, target, loss, learningRate, after } = pass
   if (layers.length !== 2) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: 'explainStep',
       expected: 'one hidden layer and an output layer, as the notation cs615 has symbols for',
       received: `${layers.length} dense layers`,

@@ -47,6 +47,7 @@ export function lossFormOf({ spec, target }: Pass): LossForm {
   const formOf = formsByOp[op]
   if (formOf === undefined || loss === undefined || (loss.labelSmoothing ?? 0) > 0) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: 'explainStep: loss',
       expected: 'squaredError, or a cross-entropy or log likelihood without label smoothing',
       received: describeLoss(spec),

@@ -70,6 +70,7 @@ export function passOf(network: Network<Dtype>, x: Rows, y: Targets, learningRat
   const input = Float64Array.from(toInputs(spec, x))
   if (input.length !== spec.inputs) {
     throw new DataError({
+      code: 'HADAMARD_SHAPE',
       where: 'explainStep: x',
       expected: 'one row',
       received: String(input.length / spec.inputs),
@@ -114,6 +115,7 @@ function checkSize(spec: NetworkSpec): void {
   const count = parametersOf(spec).reduce((sum, { shape }) => sum + elementsIn(shape, 1), 0)
   if (count > MAX_PARAMETERS) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: 'explainStep',
       expected: `a network of at most ${MAX_PARAMETERS} parameters, which a reader can follow`,
       received: `${count} parameters`,
@@ -122,6 +124,7 @@ function checkSize(spec: NetworkSpec): void {
   }
   if (spec.l1 === 0 && spec.l2 === 0) return
   throw new SpecError({
+    code: 'HADAMARD_NOT_POSSIBLE',
     where: 'explainStep',
     expected: 'a network without penalty',
     received: `l1 ${spec.l1}, l2 ${spec.l2}`,
@@ -132,6 +135,7 @@ function checkSize(spec: NetworkSpec): void {
 function stagesOf(spec: NetworkSpec): Stage[] {
   if (!isChain(spec)) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: 'explainStep',
       expected: 'a chain of layers with one input and one output',
       received: 'layers that branch, merge or share weights',
@@ -147,6 +151,7 @@ function stagesOf(spec: NetworkSpec): Stage[] {
       stages[stages.length - 1] = { ...last, activation: layer }
     } else {
       throw new SpecError({
+        code: 'HADAMARD_NOT_POSSIBLE',
         where: `explainStep: layers[${i}] (${layer.name})`,
         expected: 'dense layers, each with one activation at most',
         received: layer.type === 'dense' ? 'a dense layer with the parametrization ntk' : layer.type,
@@ -158,6 +163,7 @@ function stagesOf(spec: NetworkSpec): Stage[] {
   const softmax = stages.slice(0, -1).find(({ activation: h }) => activationName(h) === 'softmax')
   if (softmax === undefined) return stages
   throw new SpecError({
+    code: 'HADAMARD_NOT_POSSIBLE',
     where: `explainStep: ${softmax.name}`,
     expected: 'activations that act element by element, or softmax as the last',
     received: 'softmax in a hidden layer',

@@ -94,6 +94,7 @@ export function commonLength(kernel: string, arrays: Readonly<Record<string, unk
   const odd = lengths.findIndex((length) => length !== lengths[0])
   if (odd < 0) return lengths[0]
   throw new SpecError({
+    code: 'HADAMARD_SHAPE',
     where: `${kernel}: ${Object.keys(arrays)[odd]}`,
     expected: `arrays of one length, ${lengths[0]}`,
     received: String(lengths[odd]),

@@ -146,12 +146,22 @@ function checkPowers(powers: unknown, others: Readonly<Record<string, FloatArray
   const where = 'adam: powers'
   const view = viewOf(where, powers, ['Float64Array'])
   if (view.length < 2) {
-    throw new SpecError({ where, expected: 'at least 2 elements', received: String(view.length) })
+    throw new SpecError({
+      code: 'HADAMARD_SHAPE',
+      where,
+      expected: 'at least 2 elements',
+      received: String(view.length),
+    })
   }
   for (const [name, array] of Object.entries(others)) {
     const other = viewOf(`adam: ${name}`, array, FLOAT_KINDS)
     if (!overlaps(view, 2, other, other.length)) continue
     const expected = `memory that does not overlap ${name}`
-    throw new SpecError({ where, expected, received: 'overlapping views of one buffer' })
+    throw new SpecError({
+      code: 'HADAMARD_OVERLAP',
+      where,
+      expected,
+      received: 'overlapping views of one buffer',
+    })
   }
 }

@@ -187,6 +187,7 @@ function product<T extends FloatArray>(
   ] as const) {
     if (!overlaps(matrixC.view, matrixC.span, input.view, input.span)) continue
     throw new SpecError({
+      code: 'HADAMARD_OVERLAP',
       where: `${names.kernel}: ${names.c}`,
       expected: `memory that does not overlap ${name}`,
       received: 'overlapping views of one buffer',
@@ -214,6 +215,7 @@ function checkMatrix(
   const span = rows === 0 || columns === 0 ? 0 : (rows - 1) * ld + columns
   if (view.length >= span) return { view, span }
   throw new SpecError({
+    code: 'HADAMARD_SHAPE',
     where,
     expected: `at least ${span} elements for ${rows} rows of ${columns}, ${ld} apart`,
     received: String(view.length),

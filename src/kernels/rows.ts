@@ -91,7 +91,12 @@ export function gatherRows<T extends FloatArray>(
   const length = lengthOf('gatherRows: source', source)
   if (length % n !== 0) {
     const expected = `whole rows of ${n}`
-    throw new SpecError({ where: 'gatherRows: source', expected, received: `${length} elements` })
+    throw new SpecError({
+      code: 'HADAMARD_SHAPE',
+      where: 'gatherRows: source',
+      expected,
+      received: `${length} elements`,
+    })
   }
   const rows = lengthOf('gatherRows: order', order, ['Uint32Array'])
   return compute('gatherRows', 'gather_rows', [rows, n, length / n, rows], [], { source, order }, out)

@@ -150,6 +150,7 @@ function normalizeOwn(activation: OwnActivation, where: string): OwnActivation {
     'steps' in activation ? normalizeComposed(activation, where) : normalizeCustom(activation, where)
   if (!Object.hasOwn(activationTable, own.name)) return own
   throw new SpecError({
+    code: 'HADAMARD_ACTIVATION',
     where: `${where}: name`,
     expected: 'a name that no activation of the library has',
     received: `'${own.name}'`,

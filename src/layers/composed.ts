@@ -87,7 +87,12 @@ export function composed(
 ): ComposedActivation {
   if (typeof compose !== 'function') {
     const expected = 'a function of x and the ops'
-    throw new SpecError({ where: `composed ${name}`, expected, received: describeValue(compose) })
+    throw new SpecError({
+      code: 'HADAMARD_ACTIVATION',
+      where: `composed ${name}`,
+      expected,
+      received: describeValue(compose),
+    })
   }
   const values: ComposedValue[] = [{ isComposedValue: true }]
   const steps: ComposedStep[] = []
@@ -117,6 +122,7 @@ function numberOf(values: readonly ComposedValue[], value: unknown, where: strin
   const number = values.indexOf(value as ComposedValue)
   if (number >= 0) return number
   throw new SpecError({
+    code: 'HADAMARD_ACTIVATION',
     where,
     expected,
     received: describeValue(value),
@@ -138,7 +144,7 @@ export function normalizeComposed(activation: ComposedActivation, where: string)
   checkName(`${where}: name`, name)
   if (!Array.isArray(steps) || steps.length === 0 || steps.length > MAX_STEPS) {
     const expected = `a composition of 1 to ${MAX_STEPS} ops`
-    throw new SpecError({ where, expected, received: describeValue(steps) })
+    throw new SpecError({ code: 'HADAMARD_ACTIVATION', where, expected, received: describeValue(steps) })
   }
   return { name, steps: steps.map((step: unknown, i) => normalizeStep(step as ComposedStep, i, where)) }
 }
@@ -151,13 +157,23 @@ function normalizeStep(step: ComposedStep, i: number, where: string): ComposedSt
   const { inputs: count, scalar: limits }: ComposableOp = composableOps[op]
   if (!Array.isArray(inputs) || inputs.length !== count) {
     const expected = `${count} for ${op}`
-    throw new SpecError({ where: `${place}.inputs`, expected, received: describeValue(inputs) })
+    throw new SpecError({
+      code: 'HADAMARD_ACTIVATION',
+      where: `${place}.inputs`,
+      expected,
+      received: describeValue(inputs),
+    })
   }
   inputs.forEach((input) => checkInteger(`${place}.inputs`, input, { min: 0, max: i }))
   if (limits === undefined && scalar === undefined) return { op, inputs: [...(inputs as number[])] }
   if (limits === undefined) {
     const expected = `no number for ${op}`
-    throw new SpecError({ where: `${place}.scalar`, expected, received: describeValue(scalar) })
+    throw new SpecError({
+      code: 'HADAMARD_ACTIVATION',
+      where: `${place}.scalar`,
+      expected,
+      received: describeValue(scalar),
+    })
   }
   checkNumber(`${place}: ${op}`, scalar, limits)
   return { op, inputs: [...(inputs as number[])], scalar }

@@ -43,7 +43,12 @@ export function normalizeCustom(activation: CustomActivation, where: string): Cu
   for (const [key, value] of Object.entries({ forward, backward })) {
     if (typeof value === 'function') continue
     const expected = `a function of ${key === 'forward' ? 'x' : 'x and y'} that gives a number`
-    throw new SpecError({ where: `${where}.${key}`, expected, received: describeValue(value) })
+    throw new SpecError({
+      code: 'HADAMARD_ACTIVATION',
+      where: `${where}.${key}`,
+      expected,
+      received: describeValue(value),
+    })
   }
   return { name, forward, backward }
 }

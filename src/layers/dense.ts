@@ -107,6 +107,7 @@ export const denseLayer: LayerType<DenseSpec> = {
     normalizeInitializer(spec.biasInitializer, `${where}: biasInitializer`, biasInitializers)
     if (spec.bias) return
     throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
       where: `${where}: biasInitializer`,
       expected: 'a layer with a bias',
       received: 'bias: false',

@@ -1,5 +1,6 @@
 /** The layer table. */
 
+import { InternalError } from '../errors.ts'
 import { activationLayer, type ActivationSpec } from './activation.ts'
 import { batchNormLayer, type BatchNormSpec } from './batch-norm.ts'
 import { denseLayer, type DenseSpec } from './dense.ts'
@@ -38,6 +39,6 @@ export const layerNames: readonly string[] = [...layerTypes.keys()]
 /** The row of a layer's type, which must be known. */
 export function layerTypeOf(spec: LayerSpec): LayerType<LayerSpec> {
   const type = layerTypes.get(spec.type)
-  if (type === undefined) throw new Error(`no layer type is called ${spec.type}`)
+  if (type === undefined) throw new InternalError(`no layer type is called ${spec.type}`)
   return type
 }

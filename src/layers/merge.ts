@@ -104,6 +104,7 @@ function mergeLayer(type: MergeSpec['type']): LayerType<MergeSpec> {
     validate({ from }, where) {
       if (Array.isArray(from) && from.length >= 2) return
       throw new SpecError({
+        code: 'HADAMARD_WIRING',
         where: `${where}: from`,
         expected: 'an array of at least two sources',
         received: describeValue(from),
@@ -114,6 +115,7 @@ function mergeLayer(type: MergeSpec['type']): LayerType<MergeSpec> {
       const other = sources.find(({ size }) => size !== first.size)
       if (!areSizesEqual || other === undefined) return
       throw new SpecError({
+        code: 'HADAMARD_WIRING',
         where,
         expected: 'sources of one size',
         received: `${first.size} of ${first.name} and ${other.size} of ${other.name}`,

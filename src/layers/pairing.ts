@@ -1,10 +1,11 @@
 /** Which loss goes with which last activation: the default of a network, and a warning for pairs that learn badly. */
 
+import type { ErrorCode } from '../error-codes.ts'
 import { SpecError } from '../errors.ts'
 import { lossInfo, type LossName } from './loss.ts'
 
 /** Node's code of the warning, for `node --disable-warning`. */
-const PAIRING_WARNING = 'HADAMARD_LOSS_PAIRING'
+const PAIRING_WARNING: ErrorCode = 'HADAMARD_LOSS_PAIRING'
 
 // The pairs whose gradient with respect to the last activation's input is ŷ − t (Bishop 2006, section 5.2); the rule of
 // the perceptron takes it by definition.
@@ -27,6 +28,7 @@ export function defaultLoss(activation: string): LossName {
   const loss = PAIRS[activation]
   if (loss !== undefined) return loss
   throw new SpecError({
+    code: 'HADAMARD_LOSS',
     where: 'loss',
     expected: `a loss, for the last activation ${activation}`,
     received: 'none',

@@ -45,6 +45,7 @@ export function readWeights(
     const weight = sampleWeights[row]
     if (!Number.isFinite(weight) || weight < 0) {
       throw new DataError({
+        code: 'HADAMARD_WEIGHT',
         where: `${where}: row ${row}`,
         expected: 'a finite weight of at least 0',
         received: describeValue(weight),
@@ -53,7 +54,12 @@ export function readWeights(
     total += weight
   }
   if (total > 0) return sampleWeights
-  throw new DataError({ where, expected: 'at least one weight above 0', received: 'only zeros' })
+  throw new DataError({
+    code: 'HADAMARD_WEIGHT',
+    where,
+    expected: 'at least one weight above 0',
+    received: 'only zeros',
+  })
 }
 
 /** Checks that labels exist and are of one kind in all arrays, and that the arrays have one length. */
@@ -65,6 +71,7 @@ export function checkLabels(metric: string, arrays: Readonly<Record<string, Arra
       const label = labels[row]
       if (isLabel(label) && typeof label === typeof first[0]) continue
       throw new DataError({
+        code: 'HADAMARD_METRIC_LABEL',
         where: `${metric}: ${name}: row ${row}`,
         expected: isLabel(first[0])
           ? `a ${typeof first[0]}, as the first target is`
@@ -89,6 +96,7 @@ export function distinctLabels(...arrays: readonly ArrayLike<Label>[]): Label[] 
 export function positiveLabel(metric: string, classes: readonly Label[], given: Label | undefined): Label {
   if (given === undefined && typeof classes[0] === 'string') {
     throw new SpecError({
+      code: 'HADAMARD_METRIC_LABEL',
       where: `${metric}: positive`,
       expected: 'the label of the positive class, as labels are texts',
       received: 'undefined',
@@ -98,6 +106,7 @@ export function positiveLabel(metric: string, classes: readonly Label[], given: 
   const positive = given ?? (typeof classes[0] === 'boolean' ? true : 1)
   if (classes.length > 2) {
     throw new DataError({
+      code: 'HADAMARD_METRIC_LABEL',
       where: `${metric}: targets`,
       expected: 'labels of two classes',
       received: `${classes.length} classes`,
@@ -105,6 +114,7 @@ export function positiveLabel(metric: string, classes: readonly Label[], given: 
   }
   if (classes.length < 2 || classes.includes(positive)) return positive
   throw new DataError({
+    code: 'HADAMARD_METRIC_LABEL',
     where: `${metric}: positive`,
     expected: `one of the labels ${classes.map(describeValue).join(' and ')}`,
     received: describeValue(positive),
@@ -122,6 +132,7 @@ export function toMatrix(where: string, given: NumberRows, columns: number): Mat
     const flat = given as ArrayLike<number>
     if (flat.length % columns !== 0) {
       throw new DataError({
+        code: 'HADAMARD_SHAPE',
         where,
         expected: `rows of ${columns} numbers`,
         received: `${flat.length} numbers in all`,
@@ -134,6 +145,7 @@ export function toMatrix(where: string, given: NumberRows, columns: number): Mat
   const values = rows.flatMap((row, i) => {
     if (isArrayLike(row) && row.length === width && width > 0) return Array.from(row)
     throw new DataError({
+      code: 'HADAMARD_SHAPE',
       where: `${where}: row ${i}`,
       expected: width > 0 ? `${width} numbers, as in row 0` : 'at least one number',
       received: isArrayLike(row) ? String(row.length) : describeValue(row),
@@ -150,10 +162,16 @@ export function checkColumns(where: string, columns: number): void {
 /** Checks that an array has as many values as there are targets; without a number, at least one. */
 export function checkLength(where: string, array: unknown, rows?: number): void {
   if (!isArrayLike(array)) {
-    throw new DataError({ where, expected: 'an array or typed array', received: describeValue(array) })
+    throw new DataError({
+      code: 'HADAMARD_SHAPE',
+      where,
+      expected: 'an array or typed array',
+      received: describeValue(array),
+    })
   }
   if (rows === undefined ? array.length > 0 : array.length === rows) return
   throw new DataError({
+    code: 'HADAMARD_SHAPE',
     where,
     expected: rows === undefined ? 'at least one value' : `${rows} values, one for each target`,
     received: String(array.length),
@@ -165,6 +183,7 @@ function checkFinite(where: string, matrix: Matrix): Matrix {
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i])) continue
     throw new DataError({
+      code: 'HADAMARD_NOT_FINITE',
       where: `${where}: row ${Math.floor(i / columns)}`,
       expected: 'a finite number',
       received: describeValue(values[i]),

@@ -213,6 +213,7 @@ function classScore(
   if (average !== 'binary') {
     if (positive === undefined) return averages[average](classes, scores[metric])
     throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
       where: `${metric}: positive`,
       expected: `nothing with average '${average}', which takes all classes`,
       received: describeValue(positive),
@@ -221,6 +222,7 @@ function classScore(
   }
   if (classes.length > 2) {
     throw new DataError({
+      code: 'HADAMARD_METRIC_LABEL',
       where: `${metric}: targets and predictions`,
       expected: 'labels of two classes',
       received: `${classes.length} classes`,
@@ -246,6 +248,7 @@ function confuse(
     const index = indices.get(label)
     if (index !== undefined) return index
     throw new DataError({
+      code: 'HADAMARD_METRIC_LABEL',
       where: `${metric}: ${name}: row ${row}`,
       expected: `one of the labels ${labels.map(describeValue).join(', ')}`,
       received: describeValue(label),

@@ -193,6 +193,7 @@ function indexOfColumn(
   )
   if (indices.size !== classes) {
     throw new DataError({
+      code: 'HADAMARD_METRIC_LABEL',
       where: `${metric}: labels`,
       expected: `${classes} different labels, one for each column of probabilities`,
       received: String(indices.size),
@@ -202,6 +203,7 @@ function indexOfColumn(
     const index = indices.get(target)
     if (index !== undefined) return index
     throw new DataError({
+      code: 'HADAMARD_METRIC_LABEL',
       where: `${metric}: targets: row ${row}`,
       expected: `one of the labels ${[...indices.keys()].map(describeValue).join(', ')}`,
       received: describeValue(target),
@@ -217,6 +219,7 @@ function checkProbabilities(where: string, { values, rows, columns }: Matrix): v
       const probability = values[row * columns + j]
       if (probability < 0 || probability > 1) {
         throw new DataError({
+          code: 'HADAMARD_PROBABILITY',
           where: `${where}: row ${row}`,
           expected: 'probabilities from 0 to 1',
           received: String(probability),
@@ -226,6 +229,7 @@ function checkProbabilities(where: string, { values, rows, columns }: Matrix): v
     }
     if (columns === 1 || Math.abs(sum - 1) <= SUM_TOLERANCE) continue
     throw new DataError({
+      code: 'HADAMARD_PROBABILITY',
       where: `${where}: row ${row}`,
       expected: 'probabilities that add up to 1',
       received: `a sum of ${sum}`,

@@ -141,6 +141,7 @@ function checkedScore(
   const predictions = toMatrix(`${metric}: predictions`, predicted, columns)
   if (predictions.rows !== rows || predictions.columns !== columns) {
     throw new DataError({
+      code: 'HADAMARD_SHAPE',
       where: `${metric}: predictions`,
       expected: `${rows} rows of ${columns}, as the targets`,
       received: `${predictions.rows} of ${predictions.columns}`,

@@ -99,7 +99,12 @@ export async function crossValidate(
         const { report } = await trainOnTable(table, { ...given, split: { train, test } })
         metric = given === settings ? report.metric : metric
         if (report.test !== undefined) return report.test
-        throw new SpecError({ where: 'folds', expected: 'rows in every fold', received: 'a fold without' })
+        throw new SpecError({
+          code: 'HADAMARD_SPLIT',
+          where: 'folds',
+          expected: 'rows in every fold',
+          received: 'a fold without',
+        })
       }
       const scores = await scoresOf(settings)
       const result: FoldResult = { repeat, fold, scores }
@@ -171,6 +176,7 @@ function checkComparable(compare: Partial<TrainOptions>): void {
   ] as const) {
     if (compare[name] === undefined) continue
     throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
       where: `compare.${name}`,
       expected: 'the same rows and target in both configurations',
       received: 'a value of its own',
@@ -182,6 +188,7 @@ function checkFree(options: Partial<TrainOptions>): void {
   for (const name of ['test', 'split', 'splitBy'] as const) {
     if (options[name] === undefined) continue
     throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
       where: name,
       expected: 'nothing, as each fold is the test once',
       received: 'a value',

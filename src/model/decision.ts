@@ -34,6 +34,7 @@ export function positiveClass(
     const [option, given] = positive === undefined ? ['threshold', threshold] : ['positive', positive]
     if (given === undefined) return undefined
     throw new SpecError({
+      code: 'HADAMARD_TASK',
       where: option,
       expected: 'a target with two classes',
       received: classes.length === 0 ? 'one with numbers' : plural(classes.length, 'class'),
@@ -46,6 +47,7 @@ export function positiveClass(
   const found = classes.find((label) => String(label) === String(positive))
   if (found !== undefined) return found
   throw new SpecError({
+    code: 'HADAMARD_CLASS_UNKNOWN',
     where: 'positive',
     expected: `one of the classes ${nameList(classes.map(String))}`,
     received: describeValue(positive),
@@ -113,6 +115,7 @@ function thresholdOf(
   const fewest = Math.min(positives, isPositive.length - positives)
   if (watched === undefined || fewest === 0) {
     throw new DataError({
+      code: 'HADAMARD_NO_ROWS',
       where: 'threshold',
       expected: 'validation rows of both classes to tune it on',
       received: `${plural(positives, 'row')} of '${String(positive)}' among ${isPositive.length}`,
@@ -142,6 +145,7 @@ function conformalOf(scores: ArrayLike<number>, coverage: number): Decision['con
   const quantile = conformalQuantile(scores, coverage)
   if (Number.isFinite(quantile)) return { coverage, quantile, rows: scores.length }
   throw new DataError({
+    code: 'HADAMARD_NO_ROWS',
     where: 'coverage',
     expected: `at least ${Math.ceil(coverage / (1 - coverage))} rows to set a coverage of ${coverage} by`,
     received: plural(scores.length, 'row'),

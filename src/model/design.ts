@@ -39,6 +39,7 @@ function chooseLoss({ task, classes }: Encoder, asked: LossName | undefined): Lo
   if (fitting.includes(asked)) return asked
   const what = task === 'regression' ? task : `${task} into ${classes.length} classes`
   throw new SpecError({
+    code: 'HADAMARD_TASK',
     where: 'loss',
     expected: `${fitting.join(' or ')} for ${what}`,
     received: `'${asked}'`,
@@ -62,6 +63,7 @@ export function leadingMetric(
   if (asked === undefined) return isImbalanced ? 'balancedAccuracy' : fitting[0]
   if (fitting.includes(asked)) return asked
   throw new SpecError({
+    code: 'HADAMARD_TASK',
     where: 'metric',
     expected: `${fitting.join(', ')} for ${task}`,
     received: `'${asked}'`,

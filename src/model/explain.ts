@@ -114,14 +114,19 @@ export function explainTable(
 ): Omit<Explanation, 'isTrainingData'> {
   const { repeats, points, rows, seed } = settings
   if (table.rows === 0) {
-    throw new DataError({ where: table.source ?? 'explain', expected: 'rows to explain', received: '0 rows' })
+    throw new DataError({
+      code: 'HADAMARD_NO_ROWS',
+      where: table.source ?? 'explain',
+      expected: 'rows to explain',
+      received: '0 rows',
+    })
   }
   const columns = inputColumns(model, settings.columns)
   const label = classOf(model, settings.label)
   const outside = rows.find((row) => row >= table.rows)
   if (outside !== undefined) {
     const expected = `row numbers below ${table.rows}`
-    throw new DataError({ where: 'rows', expected, received: String(outside) })
+    throw new DataError({ code: 'HADAMARD_OPTION_VALUE', where: 'rows', expected, received: String(outside) })
   }
   const sampled = sampleRows(model, table, settings)
   const metric = settings.metric ?? model.metric
@@ -160,7 +165,12 @@ function classOf({ encoder }: Explained, label: ClassLabel | undefined): ClassLa
     encoder.task === 'regression'
       ? 'nothing, as the model predicts numbers'
       : `one of the classes ${nameList(encoder.classes.map(String))}`
-  throw new SpecError({ where: 'label', expected, received: describeValue(label) })
+  throw new SpecError({
+    code: 'HADAMARD_CLASS_UNKNOWN',
+    where: 'label',
+    expected,
+    received: describeValue(label),
+  })
 }
 
 // Rows with a target, where importance needs one; drawn by the seed where there are more than wanted.
@@ -184,7 +194,7 @@ function checkMetric(model: Explained, table: Table, metric: TrainReport['metric
   if (scores[metric] !== undefined) return model
   const fitting = metricNames.filter((name) => scores[name] !== undefined)
   const expected = `${fitting.join(', ')} for ${model.encoder.task}`
-  throw new SpecError({ where: 'metric', expected, received: `'${metric}'` })
+  throw new SpecError({ code: 'HADAMARD_TASK', where: 'metric', expected, received: `'${metric}'` })
 }
 
 function baselineOf({ encoder }: Explained, table: Table, baseline: Settings['baseline']): Float64Array {

@@ -34,6 +34,7 @@ export function foldRows(
       : rankGroups([...groupRows(columnOf(table, group), rows)], seed, name).map(([, members]) => members)
   if (units.length < folds) {
     throw new SpecError({
+      code: 'HADAMARD_SPLIT',
       where: 'folds',
       expected: `at most ${plural(units.length, group === undefined ? 'row' : 'group')}`,
       received: String(folds),

@@ -28,6 +28,7 @@ export function holdOutGroups(table: Table, name: string, seed: number): HoldOut
     if (groups.size < 2 && share > 0) {
       throw new DataError(
         {
+          code: 'HADAMARD_SPLIT',
           where: 'group',
           expected: `at least 2 groups in column ${name} to part`,
           received: plural(groups.size, 'group'),
@@ -83,6 +84,7 @@ export function holdOutLatest(table: Table, name: string): HoldOut {
     if (missing !== undefined) {
       throw new DataError(
         {
+          code: 'HADAMARD_SPLIT',
           where: `${table.source ?? 'rows'} row ${missing}, column ${name}`,
           expected: 'a time in every row, to split by',
           received: 'none',
@@ -97,7 +99,12 @@ export function holdOutLatest(table: Table, name: string): HoldOut {
     )
     if (cut > 0) return sidesOf(rows, new Set(ordered.slice(cut)))
     throw new DataError(
-      { where: 'splitBy', expected: `different times in column ${name}`, received: 'only one' },
+      {
+        code: 'HADAMARD_SPLIT',
+        where: 'splitBy',
+        expected: `different times in column ${name}`,
+        received: 'only one',
+      },
       { column: name },
     )
   }
@@ -137,6 +144,7 @@ function timesOf(table: Table, name: string): Float64Array {
   if (form !== undefined) return momentsOf(column, form.order)
   throw new DataError(
     {
+      code: 'HADAMARD_SPLIT',
       where: 'splitBy',
       expected: `numbers or dates such as 2024-01-31 in column ${name}`,
       received: `texts such as '${column.categories[0] ?? ''}'`,

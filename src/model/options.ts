@@ -336,6 +336,7 @@ function checkNames(options: TrainOptions): void {
   }
   if (ignore.includes(target)) {
     throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
       where: 'ignore',
       expected: 'columns other than the target',
       received: describeValue(target),
@@ -378,6 +379,7 @@ function checkDecision(settings: TrainOptions): void {
   if (coverage !== undefined) checkNumber('coverage', coverage, { above: 0, below: 1 })
   if (threshold === undefined || 'value' in parseThreshold(threshold) || validation !== 0) return
   throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
     where: 'threshold',
     expected: 'a number, as there are no validation rows to tune it on',
     received: describeValue(threshold),
@@ -441,11 +443,21 @@ function checkSplit({ split, test, stratify, group, splitBy, target }: TrainOpti
     .map(([name]) => name)
   if (rules.length > 1) {
     const expected = 'one rule to part the rows by'
-    throw new SpecError({ where: rules[0], expected, received: rules.join(' and ') })
+    throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
+      where: rules[0],
+      expected,
+      received: rules.join(' and '),
+    })
   }
   if (split === undefined) return
   if (test !== undefined) {
-    throw new SpecError({ where: 'split', expected: 'either split or test', received: 'both' })
+    throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
+      where: 'split',
+      expected: 'either split or test',
+      received: 'both',
+    })
   }
   const isRows = typeof split === 'object' && split !== null && 'train' in split && 'test' in split
   if (typeof split === 'string' || isRows) return

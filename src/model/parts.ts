@@ -58,6 +58,7 @@ export async function partRows(table: Table, task: Task, settings: TrainSettings
   const inner = hold(others, settings.validation, 'split.validation')
   if (inner.train.length === 0) {
     throw new DataError({
+      code: 'HADAMARD_SPLIT',
       where: table.source ?? 'rows',
       expected: 'rows left to train on',
       received: `none of ${table.rows} after the split`,
@@ -97,6 +98,7 @@ export function checkRule(table: Table, task: Task, { group, splitBy, stratify }
     if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
   if (stratify !== true || task === 'classification') return
   throw new SpecError({
+    code: 'HADAMARD_TASK',
     where: 'stratify',
     expected: 'a target with classes',
     received: 'one with numbers',

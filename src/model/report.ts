@@ -306,5 +306,5 @@ function plainObject(json: unknown, where: string): Record<string, unknown> {
 }
 
 function wrong(where: string, expected: string, received: unknown): DataError {
-  return new DataError({ where, expected, received: describeValue(received) })
+  return new DataError({ code: 'HADAMARD_MODEL_FILE', where, expected, received: describeValue(received) })
 }

@@ -27,6 +27,7 @@ export function rowWeights(
     if (typeof value === 'number' && value >= 0) return value
     throw new DataError(
       {
+        code: 'HADAMARD_WEIGHT',
         where: `${table.source ?? 'rows'} row ${row}, column ${name}`,
         expected: 'a weight, a number of at least 0',
         received: value === null ? 'none' : describeValue(value),
@@ -37,6 +38,7 @@ export function rowWeights(
   if (weights.length === 0 || weights.some((weight) => weight > 0)) return weights
   throw new DataError(
     {
+      code: 'HADAMARD_WEIGHT',
       where: `${table.source ?? 'rows'}: column ${name}`,
       expected: 'at least one weight above 0',
       received: 'only 0',
@@ -59,6 +61,7 @@ export function classWeights(
   if (given === undefined) return undefined
   if (encoder.task === 'regression') {
     throw new SpecError({
+      code: 'HADAMARD_TASK',
       where: 'classWeight',
       expected: 'a target with classes',
       received: `the numbers of column ${encoder.data.target.name}`,
@@ -71,6 +74,7 @@ export function classWeights(
     if (labels.includes(label)) continue
     const nearest = nearestName(label, labels)
     throw new SpecError({
+      code: 'HADAMARD_CLASS_UNKNOWN',
       where: 'classWeight',
       expected: `weights of the classes ${nameList(labels)}`,
       received: describeValue(label),
@@ -79,7 +83,12 @@ export function classWeights(
   }
   const weights = labels.map((label) => (Object.hasOwn(given, label) ? given[label] : 1))
   if (weights.some((weight) => weight > 0)) return weights
-  throw new SpecError({ where: 'classWeight', expected: 'at least one weight above 0', received: 'only 0' })
+  throw new SpecError({
+    code: 'HADAMARD_WEIGHT',
+    where: 'classWeight',
+    expected: 'at least one weight above 0',
+    received: 'only 0',
+  })
 }
 
 /**

@@ -57,6 +57,7 @@ export function scoreRows(
   const target = scorer.encoder.encodeTarget(table, rows)
   if (target.rows.length === 0) {
     throw new DataError({
+      code: 'HADAMARD_NO_ROWS',
       where: table.source ?? 'rows',
       expected: `rows with a value in column ${scorer.encoder.data.target.name}`,
       received: `${rows.length} without`,
@@ -120,6 +121,7 @@ function scoreClasses(
   const share = classes.length / target.rows.length
   if (classes.length === 0) {
     throw new DataError({
+      code: 'HADAMARD_CLASS_UNKNOWN',
       where: `${table.source ?? 'rows'}: column ${encoder.data.target.name}`,
       expected: `classes of the training rows: ${nameList(encoder.classes.map(String))}`,
       received: 'only others',

@@ -14,11 +14,13 @@ import type { ClassReport, ColumnReport } from './report.ts'
  */
 export function checkTarget(table: Table, target: string): void {
   const where = table.source ?? 'rows'
-  if (table.rows === 0) throw new DataError({ where, expected: 'rows to train on', received: '0 rows' })
+  if (table.rows === 0)
+    throw new DataError({ code: 'HADAMARD_NO_ROWS', where, expected: 'rows to train on', received: '0 rows' })
   const found = columnOf(table, target)
   if (found.missing === table.rows) {
     throw new DataError(
       {
+        code: 'HADAMARD_TARGET_COLUMN',
         where: `${where}: column ${target}`,
         expected: 'values to learn',
         received: `none in ${plural(table.rows, 'row')}`,
@@ -30,6 +32,7 @@ export function checkTarget(table: Table, target: string): void {
   if (!isConstant(found)) return
   throw new DataError(
     {
+      code: 'HADAMARD_TARGET_COLUMN',
       where: `${where}: column ${target}`,
       expected: 'at least 2 different values',
       received: `only '${String(first)}' in ${plural(table.rows - found.missing, 'row')}`,

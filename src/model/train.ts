@@ -158,16 +158,26 @@ export async function readSource(source: unknown, settings: TrainSettings): Prom
     return readCsv(source, { delimiter, types: csvTypes(types), missing, backend })
   for (const [name, value] of Object.entries({ delimiter, missing })) {
     if (value === undefined) continue
-    throw new SpecError({ where: name, expected: 'a CSV file to read', received: 'rows in memory' })
+    throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
+      where: name,
+      expected: 'a CSV file to read',
+      received: 'rows in memory',
+    })
   }
   if (!Array.isArray(source)) {
     const expected = 'the path of a CSV file, or an array of rows'
-    throw new DataError({ where: 'train', expected, received: describeValue(source) })
+    throw new DataError({ code: 'HADAMARD_ROW', where: 'train', expected, received: describeValue(source) })
   }
   const at = source.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
   if (at < 0) return withTypes(tableFromRows(source as object[]), types)
   const expected = 'an object with a value per column'
-  throw new DataError({ where: `train: row ${at}`, expected, received: describeValue(source[at]) })
+  throw new DataError({
+    code: 'HADAMARD_ROW',
+    where: `train: row ${at}`,
+    expected,
+    received: describeValue(source[at]),
+  })
 }
 
 // A file knows numbers and texts; what texts are taken as comes later.
@@ -182,6 +192,7 @@ function withTypes(table: Table, types: NonNullable<TrainSettings['types']>): Ta
     if (type !== 'numeric' || column.type === 'numeric') continue
     throw new DataError(
       {
+        code: 'HADAMARD_COLUMN_TYPE',
         where: `types.${name}`,
         expected: 'a column of numbers',
         received: `texts such as '${column.categories[0]}'`,
@@ -255,6 +266,7 @@ function checkTestRows(encoder: Encoder, table: Table, rows: Uint32Array): void 
   const target = encoder.encodeTarget(table, rows)
   if (target.task === 'regression' || target.rows.length === 0 || target.unseen < target.rows.length) return
   throw new DataError({
+    code: 'HADAMARD_CLASS_UNKNOWN',
     where: `${table.source ?? 'rows'}: test rows`,
     expected: 'classes that the training rows have',
     received: 'only others',

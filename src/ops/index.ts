@@ -1,5 +1,6 @@
 /** The op table: every op by name. */
 
+import { InternalError } from '../errors.ts'
 import { activations } from './activations.ts'
 import { columns } from './columns.ts'
 import { control } from './control.ts'
@@ -42,6 +43,6 @@ const fallbackOps: ReadonlyMap<string, Op> = new Map(custom.map((op) => [op.name
 /** The op of a name that the library itself wrote, of the table or of the fallback alone. */
 export function opNamed(name: string): Op {
   const op = ops.get(name) ?? fallbackOps.get(name)
-  if (op === undefined) throw new Error(`no op is called ${name}`)
+  if (op === undefined) throw new InternalError(`no op is called ${name}`)
   return op
 }

@@ -1,5 +1,6 @@
 /** Random arguments for any op, made from its signature: what self-tests and parity tests run. */
 
+import { InternalError } from '../errors.ts'
 import { randomStream } from '../random.ts'
 import { floatArray, type Dtype, type FloatArray } from './arithmetic.ts'
 import type { Op } from './op.ts'
@@ -58,7 +59,7 @@ const SCALARS: Readonly<Record<string, number | undefined>> = {
 export function sampleScalars({ name, signature }: Op): number[] {
   return signature.scalars.map((scalar) => {
     const value = SCALARS[scalar]
-    if (value === undefined) throw new Error(`${name}: no sample for the scalar ${scalar}`)
+    if (value === undefined) throw new InternalError(`${name}: no sample for the scalar ${scalar}`)
     return value
   })
 }

@@ -55,6 +55,7 @@ export function toRows(data: Rows, expectation: Expectation, { isShared = false 
     if (data.length === 0) throw noRows(where, hasMemory(data) ? undefined : NO_MEMORY)
     if (data.length % features !== 0) {
       throw new DataError({
+        code: 'HADAMARD_SHAPE',
         where,
         expected: `a length that ${features} divides (features per row, ${reason})`,
         received: `${data.length}`,
@@ -67,7 +68,7 @@ export function toRows(data: Rows, expectation: Expectation, { isShared = false 
   }
   if (!Array.isArray(data)) {
     const expected = 'a Float32Array, a Float64Array or an array of rows'
-    throw new DataError({ where, expected, received: describeValue(data) })
+    throw new DataError({ code: 'HADAMARD_SHAPE', where, expected, received: describeValue(data) })
   }
   const rows = data as readonly (ArrayLike<number> | number)[]
   if (rows.length === 0) throw noRows(where)
@@ -78,6 +79,7 @@ export function toRows(data: Rows, expectation: Expectation, { isShared = false 
     if (values === null || typeof values !== 'object' || values.length !== features) {
       const length = (values as ArrayLike<number> | null | undefined)?.length
       throw new DataError({
+        code: 'HADAMARD_SHAPE',
         where,
         expected: `rows of ${features} ${features === 1 ? 'number' : 'numbers'}, ${reason}`,
         received: `row ${i} with ${length === undefined ? describeValue(values) : length}`,
@@ -104,6 +106,7 @@ export function toLabels(data: IntegerArray | readonly number[], classes: number
     const label = data[i]
     if (!Number.isInteger(label) || label < 0 || label >= classes) {
       throw new DataError({
+        code: 'HADAMARD_TARGET_VALUE',
         where: `${where}: row ${i}`,
         expected: `a class index from 0 to ${classes - 1}`,
         received: describeValue(label),
@@ -121,7 +124,12 @@ export function toLabels(data: IntegerArray | readonly number[], classes: number
  */
 export function checkRows(where: string, received: number, expected: number): void {
   if (received === expected) return
-  throw new DataError({ where, expected: `${expected} rows, as in x`, received: String(received) })
+  throw new DataError({
+    code: 'HADAMARD_SHAPE',
+    where,
+    expected: `${expected} rows, as in x`,
+    received: String(received),
+  })
 }
 
 /** An array on shared memory, which a running fit may read while JavaScript goes on. */
@@ -150,6 +158,7 @@ function fill<T>(target: T, write: (target: T) => void): T {
 function toNumber(value: unknown, where: string, row: number, position: number): number {
   if (typeof value === 'number') return value
   throw new DataError({
+    code: 'HADAMARD_NOT_NUMBER',
     where: `${where}: row ${row}, position ${position}`,
     expected: 'a number',
     received: describeValue(value),
@@ -166,6 +175,7 @@ function checkFinite(flat: FloatArray, given: ArrayLike<number>, expectation: Ex
 
 function notFinite({ where, dtype }: Expectation, row: number, position: number, value: number): DataError {
   return new DataError({
+    code: 'HADAMARD_NOT_FINITE',
     where: `${where}: row ${row}, position ${position}`,
     expected: `a finite ${dtype} number`,
     received: String(value),
@@ -176,7 +186,7 @@ function notFinite({ where, dtype }: Expectation, row: number, position: number,
 }
 
 function noRows(where: string, received = '0 rows'): DataError {
-  return new DataError({ where, expected: 'at least one row', received })
+  return new DataError({ code: 'HADAMARD_NO_ROWS', where, expected: 'at least one row', received })
 }
 
 /** Some of flat rows, in the order in which they are named. */

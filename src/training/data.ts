@@ -167,6 +167,7 @@ export function toTargets(
       (task === 'binary' && outputs > 1)
     ) {
       throw new DataError({
+        code: 'HADAMARD_TARGET_VALUE',
         where,
         expected: `numbers, ${outputs} per row, for the loss ${describeLoss(spec)}`,
         received: 'class indices (an integer array, or one number per row)',
@@ -204,6 +205,7 @@ function checkTargets(targets: FloatArray, outputs: number, head: Head, where: s
   })
   if (outside >= 0) {
     throw new DataError({
+      code: 'HADAMARD_TARGET_VALUE',
       where: `${where}: row ${Math.floor(outside / outputs)}`,
       expected: `targets ${isMargin ? '−1 or 1' : hasDecisions ? '0 or 1' : 'from 0 to 1'} for the loss ${loss.name}`,
       received: String(targets[outside]),
@@ -224,6 +226,7 @@ function checkShares(
     for (let j = 0; j < columns; j++) sum += targets[start + j]
     if (Math.abs(sum - 1) <= SHARES_TOLERANCE) continue
     throw new DataError({
+      code: 'HADAMARD_TARGET_VALUE',
       where: `${where}: row ${Math.floor(start / outputs)}`,
       expected: `shares of the classes that sum to 1, for the loss ${loss.name}`,
       received: `a sum of ${sum}`,
@@ -254,6 +257,7 @@ function divideRows(rows: number, heldOut: Uint32Array): Pick<TrainingData, 'tra
     if (row >= rows || isHeldOut[row] === 1) {
       const received = row >= rows ? String(row) : `${row} twice`
       throw new DataError({
+        code: 'HADAMARD_SPLIT',
         where: 'fit: validation',
         expected: `different row numbers below ${rows}`,
         received,
@@ -263,6 +267,7 @@ function divideRows(rows: number, heldOut: Uint32Array): Pick<TrainingData, 'tra
   }
   if (rows === heldOut.length) {
     throw new DataError({
+      code: 'HADAMARD_SPLIT',
       where: 'fit: validation',
       expected: 'at least one row left to train on',
       received: 'all rows',
@@ -299,6 +304,7 @@ function joinTargets(a: FloatArray | Uint32Array, b: FloatArray | Uint32Array): 
   }
   if (!(a instanceof Uint32Array || b instanceof Uint32Array)) return joinNumbers(a, b)
   throw new DataError({
+    code: 'HADAMARD_TARGET_VALUE',
     where: 'validation.y',
     expected: 'targets of the same kind as y (class indices, or numbers)',
     received: 'the other kind',

@@ -111,6 +111,7 @@ function checkHasGradient({ layers }: NetworkSpec): void {
   for (const [i, layer] of layers.entries()) {
     if (!('activation' in layer) || hasGradient(layer.activation)) continue
     throw new SpecError({
+      code: 'HADAMARD_ACTIVATION',
       where: `derivatives: layers[${i}] (${layer.name})`,
       expected: 'an activation with a derivative',
       received: `'${activationName(layer)}', whose derivative is 0 wherever it has one`,

@@ -209,6 +209,7 @@ export function checkBatches({ layers }: NetworkSpec, rows: number, batchSize = 
   const layer = layers.find((candidate) => layerTypeOf(candidate).needsBatches === true)
   if (layer === undefined || Math.min(rows, batchSize) > 1) return
   const complaint = {
+    code: 'HADAMARD_BATCH_OF_ONE' as const,
     expected: `at least 2 rows ${rows > 1 ? 'per batch' : 'to train on'}, for the batch statistics of ${layer.name}`,
     received: '1',
     cure: 'layerNorm() in its place looks at each row alone',

@@ -83,6 +83,7 @@ function checkDeterministic({ layers }: NetworkSpec): void {
   })
   if (layer === undefined) return
   throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
     where: 'fit: optimizer lbfgs',
     expected: 'layers that compute the same at every evaluation, whatever else is in the batch',
     received: `${layer.type} (${layer.name})`,

@@ -174,6 +174,7 @@ function rejectBatches(optimizer: string, options: FitOptions): void {
   const given = batches.find((name) => options[name] !== undefined)
   if (given === undefined) return
   throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
     where: `fit: ${given}`,
     expected: `no ${given} with the optimizer ${optimizer}, which takes all rows at once and finds its own step`,
     received: describeValue(options[given]),

@@ -226,6 +226,7 @@ export class StepTrainer {
   ): void {
     if (given !== undefined && given.length !== total * units) {
       throw new SpecError({
+        code: 'HADAMARD_SHAPE',
         where: `dropoutMasks.${name}`,
         expected: `${total * units} values, ${units} for each row of x`,
         received: String(given.length),

@@ -33,6 +33,7 @@ export function toSampleWeights(
   const negative = flat.findIndex((weight) => weight < 0)
   if (negative >= 0) {
     throw new DataError({
+      code: 'HADAMARD_WEIGHT',
       where: `${where}: row ${negative}`,
       expected: 'a weight of at least 0',
       received: String(flat[negative]),
@@ -48,7 +49,12 @@ export function toSampleWeights(
  */
 export function checkSomeWeight(weights: FloatArray, rows: Iterable<number>, where: string): void {
   for (const row of rows) if (weights[row] > 0) return
-  throw new DataError({ where, expected: 'at least one row with a weight above 0', received: 'only 0' })
+  throw new DataError({
+    code: 'HADAMARD_WEIGHT',
+    where,
+    expected: 'at least one row with a weight above 0',
+    received: 'only 0',
+  })
 }
 
 /**
@@ -85,6 +91,7 @@ function weightsByClass(given: unknown, count: number, classes: Uint32Array): re
   const isList = Array.isArray(given) || given instanceof Float32Array || given instanceof Float64Array
   if (typeof given !== 'object' || given === null || (isList && given.length !== count)) {
     throw new SpecError({
+      code: 'HADAMARD_SHAPE',
       where,
       expected: `'balanced', ${count} numbers, or an object of numbers by class index`,
       received: isList ? `${given.length} numbers` : describeValue(given),
@@ -107,6 +114,7 @@ function classReader(spec: NetworkSpec, y: FloatArray | Uint32Array): (row: numb
   if (spec.outputs === undefined && task === 'margin' && outputs === 1) return (row) => Number(y[row] > 0)
   if (spec.outputs !== undefined || (task !== 'classes' && (task !== 'binary' || outputs > 1))) {
     throw new SpecError({
+      code: 'HADAMARD_TASK',
       where: 'fit: classWeights',
       expected:
         'a loss of one class per row: a categorical one, or a binary one or hinge with a single output',
@@ -119,6 +127,7 @@ function classReader(spec: NetworkSpec, y: FloatArray | Uint32Array): (row: numb
     if (shares.every((share) => share === 0 || share === 1))
       return outputs === 1 ? shares[0] : shares.indexOf(1)
     throw new DataError({
+      code: 'HADAMARD_TARGET_VALUE',
       where: `y: row ${row}`,
       expected: 'a single class, for class weights',
       received: `shares such as ${shares.find((share) => share !== 0 && share !== 1)}`,
