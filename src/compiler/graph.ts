@@ -289,10 +289,9 @@ export function update(
   const { settings } = optimizer
   const info = optimizerInfo(optimizer.name)
   clip(builder, dw, optimizer)
-<<<<<<< HEAD
   const groups = rateGroups(spec, optimizer)
   decayWeights(builder, { w, dw }, spec, persistent, gradients, { optimizer, groups })
-  if (info.emit === undefined) throw new Error(`${optimizer.name} does not work step by step`)
+  if (info.emit === undefined) throw new InternalError(`${optimizer.name} does not work step by step`)
   const rates = ratesOf(builder, info.advance?.(builder, rate, settings) ?? rate, groups)
   const states = new Map<string, Value>()
   const state = (name: string): Value => {
@@ -349,18 +348,6 @@ function decayWeights(
     const rate = rates[groups.findIndex(({ names }) => names.includes(name))]
     builder.emit('decay', { rate, w }, { alpha })
   }
-=======
-  if (weightDecay > 0) {
-    for (const { x, y } of decayedParts({ w, dw }, spec, persistent, gradients, decayBiases)) {
-      if (info.isDecayDecoupled === true) builder.emit('decay', { rate, w: x }, { alpha: weightDecay })
-      else builder.emit('axpy', { x, y }, { alpha: weightDecay })
-    }
-  }
-  if (info.emit === undefined) throw new InternalError(`${optimizer.name} does not work step by step`)
-  info.emit(builder, { rate, dw, w }, settings, (name) =>
-    builder.value(`optimizer.${name}`, w.shape, { region: 'optimizer' }),
-  )
->>>>>>> bf3a254 (Every error has a code, which its message ends with, and docs/errors.md explains it: what went wrong can be looked up)
 }
 
 // Values first, then the norm of what is left, as one vector over all parameters.
