@@ -1,6 +1,8 @@
 /** Model: raw rows in, answers out. An encoder, a network and the report of how they came to be. */
 
-import { readCsv } from './data/csv.ts'
+import type { CsvInput } from './data/csv-files.ts'
+import { Dataset } from './data/dataset.ts'
+import { readTable } from './data/read-table.ts'
 import { Encoder, type ColumnCount } from './data/encoder.ts'
 import { RowEncoder } from './data/row-encoder.ts'
 import { rowNumbers } from './data/split.ts'
@@ -22,6 +24,7 @@ import {
 import { fingerprint } from './model/fingerprint.ts'
 import type { AnyModel } from './model/going-on.ts'
 import type { GoingOnOptions } from './model/options.ts'
+import { isInput, type TrainSource } from './model/read-source.ts'
 import { readReport, type Conformal, type Scores, type TrainReport } from './model/report.ts'
 import { scoreRows, type Scorer } from './model/score.ts'
 import { train } from './model/train.ts'
@@ -157,33 +160,28 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
   }
 
   /**
-   * Reads a file for prediction: its columns get the types they had in training.
+   * Reads an input of `openDataset` for prediction: its columns get the types they had in training.
    *
    * @throws DataError if a column is missing, or a value does not fit its type
    */
   async readTable(
-    path: string,
+    input: CsvInput,
     options: PredictionCsvOptions & { hasTarget?: boolean } = {},
   ): Promise<Table> {
     const { hasTarget = false, ...csv } = options
     const types = this.encoder.columnTypes()
     if (hasTarget) types[this.encoder.data.target.name] = this.#isTargetNumeric() ? 'numeric' : 'categorical'
-    return readCsv(path, { ...csv, types, missing: this.report.missingTexts })
+    const { missingTexts } = this.report
+    return readTable(input, { ...csv, types, missing: missingTexts.length > 0 ? missingTexts : undefined })
   }
 
   /**
-   * Scores the model on a CSV file or on raw rows; those without a target are left out.
+   * Scores the model on a CSV file or other data that `train` takes; rows without a target are left out.
    *
    * @throws DataError if there is no target column, or no row that can be scored
    */
-  async evaluate(
-    source: string | readonly Row[],
-    options: PredictionCsvOptions = {},
-  ): Promise<ModelEvaluation> {
-    const table =
-      typeof source === 'string'
-        ? await this.readTable(source, { ...options, hasTarget: true })
-        : tableFromRows(checkRows(source, 'evaluate'))
+  async evaluate(source: TrainSource<Row>, options: PredictionCsvOptions = {}): Promise<ModelEvaluation> {
+    const table = await this.#evaluationTable(source, options)
     if (table.rows === 0) {
       throw new DataError({
         code: 'HADAMARD_NO_ROWS',
@@ -295,6 +293,11 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
   /** The model as text: what it predicts from what, how well, and its layers. */
   summary(): string {
     return describeModel(this)
+  }
+
+  #evaluationTable(source: TrainSource<Row>, options: PredictionCsvOptions): Promise<Table> | Table {
+    if (isInput(source)) return this.readTable(source, { ...options, hasTarget: true })
+    return source instanceof Dataset ? source.toTable() : tableFromRows(checkRows(source, 'evaluate'))
   }
 
   #scorer(): Scorer {

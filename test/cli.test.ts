@@ -332,9 +332,9 @@ describe('predict', () => {
     const kept = readFileSync(join(folder, 'kept.csv'), 'utf8')
     expect(kept).toBe(hadamard(['predict', 'penguins.model', penguins, '--keep', 'bill_length_mm,sex']).out)
     const rejects = readFileSync(join(folder, 'rejects.csv'), 'utf8').split('\n')
-    expect(rejects[0]).toBe('line,byte,column,text,message')
-    expect(rejects[1]).toMatch(/^7,\d+,bill_length_mm,"Adelie,Torgersen,big,/)
-    expect(rejects[2]).toMatch(/^8,\d+,"","Adelie,short",.*expected 7 fields/)
+    expect(rejects[0]).toBe('file,line,byte,column_number,column,value,expected,text,message')
+    expect(rejects[1]).toMatch(/\.csv,7,\d+,3,bill_length_mm,big,"a number.*","Adelie,Torgersen,big,/)
+    expect(rejects[2]).toMatch(/\.csv,8,\d+,,"","Adelie,short",.*expected 7 fields/)
   })
 
   test('regression prints numbers; a file without rows gives a header', async () => {
@@ -451,7 +451,7 @@ describe('a mistake gets exit code 1 and one line', () => {
     ],
     [['train', 'no.csv', '-t', 'y'], /no\.csv: expected a CSV file; received no such file/],
     [['train', '.', '-t', 'y'], /received a directory/],
-    [['train', penguins, 'more', '-t', 'y'], /too many arguments/],
+    [['train', penguins, 'more', '-t', 'y'], /more: expected a CSV file; received no such file/],
     [[...train, '--ignore', 'sexx'], /Did you mean 'sex'/],
     [[...train, '--ignore', ''], /--ignore: expected names/],
     [[...train, '--task', 'x'], /--task: expected one of classification, regression; received 'x'/],

@@ -115,11 +115,13 @@ describe.each(backends)('by pieces on %s', (backend) => {
     expect(await refusal(read(path, numeric))).toMatchObject({
       line: 602,
       column: 'x',
-      message: `${path} line 602, column x: expected a number, as the column is declared numeric; received 'oops' [HADAMARD_CSV_NUMBER]`,
+      message:
+        `${path} line 602, column x: expected a number, as the column is declared numeric; received 'oops'. ` +
+        'Correct it, list it as missing, or declare the column categorical (byte 2894, column 1: oops,c) [HADAMARD_CSV_NUMBER]',
     })
     const short = file('short.csv', `x,t\n${good}\n7\n`)
     expect((await refusal(read(short, { backend, chunkBytes: 128 }))).message).toBe(
-      `${short} line 602: expected 2 fields, as in the header; received 1 [HADAMARD_CSV_RAGGED]`,
+      `${short} line 602: expected 2 fields, as in the header; received 1. Add the fields that are missing (byte 2894: 7) [HADAMARD_CSV_RAGGED]`,
     )
     const endless = file('endless.csv', `x,t\n${good}\n7,"c\n${'d\n'.repeat(500)}`)
     expect(await refusal(read(endless, { backend, chunkBytes: 128, onError: 'skip' }))).toMatchObject({
@@ -175,8 +177,12 @@ describe.each(backends)('by pieces on %s', (backend) => {
       byteOffset: 16,
       columnNumber: 1,
       column: 'x',
+      value: 'no',
+      expected: 'a number, as the column is declared numeric',
       text: 'no,only here',
-      message: `${path} line 5, column x: expected a number, as the column is declared numeric; received 'no' [HADAMARD_CSV_NUMBER]`,
+      message:
+        `${path} line 5, column x: expected a number, as the column is declared numeric; received 'no'. ` +
+        'Correct it, list it as missing, or declare the column categorical (byte 16, column 1: no,only here) [HADAMARD_CSV_NUMBER]',
     })
     expect((await openCsv(path, { ...options, onError: 'skip' })).rejects).toEqual({ count: 5, records: [] })
   })

@@ -199,7 +199,7 @@ describe.each(backends)('the rules of docs/data.md on %s', (backend) => {
     expect(refused('a,b\n1,2\n3,1e999\n')).toMatchObject({ line: 3, column: 'b' })
     expect(refused('a\n-Infinity\n1\n').message).toBe(
       "data.csv line 2, column a: expected a finite number; received '-Infinity'. " +
-        'Declare the column categorical, or list the text as missing [HADAMARD_CSV_NUMBER]',
+        'Declare the column categorical, or list the text as missing (byte 2, column 1: -Infinity) [HADAMARD_CSV_NUMBER]',
     )
     expect(refused('a\ninf\n', { types: { a: 'numeric' } }).line).toBe(2)
     expect(read('a\ninf\nx\n')).toEqual([['inf'], ['x']])

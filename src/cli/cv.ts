@@ -7,8 +7,10 @@ import { crossValidate, type CrossValidation, type FoldScore } from '../model/cr
 import { formatScore, scoreLabels } from '../model/describe.ts'
 import type { TrainOptions } from '../model/options.ts'
 import type { BaselineScores } from '../model/report.ts'
+import { dataHelp, inputOf } from './data-files.ts'
 import { numberFlag } from './flags.ts'
 import { writeNote } from './outcome.ts'
+import { openRejects } from './rejects.ts'
 import { addTrainFlags, trainOptionsOf, type TrainFlags } from './train-flags.ts'
 
 interface Flags extends TrainFlags {
@@ -26,7 +28,7 @@ export function addCv(program: Command): void {
     .description(
       'Train a model for every fold on the others, and print mean and standard deviation of their scores. Saves no model.',
     )
-    .argument('<file>', 'CSV file with a header line')
+    .argument('<file...>', dataHelp)
     .addOption(
       new Option('--folds <n>', 'parts, each held out once (default: 5)').argParser(numberFlag('--folds')),
     )
@@ -42,18 +44,25 @@ export function addCv(program: Command): void {
   command.action(runCv)
 }
 
-async function runCv(file: string, flags: Flags): Promise<void> {
+async function runCv(files: readonly string[], flags: Flags): Promise<void> {
   const { folds, repeats, compare, json = false, ...given } = flags
-  const options = await trainOptionsOf(file, given)
-  const result = await crossValidate(file, options, {
-    folds,
-    repeats,
-    compare: compare === undefined ? undefined : parseFlags(compare),
-    onFold: (fold) => {
-      if (json) process.stdout.write(`${JSON.stringify({ event: 'fold', ...fold })}\n`)
-      else if (process.stderr.isTTY) writeNote(`fold ${fold.fold + 1} of repeat ${fold.repeat + 1}`)
+  const options = await trainOptionsOf(files, given)
+  const rejects = await openRejects(given.rejects, given.onError)
+  const onReject: TrainOptions['onReject'] = (reject) => rejects.add(reject)
+  const result = await crossValidate(
+    inputOf(files),
+    { ...options, onReject },
+    {
+      folds,
+      repeats,
+      compare: compare === undefined ? undefined : parseFlags(compare),
+      onFold: (fold) => {
+        if (json) process.stdout.write(`${JSON.stringify({ event: 'fold', ...fold })}\n`)
+        else if (process.stderr.isTTY) writeNote(`fold ${fold.fold + 1} of repeat ${fold.repeat + 1}`)
+      },
     },
-  })
+  )
+  await rejects.end()
   const { results, ...summary } = result
   const text = json
     ? JSON.stringify({ event: 'result', ...summary })

@@ -8,6 +8,7 @@ import { plural } from '../model/design.ts'
 import { confusionLines } from '../model/describe-decision.ts'
 import { scoreTable } from '../model/describe.ts'
 import type { TrainReport } from '../model/report.ts'
+import { dataHelp, inputOf } from './data-files.ts'
 import { parseDelimiter } from './flags.ts'
 import { writeNote } from './outcome.ts'
 
@@ -24,7 +25,7 @@ export function addEvaluate(program: Command): void {
     .summary('score a model on a CSV file')
     .description('Score a model on the rows of a CSV file that has the target, and compare it with guessing.')
     .argument('<model>', 'model file that train has saved')
-    .argument('<file>', 'CSV file with the columns of the training data and the target')
+    .argument('<file...>', `the columns of the training data and the target: ${dataHelp}`)
     .addOption(
       new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(
         parseDelimiter,
@@ -35,11 +36,14 @@ export function addEvaluate(program: Command): void {
     .action(runEvaluate)
 }
 
-async function runEvaluate(modelPath: string, file: string, flags: EvaluateFlags): Promise<void> {
+async function runEvaluate(modelPath: string, files: readonly string[], flags: EvaluateFlags): Promise<void> {
   const model = await loadModel(modelPath, { backend: flags.backend })
-  const { droppedRows, unseenClasses, unseen, isTrainingData, ...scores } = await model.evaluate(file, {
-    delimiter: flags.delimiter,
-  })
+  const { droppedRows, unseenClasses, unseen, isTrainingData, ...scores } = await model.evaluate(
+    inputOf(files),
+    {
+      delimiter: flags.delimiter,
+    },
+  )
   if (droppedRows > 0) writeNote(`${plural(droppedRows, 'row')} without ${model.report.target} left out`)
   if (unseenClasses > 0)
     writeNote(`${plural(unseenClasses, 'row')} of classes that training did not have, counted as wrong`)
@@ -55,10 +59,11 @@ async function runEvaluate(modelPath: string, file: string, flags: EvaluateFlags
     )
     return
   }
+  const name = basename(files[0])
   const lines = [
-    ...scoreTable(model.report, [[basename(file), scores]]),
+    ...scoreTable(model.report, [[name, scores]]),
     '',
-    ...confusionLines(basename(file), scores, model.report.weight),
+    ...confusionLines(name, scores, model.report.weight),
   ]
   process.stdout.write(`${lines.join('\n').trimEnd()}\n`)
 }

@@ -2,25 +2,30 @@
 
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import { CsvFiles } from '../data/csv-files.ts'
+import { checkOneOf } from '../check.ts'
+import { CsvFiles, type CsvInput } from '../data/csv-files.ts'
 import { isNumberField } from '../data/csv-number.ts'
 import type { CsvReject } from '../data/csv-stream.ts'
-import { openFiles, type Dataset } from '../data/dataset.ts'
+import { openFiles, openSource, type Dataset } from '../data/dataset.ts'
+import { findSource, isOtherSource } from '../data/open-dataset.ts'
+import type { OpenCsvOptions } from '../data/open-options.ts'
 import type { SchemaColumn } from '../data/survey.ts'
 import { column as columnOf, valueAt, type Column, type Table } from '../data/table.ts'
-import { DataError, SpecError } from '../errors.ts'
+import { DataError } from '../errors.ts'
 import { loadModel, type Model, type Prediction } from '../model.ts'
 import type { BackendOptions } from '../backends/choose.ts'
 import { plural } from '../model/design.ts'
+import { dataHelp, inputOf } from './data-files.ts'
 import { addNames, parseDelimiter } from './flags.ts'
 import { writeNote } from './outcome.ts'
+import { checkRejects, onErrorRules, openRejects } from './rejects.ts'
 import { csvField, openSink, type TextSink } from './sink.ts'
 
 interface PredictFlags {
   proba?: boolean
   keep?: string[]
   output?: string
-  onError?: 'fail' | 'skip'
+  onError?: OpenCsvOptions['onError']
   rejects?: string
   delimiter?: ',' | ';' | '\t' | '|'
   backend?: BackendOptions['backend']
@@ -42,10 +47,7 @@ export function addPredict(program: Command): void {
         'The file may be of any size; memory stays the same.',
     )
     .argument('<model>', 'model file that train has saved')
-    .argument(
-      '<file>',
-      'CSV file with the columns of the training data, packed (gzip) or not, a pattern, or - for standard input; the target is not needed',
-    )
+    .argument('<file...>', `the columns of the training data, the target is not needed: ${dataHelp}`)
     .option('--proba', 'add a column with the probability of every class')
     .addOption(
       new Option('--keep <columns>', 'columns of FILE to print first, with commas between').argParser(
@@ -56,13 +58,8 @@ export function addPredict(program: Command): void {
       '-o, --output <file>',
       'write to a file, packed where its name ends in .gz (default: standard output)',
     )
-    .addOption(
-      new Option(
-        '--on-error <rule>',
-        'of records that are wrong: fail, or skip them (default: fail)',
-      ).choices(['fail', 'skip']),
-    )
-    .option('--rejects <file>', 'with --on-error skip: write the records that were left out, as CSV')
+    .option('--on-error <rule>', `of records that are wrong: ${onErrorRules} (default: fail)`)
+    .option('--rejects <file>', 'write the records that were left out, as CSV')
     .addOption(
       new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(
         parseDelimiter,
@@ -72,9 +69,11 @@ export function addPredict(program: Command): void {
     .action(runPredict)
 }
 
-async function runPredict(modelPath: string, file: string, flags: PredictFlags): Promise<void> {
+async function runPredict(modelPath: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const { keep = [], output, proba = false, backend } = flags
-  checkPaths([modelPath, file], flags)
+  checkPaths([modelPath, ...paths], flags)
+  if (flags.onError !== undefined) checkOneOf('--on-error', flags.onError, ['fail', 'skip', 'report'])
+  checkRejects(flags.rejects, flags.onError)
   const model: AnyModel = await loadModel(modelPath, { backend })
   const classes = model.encoder.classes.map(String)
   if (proba && classes.length === 0) {
@@ -85,11 +84,12 @@ async function runPredict(modelPath: string, file: string, flags: PredictFlags):
       received: 'one that predicts numbers',
     })
   }
-  const files = await CsvFiles.find(file, { delimiter: flags.delimiter, backend })
-  const sinks: TextSink[] = []
+  const data = await openData(inputOf(paths), flags)
+  const sinks: Pick<TextSink, 'abandon'>[] = []
   try {
-    const rejected: string[] = []
-    const rows = await openRows(model, files, flags, (reject) => rejected.push(rejectLine(reject)))
+    const rejects = await openRejects(flags.rejects, flags.onError)
+    sinks.push(rejects)
+    const rows = await openRows(model, data, flags, (reject) => rejects.add(reject))
     const isClass = classes.length > 0
     const hasCoverage = model.report.decision?.conformal !== undefined
     const given = hasCoverage ? (isClass ? ['set'] : ['low', 'high']) : []
@@ -98,32 +98,22 @@ async function runPredict(modelPath: string, file: string, flags: PredictFlags):
     const names = [...header, ...labels.map((label) => `probability_${label}`)]
     const sink = await openSink(output)
     sinks.push(sink)
-    const rejects = flags.rejects === undefined ? undefined : await openSink(flags.rejects)
-    if (rejects !== undefined) sinks.push(rejects)
     await sink.write(`${names.map(csvField).join(',')}\n`)
-    await rejects?.write('line,byte,column,text,message\n')
     for await (const lines of predictedLines(model, rows, labels)) {
       await sink.write(lines)
-      await rejects?.write(rejected.splice(0).join(''))
+      await rejects.flush()
     }
-    await rejects?.write(rejected.join(''))
-    await Promise.all(sinks.map((opened) => opened.end()))
-    const { count } = rows.inputs.rejects
-    const place = flags.rejects === undefined ? '' : `, see ${flags.rejects}`
-    if (count > 0) writeNote(`${plural(count, 'wrong record')} left out${place}`)
+    await sink.end()
+    await rejects.end()
   } catch (error) {
     await Promise.all(sinks.map((opened) => opened.abandon()))
     throw error
   } finally {
-    await files.close()
+    await data.close()
   }
 }
 
-function rejectLine({ line, byteOffset, column = '', text, message }: CsvReject): string {
-  return `${[line, byteOffset, ...[column, text, message].map(csvField)].join(',')}\n`
-}
-
-function checkPaths(read: readonly string[], { output, rejects, onError }: PredictFlags): void {
+function checkPaths(read: readonly string[], { output, rejects }: PredictFlags): void {
   const written = Object.entries({ '--output': output, '--rejects': rejects })
   for (const [flag, path] of written) {
     const others = [...read, ...written.filter(([other]) => other !== flag).map(([, other]) => other)]
@@ -139,13 +129,23 @@ function checkPaths(read: readonly string[], { output, rejects, onError }: Predi
       received: `'${path}'`,
     })
   }
-  if (rejects !== undefined && onError !== 'skip') {
-    throw new SpecError({
-      code: 'HADAMARD_OPTION_CONFLICT',
-      where: '--rejects',
-      expected: '--on-error skip beside it',
-      received: `--on-error ${onError ?? 'fail'}`,
-    })
+}
+
+/** Data that are opened as often as asked for, with one schema or another. */
+interface OpenableData {
+  open(options: OpenCsvOptions): Promise<Dataset>
+  close(): Promise<void>
+}
+
+async function openData(input: CsvInput, { delimiter, backend }: PredictFlags): Promise<OpenableData> {
+  if (!isOtherSource(input)) {
+    const files = await CsvFiles.find(input, { delimiter, backend })
+    return { open: (options) => openFiles(files, options), close: () => files.close() }
+  }
+  const source = await findSource(input)
+  return {
+    open: ({ schema }) => openSource(source, { schema }),
+    close: async () => source.close?.(),
   }
 }
 
@@ -159,7 +159,7 @@ interface OpenedRows {
 // Inputs have the types of training; kept columns are texts as they stand in the file, whatever types they have there.
 async function openRows(
   model: AnyModel,
-  files: CsvFiles,
+  data: OpenableData,
   { keep = [], onError }: PredictFlags,
   onReject: (reject: CsvReject) => void,
 ): Promise<OpenedRows> {
@@ -168,15 +168,15 @@ async function openRows(
     name,
     type,
   }))
-  const inputs = await openFiles(files, { schema: { columns }, missing, onError, onReject })
+  const inputs = await data.open({ schema: { columns }, missing, onError, onReject })
   if (keep.length === 0) return { inputs, kept: undefined, keep }
   // Records that the inputs leave out are to be left out here: numbers that are not kept are numbers here as well, and
   // of those that are kept the texts tell.
   const numbers = columns.filter(({ name, type }) => type === 'numeric' && !keep.includes(name))
   const texts = keep.map((name): SchemaColumn => ({ name, type: 'categorical' }))
-  const kept = await openFiles(files, { schema: { columns: [...numbers, ...texts] }, onError })
+  const kept = await data.open({ schema: { columns: [...numbers, ...texts] }, onError })
   const keptNumbers = columns.filter(({ name, type }) => type === 'numeric' && keep.includes(name))
-  if (onError !== 'skip' || keptNumbers.length === 0) return { inputs, kept, keep }
+  if ((onError ?? 'fail') === 'fail' || keptNumbers.length === 0) return { inputs, kept, keep }
   const isGood = (text: unknown): boolean =>
     typeof text !== 'string' || missing.includes(text) || isNumberField(text)
   return { inputs, kept: kept.filter((row) => keptNumbers.every(({ name }) => isGood(row[name]))), keep }

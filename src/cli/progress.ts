@@ -1,6 +1,8 @@
 /** Progress of a training on standard error: a bar on a terminal, a few plain lines elsewhere, nothing where not wanted. */
 
 import { Presets, SingleBar } from 'cli-progress'
+import type { ReadProgress } from '../data/csv-files.ts'
+import { formatSeconds } from './screen.ts'
 import type { TrainingPlan } from '../model/report.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
 
@@ -20,6 +22,51 @@ const SPARSE_LINES = 10
 export function progressView(isWanted: boolean): ProgressView {
   if (!isWanted) return { start: ignore, epoch: ignore, progress: ignore, stop: ignore }
   return process.stderr.isTTY ? barView() : lineView()
+}
+
+/** What the reading of long files tells. */
+export interface ReadingView {
+  show(progress: ReadProgress): void
+  stop(): void
+}
+
+const readingMs = 200
+
+/** A line on a terminal with bytes, rate and time to go; nothing elsewhere. */
+export function readingView(isWanted: boolean): ReadingView {
+  if (!isWanted || !process.stderr.isTTY) return { show: ignore, stop: ignore }
+  let shownMs = 0
+  return {
+    show(progress) {
+      const now = performance.now()
+      if (now - shownMs < readingMs) return
+      shownMs = now
+      process.stderr.write(`\r\x1b[K${describeReading(progress)}`)
+    },
+    stop() {
+      if (shownMs > 0) process.stderr.write('\r\x1b[K')
+      shownMs = 0
+    },
+  }
+}
+
+/**
+ * How far a reading is, in one line.
+ *
+ * @example
+ * describeReading({ bytes: 5e8, totalBytes: 1e9, rows: 1e6, seconds: 1, bytesPerSecond: 5e8, remainingSeconds: 1 })
+ * // 'Reading 500 of 1,000 MB, 500 MB/s, 1.0 s to go'
+ */
+export function describeReading({
+  bytes,
+  totalBytes,
+  bytesPerSecond,
+  remainingSeconds,
+}: ReadProgress): string {
+  const megabytes = (count: number): string => Math.round(count / 1e6).toLocaleString('en')
+  const all = totalBytes === undefined ? '' : ` of ${megabytes(totalBytes)}`
+  const rest = remainingSeconds === undefined ? '' : `, ${formatSeconds(remainingSeconds)} to go`
+  return `Reading ${megabytes(bytes)}${all} MB, ${megabytes(bytesPerSecond)} MB/s${rest}`
 }
 
 function barView(): ProgressView {

@@ -1,15 +1,20 @@
 /** `hadamard schema FILE`: the columns of a CSV file, as a table or as a TypeScript interface. */
 
 import type { Command } from 'commander'
-import { readCsv, type CsvOptions } from '../data/csv.ts'
+import type { CsvOptions } from '../data/csv.ts'
 import { inferType } from '../data/input.ts'
+import { readTable } from '../data/read-table.ts'
 import type { Column, Table } from '../data/table.ts'
 import { alignColumns } from '../model/align.ts'
+import { dataHelp, inputOf } from './data-files.ts'
 import { parseDelimiter } from './flags.ts'
+import { schemaText } from './schema-file.ts'
+import { openSink } from './sink.ts'
 
 interface Flags {
   types?: boolean
   json?: boolean
+  output?: string
   delimiter?: CsvOptions['delimiter']
 }
 
@@ -21,15 +26,21 @@ export function addSchema(program: Command): void {
     .description(
       'Show the columns of a CSV file with the types that train finds, or the TypeScript interface of its rows.',
     )
-    .argument('<file>', 'CSV file with a header line')
+    .argument('<file...>', dataHelp)
     .option(
       '--types',
       'print the interface for train<Row> and loadModel<Row>, in which null is a missing value',
     )
+    .option('-o, --output <file>', 'write the columns as JSON, to be edited and given to train --schema')
     .option('--delimiter <char>', 'comma, semicolon, tab or pipe (default: found)', parseDelimiter)
     .option('--json', 'print one JSON line')
-    .action(async (file: string, { types = false, json = false, delimiter }: Flags) => {
-      const table = await readCsv(file, { delimiter })
+    .action(async (files: string[], { types = false, json = false, output, delimiter }: Flags) => {
+      const table = await readTable(inputOf(files), { delimiter })
+      if (output !== undefined) {
+        const sink = await openSink(output)
+        await sink.write(schemaText(table))
+        await sink.end()
+      }
       process.stdout.write(`${(types ? rowInterface(table) : schemaLines(table, json)).join('\n')}\n`)
     })
 }

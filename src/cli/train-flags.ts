@@ -2,12 +2,15 @@
 
 import { Option, type Command } from 'commander'
 import { optimizerTable } from '../compiler/optimizers.ts'
-import { readCsv } from '../data/csv.ts'
+import { openDataset } from '../data/open-dataset.ts'
 import { nameList } from '../data/table.ts'
 import { SpecError } from '../errors.ts'
 import { differentiableActivations } from '../layers/activation.ts'
 import { metricNames, trainDefaults, trainLosses, type TrainOptions } from '../model/options.ts'
 import { scalings } from '../data/input.ts'
+import { inputOf } from './data-files.ts'
+import { checkRejects, onErrorRules } from './rejects.ts'
+import { readSchemaFile } from './schema-file.ts'
 import {
   addNames,
   addTexts,
@@ -57,6 +60,9 @@ export interface TrainFlags {
   type?: TrainOptions['types']
   scale?: TrainOptions['scale']
   missing?: string[]
+  schema?: string
+  onError?: TrainOptions['onError']
+  rejects?: string
 }
 
 const names = (table: object): string => Object.keys(table).join(', ')
@@ -163,6 +169,12 @@ export function addTrainFlags(command: Command): void {
       '--scale <name>',
       `of numbers: ${scalings.join(', ')} (default: ${d.scale}; realmlp: clipped)`,
     ),
+    new Option(
+      '--schema <file>',
+      'JSON file of columns as `hadamard schema --output` writes it (default: found)',
+    ),
+    new Option('--on-error <rule>', `of records that are wrong: ${onErrorRules} (default: fail)`),
+    new Option('--rejects <file>', 'write the records that were left out, as CSV'),
     new Option('--missing <texts>', 'further texts that stand for a missing value').argParser(addTexts),
   ]
   options.forEach((option) => command.addOption(option))
@@ -174,17 +186,23 @@ export function addTrainFlags(command: Command): void {
  * @throws SpecError without a target, naming the columns there are
  */
 export async function trainOptionsOf(
-  file: string,
-  { type, target, from, ...options }: TrainFlags & Pick<TrainOptions, 'from'>,
+  files: readonly string[],
+  { type, target, from, schema, rejects, ...options }: TrainFlags & Pick<TrainOptions, 'from'>,
 ): Promise<TrainOptions> {
-  if (target === undefined && from === undefined) throw await targetMissing(file, options)
+  if (target === undefined && from === undefined) throw await targetMissing(files, options)
+  checkRejects(rejects, options.onError)
   // A model to go on from has the target.
-  return { ...options, target: target as string, from, types: type }
+  const given = { ...options, target: target as string, from, types: type }
+  if (schema === undefined) return given
+  const read = await readSchemaFile(schema)
+  return { ...given, schema: read.schema, types: { ...read.types, ...type } }
 }
 
 // Says what there is to choose from.
-async function targetMissing(file: string, { delimiter }: TrainFlags): Promise<Error> {
-  const { columns } = await readCsv(file, { delimiter })
-  const received = `none; ${file} has ${nameList(columns.map(({ name }) => name))}`
+async function targetMissing(files: readonly string[], { delimiter }: TrainFlags): Promise<Error> {
+  const dataset = await openDataset(inputOf(files), delimiter === undefined ? {} : { delimiter })
+  await dataset.close()
+  const names = dataset.schema.columns.map(({ name }) => name)
+  const received = `none; ${files[0]} has ${nameList(names)}`
   return new SpecError({ where: '--target', expected: 'the column to predict', received })
 }

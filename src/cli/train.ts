@@ -1,13 +1,15 @@
 /** `hadamard train FILE`: flags to options, a progress bar, the screen or JSON lines, and the saved model. */
 
 import { access, constants, stat } from 'node:fs/promises'
-import { basename, dirname, extname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { DataError } from '../errors.ts'
 import type { Model, Prediction } from '../model.ts'
 import { train } from '../model/train.ts'
+import { dataHelp, dataName, inputOf } from './data-files.ts'
 import { CommandError, EXIT, writeNote } from './outcome.ts'
-import { progressView } from './progress.ts'
+import { progressView, readingView } from './progress.ts'
+import { openRejects } from './rejects.ts'
 import { planScreen, resultScreen } from './screen.ts'
 import { addTrainFlags, trainOptionsOf, type TrainFlags } from './train-flags.ts'
 
@@ -26,7 +28,7 @@ export function addTrain(program: Command): void {
     .command('train')
     .summary('train a model on a CSV file')
     .description('Train a model on a CSV file, test it on rows that were held out, and save it.')
-    .argument('<file>', 'CSV file with a header line')
+    .argument('<file...>', dataHelp)
   addTrainFlags(command)
   const options = [
     new Option(
@@ -43,17 +45,19 @@ export function addTrain(program: Command): void {
     new Option('-q, --quiet', 'print nothing but errors'),
   ]
   options.forEach((option) => command.addOption(option))
-  command.action(async (file: string, flags: Flags) => {
-    process.exitCode = await runTrain(file, flags)
+  command.action(async (files: string[], flags: Flags) => {
+    process.exitCode = await runTrain(files, flags)
   })
 }
 
-async function runTrain(file: string, flags: Flags): Promise<number> {
-  const { model: modelPath = defaultModelPath(file), json = false, quiet = false, ...given } = flags
-  const options = await trainOptionsOf(file, given)
-  await checkModelPath(modelPath, file)
+async function runTrain(files: readonly string[], flags: Flags): Promise<number> {
+  const { model: modelPath = `${dataName(files)}.model`, json = false, quiet = false, ...given } = flags
+  const options = await trainOptionsOf(files, given)
+  await checkModelPath(modelPath, files)
   const isShown = !json && !quiet
   const view = progressView(isShown)
+  const reading = readingView(isShown)
+  const rejects = await openRejects(given.rejects, given.onError)
   const interrupt = watchInterrupt(() => view.stop())
   const print = (lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`)
   const event = (name: string, values: object): void => {
@@ -61,10 +65,13 @@ async function runTrain(file: string, flags: Flags): Promise<number> {
   }
   let model: Model<Record<string, unknown>, Prediction>
   try {
-    model = await train(file, {
+    model = await train(inputOf(files), {
       ...options,
       signal: interrupt.signal,
+      onRead: (progress) => reading.show(progress),
+      onReject: (reject) => rejects.add(reject),
       onStart: (plan) => {
+        reading.stop()
         event('data', plan)
         if (isShown) print(planScreen(plan))
         view.start(plan)
@@ -75,7 +82,12 @@ async function runTrain(file: string, flags: Flags): Promise<number> {
       },
       onProgress: (progress) => view.progress(progress),
     })
+    await rejects.end()
+  } catch (error) {
+    await rejects.abandon()
+    throw error
   } finally {
+    reading.stop()
     view.stop()
     interrupt.dispose()
   }
@@ -87,7 +99,7 @@ async function runTrain(file: string, flags: Flags): Promise<number> {
   }
   await model.save(modelPath)
   if (!quiet) report.warnings.forEach((warning) => writeNote(warning))
-  if (isShown) print([...resultScreen(report), ...closing(file, modelPath, report.stopped === 'aborted')])
+  if (isShown) print([...resultScreen(report), ...closing(files[0], modelPath, report.stopped === 'aborted')])
   const { train: trainScores, validation, test = null, stopped, epochs, bestEpoch, seconds, threads } = report
   const { decision } = report
   event('result', {
@@ -113,13 +125,9 @@ function closing(file: string, modelPath: string, wasInterrupted: boolean): stri
   ]
 }
 
-function defaultModelPath(file: string): string {
-  return `${basename(file, extname(file))}.model`
-}
-
 // Hours of training must not end in a folder that is not there, nor in place of the data.
-async function checkModelPath(path: string, file: string): Promise<void> {
-  if (resolve(path) === resolve(file)) {
+async function checkModelPath(path: string, files: readonly string[]): Promise<void> {
+  if (files.some((file) => resolve(path) === resolve(file))) {
     throw new DataError({
       code: 'HADAMARD_FILE_WRITE',
       where: '--model',

@@ -3,8 +3,10 @@
 import { createReadStream } from 'node:fs'
 import { open, readdir, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { Transform, type TransformCallback } from 'node:stream'
 import * as zlib from 'node:zlib'
 import { DataError } from '../errors.ts'
+import { loadPeer } from './peers.ts'
 
 /** Buffers or texts one after another, as Node's `Readable` gives them; a type of its own, so that users need not have Node's. */
 export type ByteStream = AsyncIterable<Uint8Array | string>
@@ -32,18 +34,30 @@ const fileTroubles: Record<string, string | undefined> = {
 }
 
 /** The error for a file that cannot be read. */
-export function unreadableFile(path: string, error: unknown): DataError {
+export function unreadableFile(path: string, error: unknown, expected = 'a CSV file'): DataError {
   if (error instanceof DataError) return error
   const { code = '', message } = error as NodeJS.ErrnoException
   return new DataError(
-    {
-      code: 'HADAMARD_FILE_READ',
-      where: path,
-      expected: 'a CSV file',
-      received: fileTroubles[code] ?? message,
-    },
+    { code: 'HADAMARD_FILE_READ', where: path, expected, received: fileTroubles[code] ?? message },
     { cause: error },
   )
+}
+
+/**
+ * Refuses what is no file that can be read.
+ *
+ * @throws DataError by path
+ */
+export async function checkFile(path: string, expected: string): Promise<void> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path)
+    if ((await handle.stat()).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' })
+  } catch (error) {
+    throw unreadableFile(path, error, expected)
+  } finally {
+    await handle?.close()
+  }
 }
 
 /**
@@ -79,23 +93,68 @@ async function readAll(handle: FileHandle): Promise<Uint8Array> {
 
 /** A compression, told by the first bytes of a file. */
 interface Packing {
-  name: string
   magic: readonly number[]
-  /** Undefined where this Node cannot unpack it. */
-  unpack: (() => NodeJS.ReadWriteStream) | undefined
+  /** @param source for messages */
+  unpack: (source: string) => NodeJS.ReadWriteStream | Promise<NodeJS.ReadWriteStream>
 }
 
 const { createZstdDecompress } = zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream }
 const packings: readonly Packing[] = [
-  { name: 'gzip', magic: [0x1f, 0x8b], unpack: () => zlib.createGunzip() },
-  { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: createZstdDecompress },
+  { magic: [0x1f, 0x8b], unpack: () => zlib.createGunzip() },
+  { magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: createZstdDecompress ?? unpackZstd },
 ]
+
+// Node has zstd from 22.15 on.
+async function unpackZstd(source: string): Promise<Transform> {
+  const { Decompress } = await loadPeer('fzstd', source, () => import('fzstd'))
+  let isComplete = false
+  let unpacked: Uint8Array[] = []
+  const decompressor = new Decompress((bytes, isLast = false) => {
+    unpacked.push(bytes)
+    isComplete = isLast
+  })
+  const step = (into: Transform, packed: Uint8Array, isLast: boolean, done: TransformCallback): void => {
+    try {
+      decompressor.push(packed, isLast)
+      if (isLast && !isComplete) throw new Error('unexpected end of file')
+      for (const bytes of unpacked) into.push(bytes)
+      unpacked = []
+      done()
+    } catch (error) {
+      done(Object.assign(error as Error, { code: 'ZSTD_damaged' }))
+    }
+  }
+  return new Transform({
+    transform(packed: Uint8Array, _, done) {
+      step(this, packed, false, done)
+    },
+    flush(done) {
+      step(this, new Uint8Array(0), true, done)
+    },
+  })
+}
+
+/** Whether a file begins as a packed one does. */
+export async function isPacked(path: string): Promise<boolean> {
+  const handle = await open(path)
+  try {
+    return (await packingOf(handle)) !== undefined
+  } finally {
+    await handle.close()
+  }
+}
+
+async function packingOf(handle: FileHandle): Promise<Packing | undefined> {
+  const head = new Uint8Array(4)
+  await handle.read(head, 0, 4, 0)
+  return packings.find(({ magic }) => magic.every((byte, index) => head[index] === byte))
+}
 
 /**
  * Opens a file; gzip and zstd are told by the first bytes and unpacked.
  *
  * @param name what messages call it
- * @throws DataError where it cannot be read, and for zstd where Node has none (before 22.15)
+ * @throws DataError where it cannot be read, and for zstd where neither Node (before 22.15) nor the package fzstd unpacks it
  */
 export async function openFile(path: string, name = path): Promise<ByteSource> {
   let handle: FileHandle | undefined
@@ -104,30 +163,24 @@ export async function openFile(path: string, name = path): Promise<ByteSource> {
     const stats = await handle.stat()
     if (stats.isDirectory()) throw Object.assign(new Error('a directory'), { code: 'EISDIR' })
     if (!stats.isFile()) return new StreamSource(name, handle.createReadStream())
-    const head = new Uint8Array(4)
-    await handle.read(head, 0, 4, 0)
-    const packing = packings.find(({ magic }) => magic.every((byte, index) => head[index] === byte))
+    const packing = await packingOf(handle)
     if (packing === undefined) return new FileSource(name, handle, stats.size, stats.mtimeMs)
     await handle.close()
-    return openPacked(path, name, packing, stats.size)
+    return await openPacked(path, name, packing, stats.size)
   } catch (error) {
     await handle?.close().catch(() => undefined)
     throw unreadableFile(name, error)
   }
 }
 
-function openPacked(path: string, source: string, { name, unpack }: Packing, size: number): ByteSource {
-  if (unpack === undefined) {
-    throw new DataError({
-      code: 'HADAMARD_CSV_PACKED',
-      where: source,
-      expected: `a file that Node ${process.versions.node} can unpack`,
-      received: `one packed with ${name}`,
-      cure: `Use Node 22.15 or newer, or unpack it first: ${name} -d`,
-    })
-  }
+async function openPacked(
+  path: string,
+  source: string,
+  { unpack }: Packing,
+  size: number,
+): Promise<ByteSource> {
+  const unpacked = await unpack(source)
   const file = createReadStream(path, { highWaterMark: 2 ** 18 })
-  const unpacked = unpack()
   file.on('error', (error) => unpacked.emit('error', error))
   return new StreamSource(source, file.pipe(unpacked), {
     size,

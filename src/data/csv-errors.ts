@@ -1,6 +1,6 @@
 /** The wording of what is wrong with a CSV: one message per kind, for both parsers. */
 
-import { DataError, type Complaint } from '../errors.ts'
+import { complain, DataError, type Complaint } from '../errors.ts'
 import { textAt, type CsvErrorName, type CsvFailure } from './csv-parser.ts'
 
 /** What the messages need to know of the file. */
@@ -21,6 +21,10 @@ const wordings: Record<CsvErrorName, Wording> = {
     code: 'HADAMARD_CSV_RAGGED',
     expected: `${count(context.names.length, 'field')}, as in the ${context.hasHeader ? 'header' : 'first row'}`,
     received: `${failure.found}`,
+    cure:
+      failure.found < context.names.length
+        ? 'Add the fields that are missing'
+        : 'Put fields that hold the delimiter inside quotes',
   }),
   openQuote: ({ text }) => ({
     code: 'HADAMARD_CSV_QUOTE',
@@ -38,6 +42,7 @@ const wordings: Record<CsvErrorName, Wording> = {
     code: 'HADAMARD_CSV_NUMBER',
     expected: 'a number, as the column is declared numeric',
     received: `'${text}'`,
+    cure: 'Correct it, list it as missing, or declare the column categorical',
   }),
   infinite: ({ text }) => ({
     code: 'HADAMARD_CSV_NUMBER',
@@ -49,7 +54,21 @@ const wordings: Record<CsvErrorName, Wording> = {
     code: 'HADAMARD_CSV_MISSING',
     expected: 'a value, as missing ones are not allowed',
     received: text === '' ? 'an empty field' : `'${text}'`,
+    cure: 'Fill it in, or allow missing values',
   }),
+}
+
+/** What a failure is about, in full. */
+export interface CsvComplaint {
+  /** Name of the column; undefined where the whole record is meant. */
+  column: string | undefined
+  /** What would have been right. */
+  expected: string
+  /** The offending text, at most 40 characters. */
+  value: string
+  /** The start of the record's line, at most 200 characters. */
+  text: string
+  error: DataError
 }
 
 /** The error for a failure of either parser. */
@@ -58,12 +77,46 @@ export function csvError(
   failure: CsvFailure,
   context: CsvErrorContext,
   source: string,
+  /** Offset in the file of the first of `bytes`. */
+  offset = 0,
 ): DataError {
+  return csvComplaint(bytes, failure, context, source, offset).error
+}
+
+/** A failure in words; the message has all of them. */
+export function csvComplaint(
+  bytes: Uint8Array,
+  failure: CsvFailure,
+  context: CsvErrorContext,
+  source: string,
+  offset: number,
+): CsvComplaint {
   const { line } = failure
   const column = failure.column < 0 ? undefined : context.names[failure.column]
   const where = `${source} line ${line}${column === undefined ? '' : `, column ${column}`}`
-  const text = shortText(bytes, failure.start, failure.end)
-  return new DataError({ where, ...wordings[failure.error]({ text, failure, context }) }, { line, column })
+  const value = shortText(bytes, failure.start, failure.end)
+  const wording = wordings[failure.error]({ text: value, failure, context })
+  const text = lineText(bytes, failure.start)
+  const place = `byte ${offset + failure.start}${failure.column < 0 ? '' : `, column ${failure.column + 1}`}`
+  const message = `${complain({ where, ...wording })} (${place}: ${cut(text, 80)})`
+  const error = new DataError(message, { line, column, code: wording.code })
+  return { column, expected: wording.expected, value, text, error }
+}
+
+// The start of the physical line that an offset is on.
+function lineText(bytes: Uint8Array, at: number): string {
+  let from = at
+  while (from > 0 && bytes[from - 1] !== 0x0a && bytes[from - 1] !== 0x0d) from--
+  let to = from
+  while (to < bytes.length && to - from < 800 && bytes[to] !== 0x0a && bytes[to] !== 0x0d) to++
+  return Array.from(textAt(bytes, from, to))
+    .slice(0, 200)
+    .join('')
+}
+
+function cut(text: string, most: number): string {
+  const characters = Array.from(text)
+  return characters.length > most ? `${characters.slice(0, most).join('')}…` : text
 }
 
 /** `1 field`, `2 fields` */
@@ -74,6 +127,5 @@ export function count(number: number, what: string): string {
 // The offending text on one line, cut after 40 characters.
 function shortText(bytes: Uint8Array, start: number, end: number): string {
   const text = textAt(bytes, start, Math.min(end, start + 200)).replaceAll(/\r\n?|\n/g, '⏎')
-  const characters = Array.from(text)
-  return characters.length > 40 ? `${characters.slice(0, 40).join('')}…` : text
+  return cut(text, 40)
 }

@@ -1,6 +1,6 @@
 /** One or more CSV files of the same columns, read one behind the other as often as asked for. */
 
-import { createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,7 +43,10 @@ export class CsvFiles {
    */
   static async find(input: CsvInput, options: StreamOptions): Promise<CsvFiles> {
     if (typeof input === 'string' && input !== '-') {
-      return new CsvFiles(input, await expandPattern(input), options, undefined)
+      const paths = await expandPattern(input)
+      // A pipe, as of <(…) in a shell, gives its bytes once.
+      if (await isPipe(paths[0])) return CsvFiles.kept(createReadStream(paths[0]), input, options)
+      return new CsvFiles(input, paths, options, undefined)
     }
     if (Array.isArray(input)) {
       const given = input as readonly unknown[]
@@ -64,20 +67,25 @@ export class CsvFiles {
       const expected = "a path, a list of paths, a readable stream, or '-' for standard input"
       throw new SpecError({ where: 'input', expected, received: describeValue(input) })
     }
+    return CsvFiles.kept(stream as ByteStream, input === '-' ? 'standard input' : 'stream', options)
+  }
+
+  /** Files of a stream, kept in a temporary one. */
+  static async kept(stream: ByteStream, name: string, options: StreamOptions): Promise<CsvFiles> {
     const folder = await mkdtemp(join(tmpdir(), 'hadamard-'))
     const path = join(folder, 'stream.csv')
     try {
-      await pipeline(stream as ByteStream, createWriteStream(path))
+      await pipeline(stream, createWriteStream(path))
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
       const { message } = error as Error
       const expected = 'a stream that can be read and kept in a temporary file'
       throw new DataError(
-        { code: 'HADAMARD_FILE_READ', where: 'stream', expected, received: message },
+        { code: 'HADAMARD_FILE_READ', where: name, expected, received: message },
         { cause: error },
       )
     }
-    return new CsvFiles(input === '-' ? 'standard input' : 'stream', [path], options, folder)
+    return new CsvFiles(name, [path], options, folder)
   }
 
   /** Removes what was kept of a stream. */
@@ -143,10 +151,16 @@ export class CsvFiles {
   }
 
   private async totalBytes(): Promise<number | undefined> {
-    const sizes = await Promise.all(this.paths.map(async (path) => (await stat(path)).size))
-    const total = sizes.reduce((sum, size) => sum + size, 0)
+    // What is no file is told of when it is opened.
+    const sizes = await Promise.all(this.paths.map((path) => stat(path).catch(() => undefined)))
+    const total = sizes.reduce((sum, found) => sum + (found?.size ?? 0), 0)
     return total === 0 ? undefined : total
   }
+}
+
+async function isPipe(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found !== undefined && (found.isFIFO() || found.isCharacterDevice())
 }
 
 function progressOf(

@@ -16,9 +16,9 @@ import {
 } from './csv-block.ts'
 import type { ByteSource } from './csv-bytes.ts'
 import { checkMark, checkText, lineAt } from './csv-encoding.ts'
-import { csvError } from './csv-errors.ts'
+import { csvComplaint, type CsvComplaint } from './csv-errors.ts'
 import { readHead, type CsvHead } from './csv-head.ts'
-import { textAt, type CsvFailure } from './csv-parser.ts'
+import type { CsvFailure } from './csv-parser.ts'
 
 /** A record that was left out, or would have been. */
 export interface CsvReject {
@@ -32,6 +32,10 @@ export interface CsvReject {
   columnNumber?: number
   /** Name of the column. */
   column?: string
+  /** The offending text, at most 40 characters; where the whole record is meant, its own. */
+  value: string
+  /** What would have been right. */
+  expected: string
   /** The start of the record's line, at most 200 characters. */
   text: string
   /** What was expected, what came, and the cure. */
@@ -246,38 +250,37 @@ export class CsvStream {
 
   private wordings(piece: Piece, result: BlockResult): Pick<StreamBlock, 'errors' | 'doubts'> {
     return {
-      errors: result.rejects.map((failure) => ({
-        error: this.error(piece, failure),
-        reject: this.reject(piece, failure),
-      })),
+      errors: result.rejects.map((failure) => {
+        const complaint = this.complaint(piece, failure)
+        return { error: complaint.error, reject: this.reject(piece, failure, complaint) }
+      }),
       doubts: result.doubtful.map((failure) => ({
         column: failure.column,
-        error: this.error(piece, failure),
+        error: this.complaint(piece, failure).error,
       })),
     }
   }
 
-  private error(piece: Piece, failure: CsvFailure): DataError {
+  private complaint(piece: Piece, failure: CsvFailure): CsvComplaint {
     const line = piece.line - 1 + failure.line
-    return csvError(piece.bytes, { ...failure, line }, this.head, this.source.name)
+    // A recycled buffer has other bytes in front.
+    const bytes = piece.bytes.subarray(piece.start, piece.end)
+    const [start, end] = [failure.start - piece.start, failure.end - piece.start]
+    const offset = piece.offset + piece.start
+    return csvComplaint(bytes, { ...failure, line, start, end }, this.head, this.source.name, offset)
   }
 
-  private reject(piece: Piece, failure: CsvFailure): CsvReject {
-    const { message, line = 0, column } = this.error(piece, failure)
-    let from = failure.start
-    while (from > piece.start && !isLineEnd(piece.bytes[from - 1])) from--
-    let to = from
-    while (to < piece.end && to - from < 800 && !isLineEnd(piece.bytes[to])) to++
-    const text = Array.from(textAt(piece.bytes, from, to))
-      .slice(0, 200)
-      .join('')
+  private reject(piece: Piece, failure: CsvFailure, complaint: CsvComplaint): CsvReject {
+    const { column, expected, value, text, error } = complaint
     return {
       file: this.source.name,
-      line,
+      line: error.line ?? 0,
       byteOffset: piece.offset + failure.start,
-      ...(failure.column < 0 ? {} : { columnNumber: failure.column + 1, column }),
+      ...(column === undefined ? {} : { columnNumber: failure.column + 1, column }),
+      value,
+      expected,
       text,
-      message,
+      message: error.message,
     }
   }
 }

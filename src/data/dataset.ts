@@ -1,4 +1,4 @@
-/** CSV files of any size as a dataset: its columns found in one pass, its rows read anew by batches whenever asked for. */
+/** Rows of any number as a dataset: its columns found in one pass, its rows read anew by batches whenever asked for. */
 
 import { checkInteger, checkNumber, describeValue } from '../check.ts'
 import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
@@ -12,11 +12,22 @@ import {
   type NumberBatch,
 } from './chunks.ts'
 import { CsvFiles, type CsvInput } from './csv-files.ts'
-import { FileRows, type Rejects } from './file-rows.ts'
-import { checkOpenOptions, type OpenCsvOptions } from './open-options.ts'
+import type { DatasetOrigin, Rejects } from './dataset-origin.ts'
+import { FileRows } from './file-rows.ts'
+import { objectSource, type RowIterable } from './object-rows.ts'
+import { checkOpenOptions, checkSourceOptions, type OpenCsvOptions } from './open-options.ts'
+import { SourceRows, surveyTables, type SourceOptions } from './source-rows.ts'
 import type { ColumnDescription } from './summaries.ts'
 import type { DatasetSchema } from './survey.ts'
-import { concatTables, unknownColumn, valueAt, type Column, type Table, type Value } from './table.ts'
+import {
+  concatTables,
+  unknownColumn,
+  valueAt,
+  type Column,
+  type RowSource,
+  type Table,
+  type Value,
+} from './table.ts'
 
 // Of a wide file fewer rows, so that a batch stays within some megabytes.
 const mostBatchRows = 8192
@@ -36,7 +47,10 @@ export type DatasetRow = Record<string, Value>
  * const dataset = await openCsv('penguins.csv', { onError: 'report' })
  * for await (const table of dataset.batches({ rows: 100 })) console.log(table.rows)
  */
-export async function openCsv(input: CsvInput, options: OpenCsvOptions = {}): Promise<Dataset> {
+export async function openCsv<Row extends object = DatasetRow>(
+  input: CsvInput,
+  options: OpenCsvOptions = {},
+): Promise<Dataset<Row>> {
   checkOpenOptions(options)
   const { delimiter, header, backend, threads, chunkBytes } = options
   const files = await CsvFiles.find(input, { delimiter, header, backend, threads, chunkBytes })
@@ -49,40 +63,85 @@ export async function openCsv(input: CsvInput, options: OpenCsvOptions = {}): Pr
 }
 
 /** A dataset of files that have been found; several may read the same ones. */
-export async function openFiles(files: CsvFiles, options: OpenCsvOptions): Promise<Dataset> {
+export async function openFiles<Row extends object = DatasetRow>(
+  files: CsvFiles,
+  options: OpenCsvOptions,
+): Promise<Dataset<Row>> {
   const rows = new FileRows(files, options)
   await rows.prepare()
   return new Dataset(rows, () => rows.chunks(), rows.schema)
 }
 
-/** A dataset, or a view of another that has some of its rows: all views read the same files. */
-export class Dataset {
-  readonly #files: FileRows
+/** A dataset of a source of tables. */
+export async function openSource<Row extends object = DatasetRow>(
+  source: RowSource,
+  options: SourceOptions,
+): Promise<Dataset<Row>> {
+  try {
+    const rows = await SourceRows.open(source, options)
+    return new Dataset(rows, () => rows.chunks(), rows.schema)
+  } catch (error) {
+    await source.close?.()
+    throw error
+  }
+}
+
+/**
+ * A dataset, or a view of another that has some of its rows: all views read the same files.
+ *
+ * `Row` is the type of its rows as objects, for `map` and `filter`; `hadamard schema FILE --types` writes one.
+ */
+export class Dataset<Row extends object = DatasetRow> {
+  readonly #origin: DatasetOrigin
   readonly #chunks: ChunkSource
   /** Whether the rows are those of the files, all of them. */
   readonly #isWhole: boolean
 
   /** @internal */
   constructor(
-    files: FileRows,
+    origin: DatasetOrigin,
     chunks: ChunkSource,
     /** Names, types and categories of the columns. */
     readonly schema: DatasetSchema,
     isWhole = true,
   ) {
-    this.#files = files
+    this.#origin = origin
     this.#chunks = chunks
     this.#isWhole = isWhole
   }
 
+  /**
+   * A dataset of rows as objects: numbers, texts, booleans, and null where a value is missing. A column is numeric where all
+   * of its values are numbers; keys that some rows lack are missing there.
+   *
+   * @param rows an array, a generator, a stream of objects; or a function that gives these, called anew for every reading.
+   *   What can be walked only once is kept in a temporary file until {@link Dataset.close}.
+   * @param options.types `numeric` or `categorical` for columns whose types are not to be found
+   * @param options.columns names of those to keep, default all
+   * @param options.schema the columns, as an earlier `dataset.schema` had them: then no pass is made to find them
+   * @throws DataError for a row that is no object, and a value that is no number, text, boolean or null, by row and column;
+   *   SpecError for what has no rows, and for a wrong option
+   * @example
+   * const dataset = await Dataset.from([{ size: 3, kind: 'a' }, { size: 4, kind: null }])
+   * dataset.rows // 2
+   * dataset.schema.columns[1] // { name: 'kind', type: 'categorical', categories: ['a'] }
+   */
+  static async from<Row extends object = DatasetRow>(
+    rows: RowIterable<Row> | (() => RowIterable<Row>),
+    options: SourceOptions = {},
+  ): Promise<Dataset<Row>> {
+    checkSourceOptions('Dataset.from', options)
+    return openSource(await objectSource(rows), options)
+  }
+
   /** Rows; undefined for a view, and where a schema was given and the files have not been read to their end. */
   get rows(): number | undefined {
-    return this.#isWhole ? this.#files.survey?.rows : undefined
+    return this.#isWhole ? this.#origin.survey?.rows : undefined
   }
 
   /** The records that were left out when the files were first read to their end. */
   get rejects(): Rejects {
-    return this.#files.rejects
+    return this.#origin.rejects
   }
 
   /**
@@ -93,16 +152,11 @@ export class Dataset {
    * (await dataset.describe())[0] // { name: 'age', type: 'numeric', count: 32561, missing: 0, mean: 38.58…, … }
    */
   async describe(): Promise<ColumnDescription[]> {
-    if (!this.#isWhole) {
-      throw new SpecError({
-        code: 'HADAMARD_NOT_POSSIBLE',
-        where: 'describe',
-        expected: 'a dataset of whole files',
-        received: 'a view with some of its rows',
-        cure: 'Describe the dataset that it was made from',
-      })
-    }
-    return (await this.#files.surveyed()).columns
+    if (this.#isWhole) return (await this.#origin.surveyed()).columns
+    const { columns } = this.schema
+    const types = Object.fromEntries(columns.map(({ name, type }) => [name, type]))
+    const chunks = (): AsyncGenerator<Table> => this.#batchesBehindNone()
+    return (await surveyTables({ name: this.#origin.name, chunks }, { types })).columns
   }
 
   /**
@@ -133,7 +187,7 @@ export class Dataset {
     const columns = this.#numericColumns(options.columns)
     const { rows: wanted = batchRows(columns.length) } = options
     checkInteger('rows', wanted, { min: 1 })
-    if (this.#isWhole) yield* this.#files.numbers(columns, wanted)
+    if (this.#isWhole) yield* this.#origin.numbers(columns, wanted)
     else for await (const table of this.batches({ rows: wanted })) yield numberBatch(table, columns)
   }
 
@@ -141,12 +195,13 @@ export class Dataset {
   async toTable(): Promise<Table> {
     const tables: Table[] = []
     for await (const table of this.batches({ rows: 65_536 })) tables.push(table)
-    if (tables.length > 0) return { ...concatTables(tables), source: this.#files.name }
-    return emptyTable(this.schema, this.#files.name)
+    const whole = tables.length > 0 ? { ...concatTables(tables), source: this.#origin.name } : this.#empty()
+    const { count } = this.rejects
+    return count > 0 ? { ...whole, leftOut: count } : whole
   }
 
   /** The first rows, at most `rows`. */
-  take(rows: number): Dataset {
+  take(rows: number): Dataset<Row> {
     checkInteger('take', rows, { min: 0 })
     const chunks = this.#chunks
     return this.#view(async function* () {
@@ -161,18 +216,22 @@ export class Dataset {
   }
 
   /** The rows for which `keep` returns true; it is given a row and its number in the files. */
-  filter(keep: (row: DatasetRow, number: number) => boolean): Dataset {
-    if (typeof keep !== 'function')
-      throw new SpecError({ where: 'filter', expected: 'a function', received: describeValue(keep) })
+  filter(keep: (row: Row, number: number) => boolean): Dataset<Row> {
+    checkFunction('filter', keep)
     return this.#select(({ table, numbers }) =>
-      range(table.rows).filter((row) => keep(rowOf(table, row), numbers[row])),
+      range(table.rows).filter((row) => keep(rowOf(table, row) as Row, numbers[row])),
     )
   }
 
   /** Every row as `change` gives it; read anew at every iteration. */
-  async *map<T>(change: (row: DatasetRow, number: number) => T): AsyncGenerator<T> {
+  map<T>(change: (row: Row, number: number) => T): AsyncGenerator<T> {
+    checkFunction('map', change)
+    return this.#mapped(change)
+  }
+
+  async *#mapped<T>(change: (row: Row, number: number) => T): AsyncGenerator<T> {
     for await (const { table, numbers } of this.#chunks())
-      for (let row = 0; row < table.rows; row++) yield change(rowOf(table, row), numbers[row])
+      for (let row = 0; row < table.rows; row++) yield change(rowOf(table, row) as Row, numbers[row])
   }
 
   /**
@@ -182,12 +241,14 @@ export class Dataset {
    * @param share of the rows to hold out, 0 to 1 without 1
    * @param options.seed default 0
    */
-  split(share: number, options: { seed?: number } = {}): { train: Dataset; test: Dataset } {
+  split(share: number, options: { seed?: number } = {}): { train: Dataset<Row>; test: Dataset<Row> } {
     rejectUnknownKeys('split', options, ['seed'])
+    const { seed = 0 } = options
     checkNumber('share', share, { min: 0, below: 1 })
-    const stream = randomStream(options.seed ?? 0, 'split.test')
+    checkInteger('seed', seed, { min: 0 })
+    const stream = randomStream(seed, 'split.test')
     const limit = share * 2 ** 32
-    const part = (isTest: boolean): Dataset =>
+    const part = (isTest: boolean): Dataset<Row> =>
       this.#select(({ numbers }) =>
         range(numbers.length).filter((row) => stream.uint32(numbers[row]) < limit === isTest),
       )
@@ -201,10 +262,10 @@ export class Dataset {
 
   /** Removes what was kept of a stream; a dataset of files has nothing to close. */
   close(): Promise<void> {
-    return this.#files.close()
+    return this.#origin.close()
   }
 
-  #select(choose: (chunk: Chunk) => number[]): Dataset {
+  #select(choose: (chunk: Chunk) => number[]): Dataset<Row> {
     const chunks = this.#chunks
     return this.#view(async function* () {
       for await (const chunk of chunks()) {
@@ -214,8 +275,18 @@ export class Dataset {
     })
   }
 
-  #view(chunks: ChunkSource): Dataset {
-    return new Dataset(this.#files, chunks, this.schema, false)
+  // The first table has the columns, also where a view has no rows.
+  async *#batchesBehindNone(): AsyncGenerator<Table> {
+    yield this.#empty()
+    yield* this.batches()
+  }
+
+  #empty(): Table {
+    return emptyTable(this.schema, this.#origin.name)
+  }
+
+  #view(chunks: ChunkSource): Dataset<Row> {
+    return new Dataset(this.#origin, chunks, this.schema, false)
   }
 
   #numericColumns(asked: readonly string[] | undefined): number[] {
@@ -224,9 +295,9 @@ export class Dataset {
     const wanted = asked ?? columns.filter(({ type }) => type === 'numeric').map(({ name }) => name)
     return wanted.map((name) => {
       const index = names.indexOf(name)
-      if (index < 0) throw unknownColumn(this.#files.name, name, names)
+      if (index < 0) throw unknownColumn(this.#origin.name, name, names)
       if (columns[index].type === 'numeric') return index
-      const where = `${this.#files.name}, column ${name}`
+      const where = `${this.#origin.name}, column ${name}`
       throw new DataError(
         { code: 'HADAMARD_COLUMN_TYPE', where, expected: 'a column of numbers', received: 'one of texts' },
         { column: name },
@@ -241,6 +312,11 @@ function batchRows(columns: number): number {
 
 function range(length: number): number[] {
   return Array.from({ length }, (_, index) => index)
+}
+
+function checkFunction(where: string, given: unknown): void {
+  if (typeof given === 'function') return
+  throw new SpecError({ where, expected: 'a function of a row', received: describeValue(given) })
 }
 
 function rowOf(table: Table, row: number): DatasetRow {

@@ -4,6 +4,7 @@ import type { Chunk, NumberBatch } from './chunks.ts'
 import { columnKinds } from './csv-block.ts'
 import type { CsvFiles } from './csv-files.ts'
 import type { CsvReject, StreamBlock, StreamPlan } from './csv-stream.ts'
+import type { DatasetOrigin, Rejects } from './dataset-origin.ts'
 import type { OpenCsvOptions } from './open-options.ts'
 import {
   isFatal,
@@ -16,17 +17,10 @@ import {
 } from './survey.ts'
 import { unknownColumn, type Column } from './table.ts'
 
-/** Records that were left out. */
-export interface Rejects {
-  count: number
-  /** The first thousand, under `onError: 'report'`. */
-  records: readonly CsvReject[]
-}
-
 const mostReported = 1000
 
 /** The rows of files, with their columns once these are known. */
-export class FileRows {
+export class FileRows implements DatasetOrigin {
   survey: Survey | undefined
   schema: DatasetSchema = { columns: [] }
   private names: string[] = []

@@ -51,8 +51,7 @@ const optionNames = [
  */
 export function checkOpenOptions(options: OpenCsvOptions): void {
   rejectUnknownKeys('openCsv options', options, optionNames)
-  const { delimiter, header, types, missing, allowMissing, backend, threads, onError, chunkBytes, schema } =
-    options
+  const { delimiter, header, types, missing, allowMissing, backend, threads, onError, chunkBytes } = options
   checkCsvOptions({ delimiter, header, types, missing, allowMissing, backend })
   if (threads !== undefined) checkInteger('threads', threads, { min: 1, max: 1024 })
   if (onError !== undefined) checkOneOf('onError', onError, ['fail', 'skip', 'report'])
@@ -61,7 +60,22 @@ export function checkOpenOptions(options: OpenCsvOptions): void {
     if (options[name] === undefined || typeof options[name] === 'function') continue
     throw new SpecError({ where: name, expected: 'a function', received: describeValue(options[name]) })
   }
-  const { columns } = options
+  checkColumnChoice(options)
+}
+
+/**
+ * Checks what can be said of the columns of a source that is no CSV.
+ *
+ * @param where whose options they are
+ * @throws SpecError at the first that does not fit
+ */
+export function checkSourceOptions(where: string, options: OpenCsvOptions): void {
+  rejectUnknownKeys(`${where} options`, options, ['types', 'columns', 'schema'])
+  checkCsvOptions({ types: options.types })
+  checkColumnChoice(options)
+}
+
+function checkColumnChoice({ columns, schema }: OpenCsvOptions): void {
   if (
     columns !== undefined &&
     !(Array.isArray(columns) && columns.every((name) => typeof name === 'string'))

@@ -15,6 +15,8 @@ export type SchemaColumn =
       type: 'categorical'
       /** Its texts in the order of their codes; undefined where there are too many to be listed. */
       categories?: string[]
+      /** True where the values were booleans, whose categories are 'false' and 'true'. */
+      isBoolean?: boolean
     }
 
 /** The columns of a dataset; plain data, for a file that a user edits. */

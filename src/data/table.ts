@@ -35,19 +35,23 @@ export interface Table {
   columns: Column[]
   /** Where the rows come from, for messages: a path as the user gave it. */
   source?: string
+  /** Wrong records that are not among them, where reading went on over these. */
+  leftOut?: number
 }
 
 /** A value of a table as JavaScript has it; null is a missing value. */
 export type Value = number | string | boolean | null
 
 /**
- * Rows that arrive in pieces: the seam between readers and everything behind them. All chunks have the same columns with the
- * same types in the same order; categories may differ from chunk to chunk.
+ * Rows that arrive in pieces, the same whenever they are asked for: the seam between readers and everything behind them.
+ * Categories may differ from chunk to chunk; where columns and types may too, `surveyTables` finds what holds for all.
  */
 export interface RowSource {
   /** For messages: a path as the user gave it. */
   readonly name: string
   chunks(): AsyncIterable<Table>
+  /** Removes what was kept for reading it again. */
+  close?(): Promise<void>
 }
 
 /**
@@ -118,17 +122,18 @@ export function withColumn(table: Table, changed: Column): Table {
  * `null`, `undefined` and `NaN` are missing values. A column of numbers only (or of nothing) is numeric; one with a text or
  * a boolean is categorical, and its numbers become texts. Texts stay texts: `'1.5'` is not a number here.
  *
+ * @param firstRow number of the first row in messages
  * @throws DataError at a value that is no number, text, boolean, null or undefined, and at an infinite number
  * @example
  * tableFromRows([{ size: 3, kind: 'a' }, { size: null, kind: 'b' }]).columns[1].type // 'categorical'
  */
-export function tableFromRows(rows: readonly object[], source?: string): Table {
+export function tableFromRows(rows: readonly object[], source?: string, firstRow = 0): Table {
   const columns = new Map<string, Value[]>()
   rows.forEach((row, index) => {
     for (const [name, value] of Object.entries(row) as [string, unknown][]) {
       let values = columns.get(name)
       if (values === undefined) columns.set(name, (values = new Array<Value>(rows.length).fill(null)))
-      values[index] = plainValue(value, name, index, source ?? 'rows')
+      values[index] = plainValue(value, name, firstRow + index, source ?? 'rows')
     }
   })
   return {
@@ -239,7 +244,8 @@ export function selectColumn(from: Column, rows: ArrayLike<number>): Column {
   return { ...from, codes, missing: codes.reduce((count, code) => count + (code < 0 ? 1 : 0), 0) }
 }
 
-function columnFromValues(name: string, values: readonly Value[]): Column {
+/** A column of values: numeric where all are numbers or null, else categorical. */
+export function columnFromValues(name: string, values: readonly Value[]): Column {
   const missing = values.reduce<number>((count, value) => count + (value === null ? 1 : 0), 0)
   if (values.every((value): value is number | null => value === null || typeof value === 'number')) {
     return {

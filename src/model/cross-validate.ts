@@ -9,8 +9,9 @@ import { studentPValue } from '../metrics/student.ts'
 import { foldRows } from './folds.ts'
 import { normalizeTrainOptions, type TrainOptions } from './options.ts'
 import type { Scores, TrainReport } from './report.ts'
+import { readSource, type TrainSource } from './read-source.ts'
 import { isLowerBetter } from './score.ts'
-import { readSource, trainOnTable } from './train.ts'
+import { trainOnTable } from './train.ts'
 
 /** Numbers that every fold has. */
 export type FoldScore = Exclude<keyof Scores, 'baseline' | 'confusion' | 'rows'>
@@ -67,7 +68,7 @@ const optionNames = ['folds', 'repeats', 'compare', 'onFold']
  * Trains a model for every fold on the rows of the others, and scores it on the fold. Rows are divided by the rules of
  * `train`: classes keep their shares, groups and copies of a row stay in one fold.
  *
- * @param source path of a CSV file, or an array of objects
+ * @param source as for `train`
  * @param options as for `train`, without `test`, `split` and `splitBy`
  * @throws SpecError and DataError as `train` does
  * @source Nadeau, Bengio 2003, Inference for the Generalization Error, section 3 (the corrected test)
@@ -76,7 +77,7 @@ const optionNames = ['folds', 'repeats', 'compare', 'onFold']
  * scores.accuracy // { mean: 0.99…, deviation: 0.0… }
  */
 export async function crossValidate(
-  source: string | readonly object[],
+  source: TrainSource,
   options: TrainOptions,
   { folds = 5, repeats = 1, compare, onFold, ...unknown }: CrossValidationOptions = {},
 ): Promise<CrossValidation> {

@@ -5,6 +5,8 @@ import { checkBoolean, checkInteger, checkNumber, checkOneOf, describeValue } fr
 import { normalizeOptimizer, type OptimizerName } from '../compiler/optimizers.ts'
 import type { CsvOptions } from '../data/csv.ts'
 import { scalings, type ColumnType, type Scaling } from '../data/input.ts'
+import type { OpenCsvOptions } from '../data/open-options.ts'
+import type { DatasetSchema } from '../data/survey.ts'
 import type { ClassLabel, Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
@@ -136,6 +138,17 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   keepOptimizer?: boolean
   /** Ends training at the next step; the promise resolves with the best model so far. */
   signal?: AbortSignal
+  /** The columns, as an earlier `dataset.schema` had them: only these are read, with these types and categories. */
+  schema?: DatasetSchema
+  /**
+   * What becomes of a wrong record of a file: `fail` (default) throws at the first; `skip` and `report` leave it out, count it
+   * and warn.
+   */
+  onError?: OpenCsvOptions['onError']
+  /** Called for every record that is left out, once, in the order of the file. */
+  onReject?: OpenCsvOptions['onReject']
+  /** Called while a file above 32 MiB, a packed one or a stream is read, after every piece of it. */
+  onRead?: OpenCsvOptions['onProgress']
   /** Called once, after the data are read and before training starts. */
   onStart?: (plan: TrainingPlan) => void
   /** Called after every epoch. */
@@ -256,6 +269,10 @@ export const trainOptionNames: readonly string[] = [
   'types',
   'scale',
   'missing',
+  'schema',
+  'onError',
+  'onReject',
+  'onRead',
   'onStart',
   'onEpoch',
   'onProgress',
@@ -347,6 +364,7 @@ function checkNames(options: TrainOptions): void {
   if (loss !== undefined) checkOneOf('loss', loss, Object.values(trainLosses).flat())
   if (metric !== undefined) checkOneOf('metric', metric, metricNames)
   if (task !== undefined) checkOneOf('task', task, ['classification', 'regression'])
+  if (options.onError !== undefined) checkOneOf('onError', options.onError, ['fail', 'skip', 'report'])
 }
 
 function checkNumbers(settings: TrainOptions): void {
@@ -481,7 +499,7 @@ function checkGoingOn({ refitEncoder, keepOptimizer, from }: TrainOptions, origi
 }
 
 function checkCallbacks(settings: TrainOptions): void {
-  for (const name of ['onStart', 'onEpoch', 'onProgress'] as const) {
+  for (const name of ['onStart', 'onEpoch', 'onProgress', 'onReject', 'onRead'] as const) {
     const given: unknown = settings[name]
     if (given === undefined || typeof given === 'function') continue
     throw new SpecError({ where: name, expected: 'a function', received: describeValue(given) })

@@ -1,12 +1,10 @@
 /** train(): a CSV or raw rows in, a Model out. Reads, parts, encodes, fits and scores; each is done elsewhere. */
 
-import { readCsv } from '../data/csv.ts'
 import { dateForm } from '../data/dates.ts'
 import { Encoder } from '../data/encoder.ts'
-import { asTexts, column as columnOf, tableFromRows, unknownColumn, type Table } from '../data/table.ts'
+import { column as columnOf, unknownColumn, type Table } from '../data/table.ts'
 import { inferTask, type Task } from '../data/target.ts'
-import { describeValue } from '../check.ts'
-import { DataError, SpecError } from '../errors.ts'
+import { DataError } from '../errors.ts'
 import { learnDecision, positiveClass } from './decision.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
 import {
@@ -28,6 +26,7 @@ import {
 } from './options.ts'
 import { partRows, type Parts } from './parts.ts'
 import { preflight } from './preflight.ts'
+import { isInput, readSource, type TrainSource } from './read-source.ts'
 import { courseOf, type Course } from './recipe.ts'
 import type { ColumnReport, Scores, TrainingPlan, TrainReport } from './report.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
@@ -46,30 +45,30 @@ import type { Rows, Targets } from '../training/arrays.ts'
 import type { EpochRecord, History } from '../training/run.ts'
 
 /**
- * Trains a model on a CSV file or on raw rows.
+ * Trains a model on a CSV file, on rows of another source, or on raw rows.
  *
  * The task follows from the target: text and booleans are classes, and so are at most 20 different integers with at least
  * 10 rows each; all else is regression. A fifth of the rows is held out for the test and a tenth of the rest watches for
  * overfitting; the weights of the best epoch are kept. The same seed gives the same bits.
  *
- * @param source path of a CSV file, or an array of objects
+ * @param source path of a CSV file or another input of {@link openDataset}, a dataset, or an array of objects
  * @throws SpecError for an unknown or misspelled option or one out of range; DataError for data that do not fit;
  *   DivergenceError if a loss or weight is no longer finite; BackendError if the backend asked for cannot serve
  * @example
  * const model = await train('penguins.csv', { target: 'species', seed: 1 })
  * model.report.test // { rows: 69, accuracy: …, logLoss: …, baseline: { accuracy: … }, loss: … }
  */
-export function train(source: string | readonly object[], options: TrainOptions): Promise<Model<object>>
+export function train(source: TrainSource, options: TrainOptions): Promise<Model<object>>
 /**
  * With a type of rows: a misspelled column, in options and in rows, is a compile error. With `from` training goes on from a model,
  * whose target, columns and network are taken.
  */
 export function train<Row extends object = Record<string, unknown>, P extends Prediction = ClassPrediction>(
-  source: string | readonly Row[],
+  source: TrainSource<Row>,
   options: TrainOptions<Row> | (GoingOnOptions<Row> & Required<Pick<TrainOptions, 'from'>>),
 ): Promise<Model<Row, P>>
 export async function train(
-  source: string | readonly object[],
+  source: TrainSource,
   options: TrainOptions | GoingOnOptions,
 ): Promise<Model<object>> {
   const isGoingOn = typeof options === 'object' && (options as GoingOnOptions | null)?.from !== undefined
@@ -77,7 +76,7 @@ export async function train(
     const settings = normalizeTrainOptions(options as TrainOptions)
     return trainOnTable<object, ClassPrediction>(await readSource(source, settings), settings)
   }
-  const found = await originOf(options, typeof source === 'string')
+  const found = await originOf(options, isInput(source))
   const settings = normalizeTrainOptions(found.options, found.origin)
   const table = await readLike(found.origin, (types) => readSource(source, { ...settings, types }))
   return trainOnTable<object, ClassPrediction>(table, settings)
@@ -149,62 +148,6 @@ export async function trainOnTable<
 function checkNamed(table: Table, option: string, name: string | undefined): void {
   const names = table.columns.map((column) => column.name)
   if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
-}
-
-/** The table of a CSV file or of raw rows. */
-export async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
-  const { delimiter, types = {}, missing, backend } = settings
-  if (typeof source === 'string')
-    return readCsv(source, { delimiter, types: csvTypes(types), missing, backend })
-  for (const [name, value] of Object.entries({ delimiter, missing })) {
-    if (value === undefined) continue
-    throw new SpecError({
-      code: 'HADAMARD_OPTION_CONFLICT',
-      where: name,
-      expected: 'a CSV file to read',
-      received: 'rows in memory',
-    })
-  }
-  if (!Array.isArray(source)) {
-    const expected = 'the path of a CSV file, or an array of rows'
-    throw new DataError({ code: 'HADAMARD_ROW', where: 'train', expected, received: describeValue(source) })
-  }
-  const at = source.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
-  if (at < 0) return withTypes(tableFromRows(source as object[]), types)
-  const expected = 'an object with a value per column'
-  throw new DataError({
-    code: 'HADAMARD_ROW',
-    where: `train: row ${at}`,
-    expected,
-    received: describeValue(source[at]),
-  })
-}
-
-// A file knows numbers and texts; what texts are taken as comes later.
-function csvTypes(types: NonNullable<TrainSettings['types']>): Record<string, 'numeric' | 'categorical'> {
-  const entries = Object.entries(types).filter(([, type]) => type !== 'ignored')
-  return Object.fromEntries(entries.map(([name, type]) => [name, type === 'numeric' ? type : 'categorical']))
-}
-
-function withTypes(table: Table, types: NonNullable<TrainSettings['types']>): Table {
-  for (const [name, type] of Object.entries(types)) {
-    const column = columnOf(table, name)
-    if (type !== 'numeric' || column.type === 'numeric') continue
-    throw new DataError(
-      {
-        code: 'HADAMARD_COLUMN_TYPE',
-        where: `types.${name}`,
-        expected: 'a column of numbers',
-        received: `texts such as '${column.categories[0]}'`,
-      },
-      { column: name },
-    )
-  }
-  const isText = (name: string): boolean => Object.hasOwn(types, name) && types[name] === 'categorical'
-  return {
-    ...table,
-    columns: table.columns.map((column) => (isText(column.name) ? asTexts(column) : column)),
-  }
 }
 
 // A wrong guess would go unnoticed: it has a day for every date, only often another one.
@@ -318,6 +261,7 @@ function planOf(
     isa: network.backend.isa,
     missingTexts: [...missing],
     warnings: [
+      ...(table.leftOut === undefined ? [] : [`${plural(table.leftOut, 'wrong record')} left out.`]),
       ...droppedSentences(dropped),
       ...preflight(table, encoder, parts.train, parts.validation.length, classes, settings.types),
       ...dateWarnings(encoder, table),

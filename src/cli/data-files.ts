@@ -1,0 +1,26 @@
+/** The data that commands are given: paths, patterns, standard input, or SQL. */
+
+import { basename, extname } from 'node:path'
+import type { CsvInput } from '../data/csv-files.ts'
+
+/** What stands for an argument of data in help texts. */
+export const dataHelp =
+  'CSV, packed (gzip, zstd) or not; .parquet, .arrow; several, a pattern, - for standard input, or duckdb:SQL'
+
+/** The arguments as an input of `openDataset`. */
+export function inputOf(files: readonly string[]): CsvInput {
+  return files.length === 1 ? files[0] : files
+}
+
+/**
+ * A short name of the data, for titles and files made of it.
+ *
+ * @example
+ * dataName(['data/sales.csv.gz']) // 'sales'
+ */
+export function dataName([first]: readonly string[]): string {
+  if (first === '-') return 'stdin'
+  if (first.startsWith('duckdb:')) return 'duckdb'
+  const name = basename(first).replace(/\.(gz|zst)$/i, '')
+  return basename(name, extname(name)).replaceAll(/[*?]/g, '') || 'data'
+}

@@ -1,0 +1,129 @@
+/** Parquet files and answers to SQL, through DuckDB's Node API, as sources of tables. */
+
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult, DuckDBVector } from '@duckdb/node-api'
+import { DataError } from '../errors.ts'
+import { loadPeer } from './peers.ts'
+import { spooled } from './spool.ts'
+import { columnFromValues, type Column, type RowSource, type Table, type Value } from './table.ts'
+
+type Duck = typeof import('@duckdb/node-api')
+
+/** How a value of DuckDB becomes one of a table; what is not listed has no place in one. */
+type Reader = (value: unknown) => Value
+
+const toNumber: Reader = Number
+const toText: Reader = String
+const readers: Readonly<Record<string, Reader | undefined>> = {
+  BOOLEAN: (value) => value === true,
+  ...readersOf(toNumber, ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'FLOAT', 'DOUBLE']),
+  ...readersOf(toNumber, ['UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT']),
+  DECIMAL: (value) => (value as { toDouble(): number }).toDouble(),
+  ...readersOf(toText, ['VARCHAR', 'ENUM', 'UUID', 'DATE', 'TIME', 'TIME_TZ', 'INTERVAL', 'SQLNULL']),
+  ...readersOf(toText, ['TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS', 'TIMESTAMP_TZ']),
+}
+
+/** A column of a result. */
+interface ResultColumn {
+  name: string
+  read: Reader
+}
+
+/**
+ * Parquet files, one behind the other, read anew whenever asked for.
+ *
+ * @throws DataError where DuckDB is not installed, a file cannot be read, or has a column of lists or the like
+ */
+export async function parquetSource(paths: readonly string[], name: string): Promise<RowSource> {
+  const duck = await loadDuckDb(name)
+  const list = paths.map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
+  return { name, chunks: () => answers(duck, `FROM read_parquet([${list}])`, name) }
+}
+
+/**
+ * The answer of DuckDB to SQL; of several statements the last one answers. It is asked once and kept, as another answer to
+ * the same question may have its rows in another order.
+ *
+ * @throws DataError where DuckDB is not installed, refuses the SQL, or answers with lists or the like
+ */
+export async function sqlSource(sql: string): Promise<RowSource> {
+  const name = 'duckdb'
+  return spooled(name, answers(await loadDuckDb(name), sql, name))
+}
+
+function loadDuckDb(where: string): Promise<Duck> {
+  return loadPeer('@duckdb/node-api', where, () => import('@duckdb/node-api'))
+}
+
+async function* answers(duck: Duck, sql: string, name: string): AsyncGenerator<Table> {
+  const instance = await duck.DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  try {
+    const result = await ask(connection, sql)
+    const columns = columnsOf(result, duck, name)
+    for (;;) {
+      const chunk = await result.fetchChunk()
+      if (chunk === null || chunk.rowCount === 0) return
+      yield tableOf(chunk, columns, name)
+    }
+  } catch (error) {
+    throw refusal(error, name)
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+  }
+}
+
+async function ask(connection: DuckDBConnection, sql: string): Promise<DuckDBResult> {
+  const statements = await connection.extractStatements(sql)
+  const last = statements.count - 1
+  for (let at = 0; at < last; at++) await (await statements.prepare(at)).run()
+  return (await statements.prepare(last)).stream()
+}
+
+function refusal(error: unknown, name: string): DataError {
+  if (error instanceof DataError) return error
+  const [first] = (error as Error).message.split('\n')
+  const expected = name === 'duckdb' ? 'SQL that DuckDB can answer' : 'a Parquet file'
+  return new DataError({ where: name, expected, received: first }, { cause: error })
+}
+
+function columnsOf(result: DuckDBResult, duck: Duck, name: string): ResultColumn[] {
+  const names = result.columnNames()
+  return names.map((column, index) => {
+    const where = `${name}, column ${column}`
+    if (names.indexOf(column) < index) {
+      const expected = 'a name of its own for every column'
+      throw new DataError(
+        { where, expected, received: `'${column}' twice`, cure: 'Rename one with AS' },
+        { column },
+      )
+    }
+    const read = readers[duck.DuckDBTypeId[result.columnTypeId(index)]]
+    if (read !== undefined) return { name: column, read }
+    const received = String(result.columnType(index))
+    const cure = 'Take what is in it into columns of their own, or leave it out, with duckdb:SELECT …'
+    throw new DataError({ where, expected: 'numbers, texts, booleans or times', received, cure }, { column })
+  })
+}
+
+function tableOf(chunk: DuckDBDataChunk, columns: readonly ResultColumn[], source: string): Table {
+  const rows = chunk.rowCount
+  return {
+    rows,
+    columns: columns.map((column, index) => columnOf(chunk.getColumnVector(index), column, rows)),
+    source,
+  }
+}
+
+function columnOf(vector: DuckDBVector, { name, read }: ResultColumn, rows: number): Column {
+  const values = Array.from({ length: rows }, (_, row): Value => {
+    const value: unknown = vector.getItem(row)
+    return value === null || Number.isNaN(value) ? null : read(value)
+  })
+  // Of nothing but gaps the type says what they are gaps of.
+  return columnFromValues(name, values)
+}
+
+function readersOf(read: Reader, types: readonly string[]): Record<string, Reader> {
+  return Object.fromEntries(types.map((type) => [type, read]))
+}

@@ -1,0 +1,55 @@
+/** Reads rows of any source into one table in memory. */
+
+import { stat } from 'node:fs/promises'
+import { isPacked } from './csv-bytes.ts'
+import type { CsvInput } from './csv-files.ts'
+import { readCsv } from './csv.ts'
+import { isOtherSource, openDataset } from './open-dataset.ts'
+import type { OpenCsvOptions } from './open-options.ts'
+import type { Table } from './table.ts'
+
+/** Files that are parsed whole, in one pass; longer ones are read by pieces on threads. */
+const wholeBytes = 2 ** 25
+
+/**
+ * The rows of an input of `openDataset` as one table.
+ *
+ * @throws DataError and SpecError as `openDataset` does
+ */
+export async function readTable(input: CsvInput, options: OpenCsvOptions = {}): Promise<Table> {
+  if (typeof input === 'string' && !needsPieces(options) && (await isShortFile(input))) {
+    return readCsv(input, chosen(options, wholeOptions))
+  }
+  const dataset = await openDataset(input, isOtherSource(input) ? chosen(options, sourceOptions) : options)
+  try {
+    return await dataset.toTable()
+  } finally {
+    await dataset.close()
+  }
+}
+
+type OptionName = keyof OpenCsvOptions
+
+const wholeOptions = ['delimiter', 'header', 'types', 'missing', 'allowMissing', 'backend'] as const
+// Those that other sources refuse are among them: who gives one is told.
+const sourceOptions = ['types', 'columns', 'schema', 'delimiter', 'header', 'missing', 'onError'] as const
+
+function chosen<Name extends OptionName>(
+  options: OpenCsvOptions,
+  names: readonly Name[],
+): Pick<OpenCsvOptions, Name> {
+  const given = names.filter((name) => options[name] !== undefined)
+  return Object.fromEntries(given.map((name) => [name, options[name]])) as Pick<OpenCsvOptions, Name>
+}
+
+function needsPieces({ onError, columns, schema }: OpenCsvOptions): boolean {
+  return (onError ?? 'fail') !== 'fail' || columns !== undefined || schema !== undefined
+}
+
+// What cannot be read is told of by the reader of whole files.
+async function isShortFile(path: string): Promise<boolean> {
+  if (path === '-' || isOtherSource(path)) return false
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined) return !/[*?]/.test(path)
+  return found.isDirectory() || (found.isFile() && found.size < wholeBytes && !(await isPacked(path)))
+}

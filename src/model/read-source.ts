@@ -1,0 +1,93 @@
+/** What `train` and `crossValidate` take as data, read into a table. */
+
+import { describeValue } from '../check.ts'
+import type { CsvInput } from '../data/csv-files.ts'
+import { Dataset } from '../data/dataset.ts'
+import { checkRow } from '../data/object-rows.ts'
+import { readTable } from '../data/read-table.ts'
+import type { DatasetSchema } from '../data/survey.ts'
+import { asTexts, column as columnOf, tableFromRows, type Table } from '../data/table.ts'
+import { DataError, SpecError } from '../errors.ts'
+import type { TrainSettings } from './options.ts'
+
+/** Data to train on: an input of `openDataset`, a dataset, or rows as objects. */
+export type TrainSource<Row extends object = object> = CsvInput | Dataset<Row> | readonly Row[]
+
+type ColumnTypes = NonNullable<TrainSettings['types']>
+
+/**
+ * The table of a source.
+ *
+ * @throws DataError for data that cannot be read; SpecError for options that the source has no use for
+ */
+export async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
+  const { delimiter, missing, backend, threads, schema, onError, onReject, onRead, types = {} } = settings
+  if (isInput(source)) {
+    return readTable(source, {
+      ...{ delimiter, missing, backend, threads, onError, onReject, onProgress: onRead },
+      types: readTypes(types),
+      schema: schema && withReadTypes(schema, types),
+    })
+  }
+  for (const [name, value] of Object.entries({ delimiter, missing, schema, onError })) {
+    if (value === undefined) continue
+    throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
+      where: name,
+      expected: 'a CSV file to read',
+      received: 'rows in memory',
+    })
+  }
+  if (source instanceof Dataset) return withTypes(await source.toTable(), types)
+  if (!Array.isArray(source)) {
+    const expected = 'the path of a CSV file, another input of openDataset, a dataset, or an array of rows'
+    throw new DataError({ code: 'HADAMARD_ROW', where: 'train', expected, received: describeValue(source) })
+  }
+  source.forEach((row, index) => checkRow(row, `train: row ${index}`))
+  return withTypes(tableFromRows(source as object[]), types)
+}
+
+/** Whether data are an input of `openDataset`: paths, SQL or a stream of bytes. */
+export function isInput(source: unknown): source is CsvInput {
+  if (typeof source === 'string') return true
+  if (Array.isArray(source)) return source.length > 0 && source.every((path) => typeof path === 'string')
+  const isIterable = typeof source === 'object' && source !== null && Symbol.asyncIterator in source
+  return isIterable && !(source instanceof Dataset)
+}
+
+// A file knows numbers and texts; what texts are taken as comes later.
+function readTypes(types: ColumnTypes): Record<string, 'numeric' | 'categorical'> {
+  const entries = Object.entries(types).filter(([, type]) => type !== 'ignored')
+  return Object.fromEntries(entries.map(([name, type]) => [name, type === 'numeric' ? type : 'categorical']))
+}
+
+// Categories that a schema lists are those of a text column; a column that is to be another has others.
+function withReadTypes({ columns }: DatasetSchema, types: ColumnTypes): DatasetSchema {
+  const read = readTypes(types)
+  const given = columns.map((column) => {
+    const type = Object.hasOwn(read, column.name) ? read[column.name] : column.type
+    return type === column.type ? column : { name: column.name, type }
+  })
+  return { columns: given }
+}
+
+function withTypes(table: Table, types: ColumnTypes): Table {
+  for (const [name, type] of Object.entries(types)) {
+    const column = columnOf(table, name)
+    if (type !== 'numeric' || column.type === 'numeric') continue
+    throw new DataError(
+      {
+        code: 'HADAMARD_COLUMN_TYPE',
+        where: `types.${name}`,
+        expected: 'a column of numbers',
+        received: `texts such as '${column.categories[0]}'`,
+      },
+      { column: name },
+    )
+  }
+  const isText = (name: string): boolean => Object.hasOwn(types, name) && types[name] === 'categorical'
+  return {
+    ...table,
+    columns: table.columns.map((column) => (isText(column.name) ? asTexts(column) : column)),
+  }
+}
