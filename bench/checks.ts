@@ -4,6 +4,7 @@ import { Network } from '../src/network.ts'
 
 import { csvChecks } from './csv.ts'
 import { checkMemory } from './memory.ts'
+import { checkNewcomer } from './newcomer.ts'
 import { checkScaling } from './scaling.ts'
 import { runTarget } from './speed-checks.ts'
 import { targets } from './targets.ts'
@@ -39,6 +40,10 @@ export const checks: Readonly<Record<string, Check>> = {
   memory: {
     about: 'peak resident memory of a fit, and its growth',
     run: () => Promise.resolve(checkMemory()),
+  },
+  newcomer: {
+    about: "from an empty folder to the first prediction with the packed package, by the README's commands",
+    run: () => Promise.resolve(checkNewcomer()),
   },
   ...csvChecks,
   'event-loop': {

@@ -59,7 +59,7 @@ export class SpecError extends HadamardError {
 }
 
 /** Where in the data an error is. */
-interface DataPlace extends ErrorOptions {
+export interface DataPlace extends ErrorOptions {
   line?: number
   column?: string
   code?: ErrorCode

@@ -1,9 +1,9 @@
 /** Every example runs against the built package, as users run it, and prints what it is there to show. */
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { isNativeUnderTest } from './support/backends.ts'
 
 interface Example {
@@ -11,6 +11,8 @@ interface Example {
   readonly check: (output: string) => void
   /** Whether it computes so much that only the native core runs it here. */
   readonly isHeavy?: boolean
+  /** Arguments of its small form. */
+  readonly args?: readonly string[]
 }
 
 /** The numbers on the line that starts with a title. */
@@ -29,6 +31,48 @@ const examples: Readonly<Record<string, Example>> = {
       expect([squared[0], squared[3], entropy[0]]).toEqual([0.98, 0.2, 0.98])
       expect(entropy[1]).toBeLessThan(0.1)
       expect(squared[1]).toBeGreaterThan(0.9)
+    },
+  },
+  'custom-activation.ts': {
+    isHeavy: true,
+    check(output) {
+      const beyond = (name: string, backend: string): number => {
+        const line = new RegExp(`^${name} on ${backend}, derivative right: true, .* beyond ([\\d.]+)$`, 'm')
+        return Number(line.exec(output)?.[1])
+      }
+      expect(beyond('snake', 'fallback')).toBeLessThan(0.05)
+      expect(beyond('tanh', 'native')).toBeGreaterThan(0.1)
+      expect(beyond('bump', 'native')).toBeGreaterThan(0)
+    },
+  },
+  'diamonds.ts': {
+    isHeavy: true,
+    args: ['4000', '15'],
+    check(output) {
+      expect(Number(/^test R2 ([\d.]+)$/m.exec(output)?.[1])).toBeGreaterThan(0.9)
+      const [error, mean] = numbersAfter('mean error', output)
+      expect(error).toBeLessThan(0.2 * mean)
+    },
+  },
+  'fashion-mnist.ts': {
+    isHeavy: true,
+    args: ['4000', '3'],
+    check(output) {
+      // The data are Debian's, and CI installs them.
+      if (!existsSync('/usr/share/datasets/fashion-mnist')) expect(output).toContain('apt-get install')
+      else expect(numbersAfter('test accuracy', output)[0]).toBeGreaterThan(0.7)
+    },
+  },
+  'fastify-server.ts': {
+    args: ['1'],
+    check(output) {
+      // Requests were answered while a training went on, which a second one was not allowed to join.
+      expect(numbersAfter('training', output)[0]).toBeGreaterThan(10)
+      const [, epoch, status] = /^it was in epoch (\d+) then; .* with (\d+)$/m.exec(output) ?? []
+      expect(Number(epoch)).toBeGreaterThan(0)
+      expect(status).toBe('409')
+      expect(output).toMatch(/^meanwhile {"prediction":"Adelie"/m)
+      expect(output).toMatch(/^and wrong input {"error":".*body_mass_g/m)
     },
   },
   'linear-layers.ts': {
@@ -51,6 +95,14 @@ const examples: Readonly<Record<string, Example>> = {
       // The article's table of chances.
       const chances = [0.07, 0.26, 0.61, 0.87, 0.97].map((chance, i) => `${i + 1} hours: chance ${chance}`)
       expect(output.trimEnd().split('\n').slice(1)).toEqual(chances)
+    },
+  },
+  'penguins.ts': {
+    check(output) {
+      expect(numbersAfter('accuracy over 5 folds', output)[0]).toBeGreaterThan(0.95)
+      expect(numbersAfter('test accuracy', output)[0]).toBeGreaterThan(0.9)
+      expect(output).toMatch(/^Gentoo taken for Adelie \d, Chinstrap \d, Gentoo 1[12]\d$/m)
+      expect(output).toContain('5.4 kg on Biscoe: Gentoo')
     },
   },
   'perceptron.ts': {
@@ -115,6 +167,11 @@ const examples: Readonly<Record<string, Example>> = {
 }
 
 const FOLDER = join(import.meta.dirname, '..', 'examples')
+// Where examples leave their models; inside of the repository, where tsx is found.
+const BUILD = join(import.meta.dirname, '..', 'build')
+mkdirSync(BUILD, { recursive: true })
+const scratch = mkdtempSync(join(BUILD, 'examples-'))
+afterAll(() => rmSync(scratch, { recursive: true }))
 
 test('every example has its check', () => {
   expect(readdirSync(FOLDER).filter((file) => file.endsWith('.ts'))).toEqual(Object.keys(examples).sort())
@@ -122,9 +179,9 @@ test('every example has its check', () => {
 
 const run = Object.entries(examples).filter(([, { isHeavy = false }]) => isNativeUnderTest || !isHeavy)
 
-test.each(run)('%s', (file, { check }) => {
-  const output = execFileSync(process.execPath, ['--import', 'tsx', join(FOLDER, file)], {
-    cwd: FOLDER,
+test.each(run)('%s', (file, { check, args = [] }) => {
+  const output = execFileSync(process.execPath, ['--import', 'tsx', join(FOLDER, file), ...args], {
+    cwd: scratch,
     encoding: 'utf8',
     timeout: 110_000,
   })

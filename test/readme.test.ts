@@ -1,9 +1,23 @@
-/** Every TypeScript snippet of the README and of these pages runs, types included, against the built package. */
+/**
+ * Every code block of the README and of the pages in docs: TypeScript is type-checked and run against the built package,
+ * commands are run, and a block that names a file is a part of it. Blocks in other languages must name one.
+ */
 
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { NEWCOMER_COMMANDS } from '../bench/newcomer.ts'
+import { snippetsOf, type Snippet } from './support/snippets.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 // Inside of the repository, where `hadamard` resolves to the package itself.
@@ -11,51 +25,44 @@ mkdirSync(join(ROOT, 'build'), { recursive: true })
 const folder = mkdtempSync(join(ROOT, 'build', 'readme-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 copyFileSync(join(ROOT, 'examples', 'data', 'penguins.csv'), join(folder, 'penguins.csv'))
+copyFileSync(join(ROOT, 'test', 'data', 'mpg.csv'), join(folder, 'mpg.csv'))
 
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const pages = ['README.md', 'docs/training.md', 'docs/explain.md']
-const snippets = pages.flatMap((page) => {
-  const text = readFileSync(join(ROOT, page), 'utf8')
-  return Array.from(text.matchAll(/^```ts\n([^]*?)^```$/gm), ([, code], i) => [page, i + 1, code] as const)
-})
+const markdown = (path: string): string[] =>
+  readdirSync(join(ROOT, path))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(path, name))
+const pages = ['README.md', ...markdown('docs'), ...markdown('docs/guides')]
+const snippets = pages.flatMap(snippetsOf)
+const scripts = snippets.filter(({ language, file }) => language === 'ts' && file === undefined)
+const pagesWithScripts = [...new Set(scripts.map(({ page }) => page))]
 
 // Without a wish for the core: a snippet shows what only the fallback can do.
 const { HADAMARD_BACKEND: wish, ...others } = process.env
 const env = wish === 'fallback' ? process.env : others
 
-test('all pages have snippets', () => {
-  expect(new Set(snippets.map(([page]) => page)).size).toBe(pages.length)
-  expect(snippets.length).toBeGreaterThanOrEqual(6)
+test('README, guides and the page on training have snippets', () => {
+  expect(pagesWithScripts).toEqual(expect.arrayContaining(['README.md', 'docs/training.md']))
+  expect(pagesWithScripts.length).toBeGreaterThanOrEqual(11)
 })
 
-const fileOf = (page: string, i: number): string => join(folder, `${page.replace(/\W/g, '-')}-${i}.mts`)
-for (const [page, i, code] of snippets) writeFileSync(fileOf(page, i), code)
+const fileOf = ({ page, number }: Snippet): string =>
+  join(folder, `${page.replace(/\W/g, '-')}-${number}.mts`)
+for (const snippet of scripts) writeFileSync(fileOf(snippet), snippet.code)
 
 // All in one go: loading the compiler takes longer than the snippets do.
 test('the snippets type-check', () => {
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
-  const strict = [
-    '--noEmit',
-    '--strict',
-    '--target',
-    'es2022',
-    '--module',
-    'nodenext',
-    '--skipLibCheck',
-    '--types',
-    'node',
-  ]
-  const files = snippets.map(([page, i]) => fileOf(page, i))
-  expect(() =>
-    execFileSync(process.execPath, [tsc, '--ignoreConfig', ...strict, ...files], {
-      cwd: folder,
-      stdio: 'inherit',
-    }),
-  ).not.toThrow()
+  const strict = '--noEmit --strict --target es2022 --module nodenext --skipLibCheck --types node'
+  const args = [tsc, '--ignoreConfig', ...strict.split(' '), ...scripts.map(fileOf)]
+  expect(() => execFileSync(process.execPath, args, { cwd: folder, stdio: 'inherit' })).not.toThrow()
 })
 
-test.each(snippets)('%s: snippet %i runs', (page, i) => {
-  const output = execFileSync(process.execPath, ['--import', 'tsx', fileOf(page, i)], {
+// Those of a page in one process: starting one takes longer than most snippets do.
+const runner = join(folder, 'run.mjs')
+writeFileSync(runner, 'for (const file of process.argv.slice(2)) await import(file)\n')
+test.each(pagesWithScripts)('%s: the TypeScript runs', (page) => {
+  const files = scripts.filter((snippet) => snippet.page === page).map(fileOf)
+  const output = execFileSync(process.execPath, ['--import', 'tsx', runner, ...files], {
     cwd: folder,
     env,
     encoding: 'utf8',
@@ -63,7 +70,25 @@ test.each(snippets)('%s: snippet %i runs', (page, i) => {
   expect(output).not.toContain('undefined')
 })
 
-test('the links lead to files', () => {
-  for (const [, target] of readme.matchAll(/\]\(([^)#:]+)\)/g))
-    expect(readFileSync(join(ROOT, target)).length).toBeGreaterThan(0)
+const commands = snippets.filter(({ language }) => language === 'sh')
+const MAIN = join(ROOT, 'dist', 'cli', 'main.js')
+const NPX = `set -e\nnpx() { shift; '${process.execPath}' '${MAIN}' "$@"; }\n`
+test.each(commands)('$page: the commands of block $number run', ({ code }) => {
+  // What needs a registry is run from the packed package, by the check of the newcomer's path.
+  if (/^npm |--install$/m.test(code)) expect(NEWCOMER_COMMANDS).toEqual(code.trim().split('\n'))
+  else execFileSync('bash', ['-c', NPX + code], { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] })
+})
+
+const parts = snippets.filter(
+  ({ language, file }) => file !== undefined || !['ts', 'sh', 'text', ''].includes(language),
+)
+test.each(parts)('$page: block $number is a part of $file', ({ file, code }) => {
+  expect(file).toBeDefined()
+  expect(readFileSync(join(ROOT, file ?? ''), 'utf8')).toContain(code)
+})
+
+test.each(pages)('%s: the links lead to files', (page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/^```[^]*?^```$/gm, '')
+  const targets = Array.from(text.matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g), ([, target]) => target)
+  expect(targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([])
 })

@@ -94,7 +94,11 @@ export const optimizerTable = {
   },
 } satisfies Record<string, OptimizerInfo>
 
-/** Name of an optimizer. */
+/**
+ * Name of an optimizer.
+ *
+ * @useDeclaredType
+ */
 export type OptimizerName = keyof typeof optimizerTable
 
 /** An optimizer as users may write it. */

@@ -171,6 +171,7 @@ export class Dataset<Row extends object = DatasetRow> {
     for await (const { table } of rebatch(this.#chunks(), wanted)) yield table
   }
 
+  /** The batches of {@link Dataset.batches}, for `for await`. */
   [Symbol.asyncIterator](): AsyncGenerator<Table> {
     return this.batches()
   }

@@ -13,6 +13,8 @@ export const scalings = ['standard', 'robust', 'clipped', 'quantile'] as const
 /**
  * How numbers are scaled: by mean and deviation, by median and quartiles, by these with outliers drawn in smoothly, or to the
  * quantiles of a normal distribution.
+ *
+ * @useDeclaredType
  */
 export type Scaling = (typeof scalings)[number]
 

@@ -36,6 +36,7 @@ export interface TextDescription {
   categories: number | undefined
 }
 
+/** What a column of numbers or of texts holds. */
 export type ColumnDescription = NumberDescription | TextDescription
 
 /** What a sample does with rows. */

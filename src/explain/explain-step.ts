@@ -11,7 +11,11 @@ import { passOf } from './pass.ts'
 
 const notations = { bishop: writeInBishopsNotation, cs615: writeInCs615Notation } as const
 
-/** Whose symbols are used. */
+/**
+ * Whose symbols are used.
+ *
+ * @useDeclaredType
+ */
 export type Notation = keyof typeof notations
 
 /** The notations by name. */

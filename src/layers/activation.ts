@@ -79,7 +79,11 @@ export const activationTable = {
   softmax: { op: 'softmax', initializer: 'glorotUniform', formula: 'e^x_j / sum_k e^x_k, over each row' },
 } satisfies Record<string, ActivationInfo>
 
-/** Name of an activation of the library. */
+/**
+ * Name of an activation of the library.
+ *
+ * @useDeclaredType
+ */
 export type ActivationName = keyof typeof activationTable
 
 /** The activations that gradients pass through: all but step. */

@@ -36,7 +36,11 @@ export const composableOps = {
   gudermannian: { op: 'gudermannian', inputs: 1 },
 } satisfies Record<string, ComposableOp>
 
-/** Name of an op in a composition. */
+/**
+ * Name of an op in a composition.
+ *
+ * @useDeclaredType
+ */
 export type ComposableName = keyof typeof composableOps
 
 /** A value in a composition: x, or what an op gives. Only the composition that made it takes it. */

@@ -82,7 +82,11 @@ export const initializers = {
   },
 } satisfies Record<string, InitializerInfo>
 
-/** Name of an initializer. */
+/**
+ * Name of an initializer.
+ *
+ * @useDeclaredType
+ */
 export type InitializerName = keyof typeof initializers
 
 /** An initializer as users may write it: a name, or a name with its setting. */

@@ -111,6 +111,7 @@ export const lossTable = {
  * and early stopping keeps the highest.
  *
  * @source Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.89 and 4.107
+ * @useDeclaredType
  */
 export type LossName = keyof typeof lossTable
 

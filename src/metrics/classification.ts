@@ -26,7 +26,11 @@ export interface ConfusionMatrix {
   counts: number[][]
 }
 
-/** How {@link precision}, {@link recall} and {@link f1} make one number of several classes. */
+/**
+ * How {@link precision}, {@link recall} and {@link f1} make one number of several classes.
+ *
+ * @useDeclaredType
+ */
 export type Average = (typeof AVERAGES)[number]
 
 /** Settings of {@link precision}, {@link recall} and {@link f1}. */

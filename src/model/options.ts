@@ -35,7 +35,11 @@ export const metricNames = [
   'loss',
 ] as const
 
-/** Name of a score. */
+/**
+ * Name of a score.
+ *
+ * @useDeclaredType
+ */
 export type MetricName = (typeof metricNames)[number]
 
 /** Row numbers from 0, as a split file has them. */
@@ -211,7 +215,11 @@ const realmlpDefaults = {
 /** Names of the presets. */
 export const presets = ['realmlp', 'plain'] as const
 
-/** What is trained, and how, where options do not say otherwise. */
+/**
+ * What is trained, and how, where options do not say otherwise.
+ *
+ * @useDeclaredType
+ */
 export type Preset = (typeof presets)[number]
 
 /** Options of a network of one's own: with one of them, and no preset named, it is the plain one. */

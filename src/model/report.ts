@@ -154,7 +154,7 @@ export interface TrainReport extends TrainingPlan {
   test?: Scores
   /** Threshold, calibration, intervals; undefined in models of older versions. */
   decision?: Decision
-  /** Rows, schema and hash of the data; see {@link fingerprint}. */
+  /** Rows, schema and hash of the data. */
   data: Fingerprint
 }
 

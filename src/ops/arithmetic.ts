@@ -6,7 +6,11 @@ export type FloatArray = Float32Array | Float64Array
 /** The element types that programs may have. */
 export const DTYPES = ['float32', 'float64'] as const
 
-/** Element type of a program. */
+/**
+ * Element type of a program.
+ *
+ * @useDeclaredType
+ */
 export type Dtype = (typeof DTYPES)[number]
 
 /** The array of an element type. */

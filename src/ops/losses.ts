@@ -11,7 +11,11 @@ import { rowMax, shiftedExponentials } from './softmax.ts'
 /** How a loss over rows becomes one number; the order is that of the ops' `reduction` scalar. */
 export const REDUCTIONS = ['sum', 'mean_samples', 'mean_elements'] as const
 
-/** `sum` over everything, or that divided by the rows, or by rows · outputs. */
+/**
+ * `sum` over everything, or that divided by the rows, or by rows · outputs.
+ *
+ * @useDeclaredType
+ */
 export type Reduction = (typeof REDUCTIONS)[number]
 
 /**

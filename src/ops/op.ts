@@ -5,7 +5,9 @@ import { parseSignature, type Signature } from './signature.ts'
 
 /** An element-wise function that no table has, with its derivative by x and y. */
 export interface CustomFunction {
+  /** y of x. */
   readonly forward: (x: number) => number
+  /** dy/dx of x and y. */
   readonly backward: (x: number, y: number) => number
 }
 

@@ -62,7 +62,11 @@ export const scheduleTable = {
   },
 } satisfies Record<string, ScheduleInfo>
 
-/** Name of a schedule. */
+/**
+ * Name of a schedule.
+ *
+ * @useDeclaredType
+ */
 export type ScheduleName = keyof typeof scheduleTable
 
 /** A schedule as users may write it; factors act on the optimizer's learning rate. */
