@@ -11,6 +11,7 @@ import { openDataset } from '../src/data/open-dataset.ts'
 import { loadPeer } from '../src/data/peers.ts'
 import { columnValues, type Value } from '../src/data/table.ts'
 import { DataError, SpecError } from '../src/errors.ts'
+import { train } from '../src/model/train.ts'
 
 let folder = ''
 
@@ -282,4 +283,25 @@ test('a peer that is absent is named with the command that installs it', async (
     peerDependenciesMeta: Record<string, { optional: boolean }>
   }
   expect(manifest.peerDependenciesMeta['apache-arrow'].optional).toBe(true)
+})
+
+test('a training takes SQL and datasets, and warns of records that it left out', async () => {
+  const options = { target: 'y', epochs: 1, hidden: [2] }
+  const sql = 'duckdb:SELECT range AS x, range * 2.5 AS y FROM range(60)'
+  expect((await train(sql, options)).report.rows).toBe(60)
+  const rows = Array.from({ length: 60 }, (_, x) => ({ x, y: x / 7 }))
+  expect((await train(await Dataset.from(rows), options)).report.rows).toBe(60)
+  const path = join(folder, 'short.csv')
+  writeFileSync(path, `x,y\n${rows.map(({ x, y }) => `${x},${y}`).join('\n')}\n7\n`)
+  await expect(train(path, options)).rejects.toThrow(
+    'line 62: expected 2 fields, as in the header; received 1',
+  )
+  const lines: number[] = []
+  const { report } = await train(path, {
+    ...options,
+    onError: 'skip',
+    onReject: ({ line }) => lines.push(line),
+  })
+  expect([report.rows, lines]).toEqual([60, [62]])
+  expect(report.warnings).toContain('1 wrong record left out.')
 })
