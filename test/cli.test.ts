@@ -48,7 +48,8 @@ const jsonLines = (text: string): Record<string, unknown>[] =>
 
 describe('train', () => {
   test('shows data, network, backend and result, and says where the model is', () => {
-    const { code, out, err } = hadamard(['train', penguins, '-t', 'species', '--seed', '1', '-m', 'p.model'])
+    const flags = ['--preset', 'plain', '--seed', '1', '-m', 'p.model']
+    const { code, out, err } = hadamard(['train', penguins, '-t', 'species', ...flags])
     expect(code).toBe(0)
     for (const text of [
       'penguins.csv: 344 rows, 7 columns',
@@ -57,7 +58,7 @@ describe('train', () => {
       'classification of species',
       'Adelie 152, Chinstrap 68, Gentoo 124',
       '247 train, 28 validation, 69 test',
-      '9 inputs → scale → 256 selu → 256 selu → 256 selu → 3 outputs',
+      '9 inputs → 64 relu → 32 relu → 3 outputs',
       /runs on +(native core, |TypeScript fallback)/,
       /Trained \d+ epochs in .* s on \d+ threads?/,
       /test +69 +\d\.\d{3}/,

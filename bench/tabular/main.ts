@@ -123,7 +123,7 @@ async function ours({ path, target, splits }: Job): Promise<Omit<Score, 'set'>[]
 
 function rivals(job: Job): Omit<Score, 'set'>[] {
   const splits = job.splits.map((split) => ({ train: [...split.train], test: [...split.test] }))
-  const script = fileURLToPath(new URL('sklearn.py', import.meta.url))
+  const script = fileURLToPath(new URL('rivals.py', import.meta.url))
   const { stdout, stderr, status } = spawnSync(PYTHON, [script], {
     input: JSON.stringify({ ...job, splits, models: RIVALS }),
     encoding: 'utf8',

@@ -50,7 +50,14 @@ function readInput(json: unknown, where: string): Input {
   const categories = texts(input.categories, `${where}.categories`)
   checkAscending(categories, `${where}.categories`)
   const hasRare = readFlag(input.hasRare, `${where}.hasRare`)
-  return { name, type, categories, ...(hasRare ? { hasRare: true } : {}) }
+  const areIndexed = readFlag(input.isIndexed, `${where}.isIndexed`)
+  return {
+    name,
+    type,
+    categories,
+    ...(hasRare ? { hasRare: true } : {}),
+    ...(areIndexed ? { isIndexed: true } : {}),
+  }
 }
 
 function readAbove0(json: unknown, where: string): number {

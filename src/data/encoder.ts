@@ -38,6 +38,8 @@ export interface EncoderOptions {
   types?: Readonly<Partial<Record<string, ColumnType>>>
   /** How numbers are scaled, default standard. */
   scale?: Scaling
+  /** Whether columns of more than 64 categories become their numbers, for embeddings; default false. */
+  indexCategories?: boolean
   /** Whether predicted numbers are held within the range of the training targets, default false. */
   clampTarget?: boolean
 }
@@ -98,8 +100,9 @@ export class Encoder {
       'types',
       'scale',
       'clampTarget',
+      'indexCategories',
     ])
-    const { target, ignore = [], task, types = {}, scale, clampTarget } = options
+    const { target, ignore = [], task, types = {}, scale, clampTarget, indexCategories } = options
     if (task !== undefined && task !== 'classification' && task !== 'regression') {
       throw new SpecError({
         where: 'task',
@@ -123,7 +126,13 @@ export class Encoder {
     const columns = table.columns.filter(({ name }) => name !== target && !ignore.includes(name))
     const encoder = new Encoder({
       inputs: columns.map((column) =>
-        fitInput(column, labelled, Object.hasOwn(types, column.name) ? types[column.name] : undefined, scale),
+        fitInput(
+          column,
+          labelled,
+          Object.hasOwn(types, column.name) ? types[column.name] : undefined,
+          scale,
+          indexCategories,
+        ),
       ),
       target: fitTarget(targetColumn, labelled, found.task, clampTarget),
       ignored: [...ignore],

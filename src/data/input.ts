@@ -24,10 +24,13 @@ export type ColumnType = 'numeric' | 'categorical' | 'boolean' | 'date' | 'ignor
 /** A part of a date: the year with its fraction as a number, the others as an angle with sine and cosine. */
 export type DatePart = 'year' | 'month' | 'weekday' | 'hour'
 
-/** A column among the inputs; for dates the scale is of the year. */
+/**
+ * A column among the inputs; for dates the scale is of the year. Categories are one input each, or, indexed, one for all: 1 + the
+ * place among them, 0 for those that are missing, seldom or not known.
+ */
 export type Input =
   | ({ name: string; type: 'numeric'; quantiles?: number[]; clip?: number; hasIndicator?: true } & Scale)
-  | { name: string; type: 'categorical'; categories: string[]; hasRare?: true }
+  | { name: string; type: 'categorical'; categories: string[]; hasRare?: true; isIndexed?: true }
   | { name: string; type: 'boolean' }
   | ({ name: string; type: 'date'; order: DateOrder; parts: DatePart[] } & Scale)
 
@@ -41,6 +44,8 @@ export type Outcome = 'known' | 'missing' | 'unseen' | 'wrong'
 export const MOST_CATEGORIES = 64
 /** No scaled number lies beyond this, those up to 1 hardly move. */
 const CLIP = 3
+/** Of indexed categories; the others share the number 0. */
+const MOST_INDEXED = 10_000
 const INDICATOR = { share: 0.05, rows: 10 }
 const MS_PER_HOUR = 3_600_000
 const MS_PER_YEAR = 365.2425 * 24 * MS_PER_HOUR
@@ -69,6 +74,7 @@ export function inputLabels(input: Input): string[] {
       part === 'year' ? [`${name}.year`] : [`${name}.${part}.sin`, `${name}.${part}.cos`],
     )
   }
+  if (isIndexed(input)) return [name]
   const labels = input.categories.map((category) => `${name}=${category}`)
   return input.hasRare === true ? [...labels, `${name}=(rare)`] : labels
 }
@@ -96,6 +102,7 @@ export function fitInput(
   rows: Uint32Array,
   type: ColumnType = inferType(column),
   scaling: Scaling = 'standard',
+  areIndexed = false,
 ): Input {
   const { name } = column
   if (type === 'date') return fitDate(column, rows)
@@ -104,15 +111,27 @@ export function fitInput(
   const counts = new Uint32Array(column.categories.length)
   for (let i = 0; i < rows.length; i++) if (column.codes[rows[i]] >= 0) counts[column.codes[rows[i]]]++
   const used = column.categories.map((_, code) => code).filter((code) => counts[code] > 0)
-  const isMany = used.length > MOST_CATEGORIES
-  const kept = isMany
-    ? used
-        .sort((a, b) => counts[b] - counts[a] || a - b)
-        .slice(0, MOST_CATEGORIES)
-        .sort((a, b) => a - b)
-    : used
-  const categories = kept.map((code) => column.categories[code])
-  return { name, type: 'categorical', categories, ...(isMany ? { hasRare: true as const } : {}) }
+  const namesOf = (codes: readonly number[]): string[] => codes.map((code) => column.categories[code])
+  if (used.length <= MOST_CATEGORIES) return { name, type: 'categorical', categories: namesOf(used) }
+  // A single row says nothing that others could use.
+  const repeated = used.filter((code) => counts[code] > 1)
+  if (areIndexed && repeated.length > MOST_CATEGORIES) {
+    const categories = namesOf(mostFrequent(repeated, counts, MOST_INDEXED))
+    return { name, type: 'categorical', categories, isIndexed: true }
+  }
+  const categories = namesOf(mostFrequent(used, counts, MOST_CATEGORIES))
+  return { name, type: 'categorical', categories, hasRare: true }
+}
+
+// In their own order; of equally frequent ones the first.
+function mostFrequent(codes: readonly number[], counts: Uint32Array, most: number): number[] {
+  const ranked = [...codes].sort((a, b) => counts[b] - counts[a] || a - b)
+  return ranked.slice(0, most).sort((a, b) => a - b)
+}
+
+/** Whether the categories of a column come as numbers. */
+export function isIndexed(input: Input): input is Input & { type: 'categorical'; isIndexed: true } {
+  return input.type === 'categorical' && input.isIndexed === true
 }
 
 const scaleLearners: Partial<Record<Scaling, typeof scaleOf>> = {
@@ -217,6 +236,13 @@ export function writerOf(input: Input): InputWriter {
     }
   }
   const indexOf = new Map(input.categories.map((category, index) => [category, index]))
+  if (isIndexed(input)) {
+    return (value, x, at) => {
+      if (isMissing(value)) return 'missing'
+      x[at] = (indexOf.get(String(value)) ?? -1) + 1
+      return 'known'
+    }
+  }
   const rare = input.hasRare === true ? input.categories.length : -1
   return (value, x, at) => {
     if (isMissing(value)) return 'missing'

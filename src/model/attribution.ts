@@ -1,8 +1,9 @@
 /** What each column adds to the answer for a row: gradient × input and integrated gradients, in double. */
 
-import { inputWidth } from '../data/input.ts'
+import { inputWidth, isIndexed } from '../data/input.ts'
 import { column as columnOf, valueAt, type Table, type Value } from '../data/table.ts'
 import type { ClassLabel } from '../data/target.ts'
+import { SpecError } from '../errors.ts'
 import { doubleOf } from '../explain/double.ts'
 import type { Network } from '../network.ts'
 import type { Answering } from './answering.ts'
@@ -46,7 +47,7 @@ const TOLERANCE = 1e-4
  *
  * @param baseline inputs to compare with [inputs]; zeros are a row of which nothing is known: numbers at their mean, no category
  * @param label the class to explain; default the positive one of two classes, else the one that is decided for
- * @throws SpecError if an activation has no derivative
+ * @throws SpecError if an activation has no derivative, or a column is embedded
  * @source Sundararajan, Taly, Yan 2017, Axiomatic Attribution for Deep Networks, eq. 1 and proposition 1
  */
 export function attributeRows(
@@ -57,6 +58,7 @@ export function attributeRows(
   label?: ClassLabel,
 ): RowAttribution[] {
   const { encoder, decision } = model
+  checkContinuous(model)
   const twin = new DoubleModel(model)
   const { x } = encoder.encode(table, rows, 'float64')
   return rows.map((row, i) => {
@@ -85,6 +87,18 @@ export function attributeRows(
       columns: sumByColumn(model, table, row, byInput),
       gap: output - from - total(along),
     }
+  })
+}
+
+// Between two numbers of categories there is nothing.
+function checkContinuous({ encoder }: Answering): void {
+  const embedded = encoder.data.inputs.find(isIndexed)
+  if (embedded === undefined) return
+  throw new SpecError({
+    where: 'explain: attributions',
+    expected: 'a model without embedded columns, as gradients do not reach their categories',
+    received: `one with the column '${embedded.name}'`,
+    cure: 'Importance and partial dependence serve for every model',
   })
 }
 

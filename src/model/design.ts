@@ -6,6 +6,7 @@ import { activationName } from '../layers/activation.ts'
 import { lossInfo, type LossName } from '../layers/loss.ts'
 import { outputsOf, parametersOf, type NetworkOptions, type NetworkSpec } from '../spec.ts'
 import { trainLosses, type MetricName, type TrainSettings } from './options.ts'
+import { embeddedInputs } from './embed.ts'
 import { layersOf } from './recipe.ts'
 import type { TrainReport } from './report.ts'
 
@@ -21,9 +22,10 @@ export function designNetwork(encoder: Encoder, settings: TrainSettings): Networ
   const outputs = task === 'classes' ? encoder.classes.length : 1
   const place = { task: encoder.task, outputs, output: needs ?? 'linear' }
   const { layers, labelSmoothing } = layersOf(settings, place)
+  const front = embeddedInputs(encoder.data.inputs)
   return {
-    inputs: encoder.width,
-    layers,
+    inputs: front.inputs,
+    layers: [...front.layers, ...layers],
     loss: labelSmoothing === 0 ? loss : { name: loss, labelSmoothing },
     l2: settings.l2,
     seed: settings.seed,

@@ -2,7 +2,7 @@
 
 import { describeValue } from '../check.ts'
 import { Encoder } from '../data/encoder.ts'
-import type { Input, Scaling } from '../data/input.ts'
+import { isIndexed, type Input, type Scaling } from '../data/input.ts'
 import { column as columnOf, nameList, valueAt, type Table } from '../data/table.ts'
 import { DataError, SpecError } from '../errors.ts'
 import { loadModel, Model, type Prediction } from '../model.ts'
@@ -139,6 +139,15 @@ export function goingOnEncoder(
   checkClasses(encoder, table)
   if (!refitEncoder) return encoder
   const { inputs, target, taskReason } = encoder.data
+  const embedded = inputs.find(isIndexed)
+  if (embedded !== undefined) {
+    throw new SpecError({
+      where: 'refitEncoder',
+      expected: 'a model without embedded columns, whose categories keep their numbers',
+      received: `one with the column '${embedded.name}'`,
+      cure: 'Leave it out, or train a new model',
+    })
+  }
   const types = Object.fromEntries(inputs.map(({ name, type }) => [name, type]))
   const others = table.columns.map(({ name }) => name).filter((name) => !Object.hasOwn(types, name))
   const ignore = others.filter((name) => name !== target.name)

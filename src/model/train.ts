@@ -181,6 +181,7 @@ function fitEncoder(
     types,
     scale,
     clampTarget: preset === 'realmlp',
+    indexCategories: true,
     ignore: [...asideColumns(settings), ...dropped.map(({ name }) => name)],
     task: task ?? inferTask(columnOf(table, target)).task,
   })
