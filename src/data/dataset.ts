@@ -116,9 +116,8 @@ export class Dataset<Row extends object = DatasetRow> {
    *
    * @param rows an array, a generator, a stream of objects; or a function that gives these, called anew for every reading.
    *   What can be walked only once is kept in a temporary file until {@link Dataset.close}.
-   * @param options.types `numeric` or `categorical` for columns whose types are not to be found
-   * @param options.columns names of those to keep, default all
-   * @param options.schema the columns, as an earlier `dataset.schema` had them: then no pass is made to find them
+   * @param options `types`: `numeric` or `categorical` for columns whose types are not to be found; `columns`: names of
+   *   those to keep, default all; `schema`: the columns, as an earlier `dataset.schema` had them, so that no pass finds them
    * @throws DataError for a row that is no object, and a value that is no number, text, boolean or null, by row and column;
    *   SpecError for what has no rows, and for a wrong option
    * @example
