@@ -20,6 +20,9 @@ export {
   type PredictionCsvOptions,
   type TablePredictions,
 } from './model.ts'
+export { compareModels, type ChangedRow, type ModelComparison } from './model/compare.ts'
+export { estimateTraining, type TrainingEstimate } from './model/estimate.ts'
+export type { Footprint } from './model/footprint.ts'
 export {
   trainDefaults,
   type GivenSplit,

@@ -29,7 +29,7 @@ import { readReport, type Conformal, type Scores, type TrainReport } from './mod
 import { scoreRows, type Scorer } from './model/score.ts'
 import { train } from './model/train.ts'
 import { Network } from './network.ts'
-import { readModelFile, writeModelFile, type ModelFile } from './serialize.ts'
+import { modelBytes, readModelBytes, readModelFile, writeModelFile, type ModelFile } from './serialize.ts'
 
 /** An answer of a classification model. */
 export interface ClassPrediction {
@@ -276,6 +276,21 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    * @throws DataError if the file cannot be written
    */
   async save(path: string): Promise<void> {
+    await writeModelFile(path, this.#toFile())
+  }
+
+  /**
+   * The model as the bytes of its file in memory that threads share: post it to worker threads and read it there with
+   * {@link loadModel}, from one copy and without a file. Nothing writes to it.
+   *
+   * @example
+   * new Worker('serve.js', { workerData: model.share() }) // there: await loadModel(workerData)
+   */
+  share(): SharedArrayBuffer {
+    return modelBytes(this.#toFile())
+  }
+
+  #toFile(): ModelFile {
     const { train, validation, test, data, split, ...training } = this.report
     const metadata = new Map(
       Object.entries({
@@ -287,7 +302,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
       }).map(([name, value]) => [name, JSON.stringify(value)]),
     )
     const { spec, parameters, state, optimizerState } = this.network
-    await writeModelFile(path, { spec, parameters, state, optimizerState, metadata })
+    return { spec, parameters, state, optimizerState, metadata }
   }
 
   /** The model as text: what it predicts from what, how well, and its layers. */
@@ -333,8 +348,9 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
 }
 
 /**
- * Reads a model that {@link Model.save} or the command line has written.
+ * Reads a model that {@link Model.save} or the command line has written, or that {@link Model.share} has given.
  *
+ * @param source path of a model file, or its bytes
  * @throws DataError if the file is no model file, truncated, damaged or of another version; BackendError if the backend
  *   asked for cannot serve
  * @example
@@ -343,15 +359,19 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
 export async function loadModel<
   Row extends object = Record<string, unknown>,
   P extends Prediction = ClassPrediction,
->(path: string, options: BackendOptions = {}): Promise<Model<Row, P>> {
-  if (typeof path !== 'string') {
+>(source: string | SharedArrayBuffer | Uint8Array, options: BackendOptions = {}): Promise<Model<Row, P>> {
+  const isBytes = source instanceof SharedArrayBuffer || source instanceof Uint8Array
+  if (typeof source !== 'string' && !isBytes) {
     throw new SpecError({
       where: 'loadModel',
-      expected: 'the path of a model file',
-      received: describeValue(path),
+      expected: 'the path of a model file, or its bytes',
+      received: describeValue(source),
     })
   }
-  const file = await readModelFile(path)
+  const path = isBytes ? 'model' : source
+  const file = isBytes
+    ? await readModelBytes(source instanceof Uint8Array ? source : new Uint8Array(source))
+    : await readModelFile(source)
   const encoder = readPart(file, path, 'encoder', (json) => Encoder.fromJSON(json))
   const report = readPart(file, path, 'training', () => reportOf(file))
   checkTogether(file, encoder, report, path)

@@ -69,6 +69,27 @@ export interface ModelFile {
  * @throws DataError naming the path where it cannot be written; SpecError if the spec is more than data
  */
 export async function writeModelFile(path: string, model: ModelFile): Promise<void> {
+  await replaceFile(path, encodeModel(model, path))
+}
+
+/**
+ * The bytes of a model file in memory that threads share.
+ *
+ * @throws SpecError if the spec is more than data
+ */
+export function modelBytes(model: ModelFile): SharedArrayBuffer {
+  const parts = encodeModel(model, 'model')
+  const shared = new SharedArrayBuffer(parts.reduce((sum, part) => sum + part.byteLength, 0))
+  const bytes = new Uint8Array(shared)
+  let next = 0
+  for (const part of parts) {
+    bytes.set(part, next)
+    next += part.byteLength
+  }
+  return shared
+}
+
+function encodeModel(model: ModelFile, path: string): Uint8Array[] {
   const { spec, parameters, state, optimizerState, metadata } = model
   const custom = customActivationOf(spec)
   if (custom !== undefined) {
@@ -105,7 +126,7 @@ export async function writeModelFile(path: string, model: ModelFile): Promise<vo
   const checksum = startChecksum({ metadata: all, tensors })
   for (const part of parts) checksum.update(part)
   all.set('checksum', checksum.digest('hex'))
-  await replaceFile(path, [encodeHeader({ metadata: all, tensors }, path), ...parts])
+  return [encodeHeader({ metadata: all, tensors }, path), ...parts]
 }
 
 /**
@@ -118,7 +139,8 @@ export async function readModelFile(path: string): Promise<ModelFile> {
   let handle: FileHandle | undefined
   try {
     handle = await open(path)
-    return await readFrom(handle, path)
+    const { size } = await handle.stat()
+    return await readFrom(fileContent(handle, size, path), path)
   } catch (error) {
     if (error instanceof DataError) throw error
     throw new DataError(
@@ -130,19 +152,36 @@ export async function readModelFile(path: string): Promise<ModelFile> {
   }
 }
 
-async function readFrom(handle: FileHandle, path: string): Promise<ModelFile> {
-  const { size } = await handle.stat()
+/** Reads the bytes of a model file, see {@link readModelFile}. */
+export async function readModelBytes(bytes: Uint8Array): Promise<ModelFile> {
+  const read = (position: number, length: number): Promise<Uint8Array> =>
+    Promise.resolve(new Uint8Array(bytes.subarray(position, position + length)))
+  return readFrom({ size: bytes.byteLength, read }, 'model')
+}
+
+/** Where the bytes of a model come from; what is read is a copy. */
+interface Content {
+  readonly size: number
+  read(position: number, length: number): Promise<Uint8Array>
+}
+
+function fileContent(handle: FileHandle, size: number, path: string): Content {
+  return { size, read: (position, length) => readBytes(handle, position, length, path) }
+}
+
+async function readFrom(content: Content, path: string): Promise<ModelFile> {
+  const { size } = content
   if (size < PREFIX_BYTES) {
     const received = size === 0 ? 'an empty file' : `${size} bytes: the file is truncated, or no model file`
     throw new DataError({ code: 'HADAMARD_MODEL_FILE', where: path, expected: 'a model file', received })
   }
-  const length = decodeLength(await readBytes(handle, 0, PREFIX_BYTES, path), size, path)
+  const length = decodeLength(await content.read(0, PREFIX_BYTES), size, path)
   const start = PREFIX_BYTES + length
-  const header = decodeHeader(await readBytes(handle, PREFIX_BYTES, length, path), size - start, path)
+  const header = decodeHeader(await content.read(PREFIX_BYTES, length), size - start, path)
   checkFormat(header.metadata, path)
   const spec = readSpec(header.metadata.get('spec'), path)
   checkTensors(header, spec, path)
-  const tensors = await readTensors(handle, start, header, spec, path)
+  const tensors = await readTensors(content, start, header, spec, path)
   // In the order of the layers, whatever that of the file.
   const pick = (arrays: readonly { name: string }[], prefix = ''): Record<string, StoredParameter> =>
     Object.fromEntries(arrays.map(({ name }) => [name, tensors[prefix + name]]))
@@ -168,8 +207,7 @@ function readOptimizer(
     checkOptimizerState(state, dtype)
     return state
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new DataError(`${path}: ${reason}`, { cause: error })
+    throw new DataError(`${path}: ${reasonOf(error)}`, { cause: error, code: 'HADAMARD_MODEL_FILE' })
   }
 }
 
@@ -189,7 +227,7 @@ function expectedTensors(spec: NetworkSpec): Map<string, ExpectedTensor> {
 
 // Reads all tensors in the order of the file, keeps those of the spec, and compares the checksum in the end.
 async function readTensors(
-  handle: FileHandle,
+  content: Content,
   start: number,
   header: Header,
   spec: NetworkSpec,
@@ -202,7 +240,7 @@ async function readTensors(
   const found: Record<string, StoredParameter> = {}
   const checksum = startChecksum(header)
   for (const [name, { begin, end }] of [...header.tensors].sort(([, a], [, b]) => a.begin - b.begin)) {
-    const bytes = await readBytes(handle, start + begin, end - begin, path)
+    const bytes = await content.read(start + begin, end - begin)
     checksum.update(bytes)
     const tensor = expected.get(name)
     if (tensor === undefined) continue

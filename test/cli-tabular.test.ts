@@ -1,6 +1,7 @@
 /** The command line on tables as people have them: rare classes, weights, thresholds, coverage, and the errors of their flags. */
 
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -99,6 +100,41 @@ describe('explain', () => {
       attributions: [{ row: 3, label: 'yes' }],
       isTrainingData: true,
     })
+  })
+})
+
+describe('dry run and diff', () => {
+  test('a dry run tells sizes and times and saves nothing', () => {
+    const { code, out } = hadamard(...train, ...words('--dry-run -m dry.model'))
+    expect(code).toBe(0)
+    for (const text of [
+      /parameters +\d+/,
+      /encoded data +[\d.]+ kB/,
+      /weights and training +[\d.]+ kB/,
+      /memory available +[\d.]+ [GM]B/,
+      /an epoch +\d+\.\d+ s/,
+      /A dry run: no model is saved/,
+    ]) {
+      expect(out).toMatch(text)
+    }
+    expect(existsSync(join(folder, 'dry.model'))).toBe(false)
+  })
+
+  test('diff names the lines that changed side', () => {
+    expect(hadamard(...train, ...words('-m one.model -q --threshold 0.5')).code).toBe(0)
+    expect(
+      hadamard(...words('train churn.csv --from one.model --threshold 0.02 --epochs 1 -m two.model -q')).code,
+    ).toBe(0)
+    const { code, out } = hadamard(...words('diff one.model two.model churn.csv'))
+    expect(code).toBe(0)
+    expect(out).toMatch(/^Different: weights, decision\.\n\n +rows +balanced accuracy/)
+    expect(out).toMatch(/\ndifference +[+-]?0\.\d+/)
+    expect(out).toMatch(
+      /of 1,500 rows changed side: \d+ right now, \d+ no longer\.\nline +target +one\.model +two\.model\n +\d+ +(yes|no) +no +yes/,
+    )
+    expect(hadamard(...words('diff one.model one.model churn.csv')).out).toMatch(
+      /^The same bits: encoder, network, weights and decision\. The same answers to the bit for 1,500 rows\./,
+    )
   })
 })
 

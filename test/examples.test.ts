@@ -22,6 +22,21 @@ function numbersAfter(title: string, output: string): number[] {
 }
 
 const examples: Readonly<Record<string, Example>> = {
+  'churn.ts': {
+    check(output) {
+      expect(output).toMatch(/^left out: customer \(counting the rows\)\n/)
+      const [found, guessed] = numbersAfter('balanced accuracy', output)
+      expect(found).toBeGreaterThan(guessed + 0.2)
+      expect(numbersAfter('PR-AUC', output)[0]).toBeGreaterThan(0.4)
+      expect(output).toMatch(/\nrelies on .*calls_to_support/)
+      expect(output).toMatch(/\nunhappy 200 yes risk/)
+      expect(output).toMatch(/\ncontent 200 no risk/)
+      expect(output).toMatch(
+        /refused \{\s+status: 400,\s+error: "row: expected the field 'plan'.*Is 'plam' misspelled"/,
+      )
+      expect(output).toMatch(/\nswapped 200 answered 51 of 51\n/)
+    },
+  },
   'cross-entropy.ts': {
     check(output) {
       // 0.98 and 0.20 are printed in Nielsen's figures of this unit.

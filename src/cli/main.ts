@@ -6,6 +6,7 @@ import { libraryVersion } from '../version.ts'
 import { addBuild } from './build.ts'
 import { addCheckGradients } from './check-gradients.ts'
 import { addCv } from './cv.ts'
+import { addDiff } from './diff.ts'
 import { addDoctor } from './doctor.ts'
 import { addEvaluate } from './evaluate.ts'
 import { addExplain } from './explain.ts'
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
     addPredict,
     addEvaluate,
     addExplain,
+    addDiff,
     addSummary,
     addSchema,
     addCheckGradients,

@@ -5,6 +5,8 @@ import { plural } from '../model/design.ts'
 import { alignColumns } from '../model/align.ts'
 import { decisionLines } from '../model/describe-decision.ts'
 import { scoreTable } from '../model/describe.ts'
+import type { TrainingEstimate } from '../model/estimate.ts'
+import { formatBytes } from '../memory-limit.ts'
 import type { ColumnReport, TrainingPlan, TrainReport } from '../model/report.ts'
 
 const INDENT = '  '
@@ -40,6 +42,26 @@ export function planScreen(plan: TrainingPlan): string[] {
     ...alignColumns(facts, [0, 1]).map((line) => INDENT + line),
     '',
   ]
+}
+
+/** What a training would take. */
+export function estimateScreen(estimate: TrainingEstimate): string[] {
+  const { plan, availableBytes, secondsBefore, secondsPerEpoch, secondsAtMost } = estimate
+  const { parameters, dataBytes, arenaBytes } = plan.footprint ?? {
+    parameters: 0,
+    dataBytes: 0,
+    arenaBytes: 0,
+  }
+  const facts = [
+    ['parameters', parameters.toLocaleString('en')],
+    ['encoded data', formatBytes(dataBytes)],
+    ['weights and training', formatBytes(arenaBytes)],
+    ['memory available', formatBytes(availableBytes)],
+    ['until training starts', formatSeconds(secondsBefore)],
+    ['an epoch', formatSeconds(secondsPerEpoch)],
+    ['all epochs', `${formatSeconds(secondsAtMost)} at most; early stopping mostly ends sooner`],
+  ]
+  return [...alignColumns(facts, [0, 1]).map((line) => INDENT + line), '', 'A dry run: no model is saved.']
 }
 
 /** Course and scores, after training. */

@@ -5,12 +5,14 @@ import { dirname, resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { DataError } from '../errors.ts'
 import type { Model, Prediction } from '../model.ts'
+import { estimateTraining } from '../model/estimate.ts'
+import type { TrainOptions } from '../model/options.ts'
 import { train } from '../model/train.ts'
 import { dataHelp, dataName, inputOf } from './data-files.ts'
 import { CommandError, EXIT, writeNote } from './outcome.ts'
 import { progressView, readingView } from './progress.ts'
 import { openRejects } from './rejects.ts'
-import { planScreen, resultScreen } from './screen.ts'
+import { estimateScreen, planScreen, resultScreen } from './screen.ts'
 import { addTrainFlags, trainOptionsOf, type TrainFlags } from './train-flags.ts'
 
 interface Flags extends TrainFlags {
@@ -18,6 +20,7 @@ interface Flags extends TrainFlags {
   refitEncoder?: boolean
   keepOptimizer?: boolean
   model?: string
+  dryRun?: boolean
   json?: boolean
   quiet?: boolean
 }
@@ -40,6 +43,7 @@ export function addTrain(program: Command): void {
       '--keep-optimizer',
       "keep the optimizer's state in the model, and go on with that of --from (default: begin anew)",
     ),
+    new Option('--dry-run', 'tell time and memory of the training by a second of it, and save nothing'),
     new Option('-m, --model <file>', 'where to save the model (default: FILE.model in the current folder)'),
     new Option('--json', 'print JSON lines: data, epoch…, result'),
     new Option('-q, --quiet', 'print nothing but errors'),
@@ -51,8 +55,15 @@ export function addTrain(program: Command): void {
 }
 
 async function runTrain(files: readonly string[], flags: Flags): Promise<number> {
-  const { model: modelPath = `${dataName(files)}.model`, json = false, quiet = false, ...given } = flags
+  const {
+    model: modelPath = `${dataName(files)}.model`,
+    dryRun = false,
+    json = false,
+    quiet = false,
+    ...given
+  } = flags
   const options = await trainOptionsOf(files, given)
+  if (dryRun) return estimate(inputOf(files), options, json)
   await checkModelPath(modelPath, files)
   const isShown = !json && !quiet
   const view = progressView(isShown)
@@ -114,6 +125,20 @@ async function runTrain(files: readonly string[], flags: Flags): Promise<number>
     decision,
     model: modelPath,
   })
+  return EXIT.ok
+}
+
+async function estimate(
+  source: Parameters<typeof estimateTraining>[0],
+  options: TrainOptions,
+  isJson: boolean,
+): Promise<number> {
+  const found = await estimateTraining(source, options)
+  const lines = isJson
+    ? [JSON.stringify({ event: 'estimate', ...found })]
+    : [...planScreen(found.plan), ...estimateScreen(found)]
+  if (!isJson) found.plan.warnings.forEach((warning) => writeNote(warning))
+  process.stdout.write(`${lines.join('\n')}\n`)
   return EXIT.ok
 }
 

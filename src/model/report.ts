@@ -4,6 +4,7 @@ import { describeLimits, describeValue, isWithin, type Limits } from '../check.t
 import type { ClassLabel, Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
 import type { ConfusionMatrix } from '../metrics/classification.ts'
+import type { Footprint } from './footprint.ts'
 import type { StopReason } from '../training/run.ts'
 import type { Preset } from './options.ts'
 
@@ -126,6 +127,8 @@ export interface TrainingPlan {
   network: string
   /** What the network and its training were by default; undefined in models of older versions. */
   preset?: Preset
+  /** Sizes in memory; undefined in models of older versions. */
+  footprint?: Footprint
   /** Most epochs. */
   maxEpochs: number
   batchSize: number
@@ -168,7 +171,16 @@ export interface Fingerprint {
 }
 
 type OptionalPart =
-  'from' | 'preset' | 'source' | 'classes' | 'bestEpoch' | 'validation' | 'test' | 'weight' | 'decision'
+  | 'from'
+  | 'footprint'
+  | 'preset'
+  | 'source'
+  | 'classes'
+  | 'bestEpoch'
+  | 'validation'
+  | 'test'
+  | 'weight'
+  | 'decision'
 
 type Shape = 'string' | 'number' | 'object' | 'array'
 

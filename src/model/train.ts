@@ -17,6 +17,7 @@ import {
 } from './going-on.ts'
 import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
 import { fingerprint } from './fingerprint.ts'
+import { checkFootprint, footprintOf } from './footprint.ts'
 import {
   normalizeTrainOptions,
   timeColumn,
@@ -41,6 +42,7 @@ import {
   type DroppedColumn,
 } from './survey.ts'
 import { Network } from '../network.ts'
+import { normalizeSpec } from '../spec.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
 import type { EpochRecord, History } from '../training/run.ts'
 
@@ -104,15 +106,25 @@ export async function trainOnTable<
       : goingOnEncoder(origin, table, drawn.train, settings)
   const parts = { ...drawn, validation: knownRows(encoder, table, drawn.validation) }
   checkTestRows(encoder, table, parts.test)
+  const design = origin === undefined ? designNetwork(encoder, settings) : origin.model.network.spec
+  const spec = normalizeSpec({ ...design, inputs: encoder.width })
+  const course = courseOf(settings, encoder, spec, parts.train.length)
+  const footprint = footprintOf(spec, {
+    train: parts.train.length,
+    validation: parts.validation.length,
+    batchSize: course.batchSize ?? parts.train.length,
+    optimizer: course.optimizer,
+    isWeighted: settings.weight !== undefined || settings.classWeight !== undefined,
+  })
+  checkFootprint(footprint)
   const { network, warnings: leftAside } =
     origin === undefined
       ? {
-          network: new Network({ ...designNetwork(encoder, settings), backend: settings.backend }),
+          network: new Network({ ...design, backend: settings.backend }),
           warnings: [],
         }
       : goingOnNetwork(origin, encoder, settings)
-  const course = courseOf(settings, encoder, network.spec, parts.train.length)
-  const plan = planOf(table, encoder, parts, network, settings, course, dropped)
+  const plan = { ...planOf(table, encoder, parts, network, settings, course, dropped), footprint }
   const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
   const positive = positiveClass(encoder, plan.classes, settings)
   const weights = fitWeights(encoder, table, parts, settings)

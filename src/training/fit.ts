@@ -6,6 +6,7 @@ import { slotNamed, type Program } from '../compiler/program.ts'
 import { DataError, SpecError } from '../errors.ts'
 import { optimizerInfo, type OptimizerSpec } from '../compiler/optimizers.ts'
 import { layerTypeOf } from '../layers/index.ts'
+import { checkMemory } from '../memory-limit.ts'
 import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { REDUCTIONS, reductionScale } from '../ops/losses.ts'
@@ -91,6 +92,7 @@ export function prepareBatchFit(
     isMonitored: monitoring !== undefined,
     ...watchOf(spec, settings, minDeltaScale),
   })
+  checkMemory('fit', { 'weights and training': program.arenaBytes })
   const executable = job.backend.link(program, dataOf(job, program), { threads: settings.threads })
   initializeArena(program, executable, job)
   job.carried?.resume(program, executable, settings.optimizer)
