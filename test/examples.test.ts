@@ -79,6 +79,7 @@ const examples: Readonly<Record<string, Example>> = {
     },
   },
   'fastify-server.ts': {
+    isHeavy: true,
     args: ['1'],
     check(output) {
       // Requests were answered while a training went on, which a second one was not allowed to join.
@@ -113,6 +114,7 @@ const examples: Readonly<Record<string, Example>> = {
     },
   },
   'penguins.ts': {
+    isHeavy: true,
     check(output) {
       expect(numbersAfter('accuracy over 5 folds', output)[0]).toBeGreaterThan(0.95)
       expect(numbersAfter('test accuracy', output)[0]).toBeGreaterThan(0.9)
