@@ -123,6 +123,43 @@ export class ParityError extends HadamardError {
 /** Training met a loss, gradient or weight that is not finite. The last good weights are kept. */
 export class DivergenceError extends HadamardError {
   static override readonly generalCode: ErrorCode = 'HADAMARD_DIVERGED'
+  /** What is known of it; undefined for single steps. */
+  readonly autopsy?: Autopsy
+
+  constructor(complaint: Complaint | string, options: { autopsy?: Autopsy } & ErrorOptions = {}) {
+    super(complaint, options)
+    this.autopsy = options.autopsy
+  }
+}
+
+/** Why numbers grow beyond bounds, as far as the batch tells. */
+export type DivergenceCause = 'learningRate' | 'badValue' | 'unscaledInput' | 'unscaledTarget' | 'logarithm'
+
+/** Where and on what a fit diverged. */
+export interface Autopsy {
+  /** From 1. */
+  readonly epoch: number
+  /** From 1, over all epochs. */
+  readonly step: number
+  /** What was not finite, such as `loss` or `gradient of dense1.weight`; `exploding loss` where it was found in time. */
+  readonly what: string
+  /** The layer that it belongs to, where it is one's. */
+  readonly layer?: string
+  /** Numbers of the rows of the batch, in their order; none where the loss of whole epochs explodes. */
+  readonly rows: readonly number[]
+  /** The largest input and the largest target of these rows, or the first that is not finite. */
+  readonly largest: { readonly x?: PlacedValue; readonly y?: PlacedValue }
+  readonly likelyCause: DivergenceCause
+  /** What to do about it. */
+  readonly fix: string
+  readonly learningRate: number
+}
+
+/** A number of x or y, with its row and its position in it. */
+export interface PlacedValue {
+  readonly row: number
+  readonly position: number
+  readonly value: number
 }
 
 /**

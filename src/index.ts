@@ -166,7 +166,15 @@ export {
 } from './explain/check-gradients.ts'
 export { explainStep, type ExplainOptions, type Notation } from './explain/explain-step.ts'
 export { abilities } from './abilities.ts'
-export { BackendError, DataError, DivergenceError, SpecError } from './errors.ts'
+export {
+  BackendError,
+  DataError,
+  DivergenceError,
+  SpecError,
+  type Autopsy,
+  type DivergenceCause,
+  type PlacedValue,
+} from './errors.ts'
 export { errorCodes, type ErrorCode, type ErrorCodeInfo } from './error-codes.ts'
 
 // What the types above are made of, for those who name them.

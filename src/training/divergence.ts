@@ -3,9 +3,9 @@
 import type { Executable } from '../backends/backend.ts'
 import { flagOfStatus } from '../compiler/graph.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
-import { DivergenceError } from '../errors.ts'
-import { floatArray } from '../ops/arithmetic.ts'
-import { parametersOf, type NetworkSpec } from '../spec.ts'
+import { DivergenceError, type Autopsy, type DivergenceCause, type PlacedValue } from '../errors.ts'
+import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
+import { outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import type { FitJob } from './fit.ts'
 
 /** What was not finite, such as `loss` or `gradient of dense1.weight`, by the status word of a run that halted. */
@@ -26,22 +26,133 @@ export function whatDiverged(
   return parameter === undefined ? flag : `gradient of ${parameter.name}`
 }
 
+/** Where a fit stood when it diverged. */
+export interface DivergencePoint {
+  readonly epoch: number
+  readonly step: number
+  readonly what: string
+  /** Of the batch; none where it is not known. */
+  readonly rows?: readonly number[]
+  /** Default that of the optimizer. */
+  readonly learningRate?: number
+}
+
+/** An input or target beyond this is taken for one that was not scaled. */
+const LARGE = 1000
+/** Row numbers that a message names. */
+const MOST_NAMED = 8
+
 /** The error of a fit that diverged. */
 export function divergenceOf(
-  job: Pick<FitJob, 'spec' | 'settings'>,
-  { epoch, step, what }: { epoch: number; step: number; what: string },
+  job: Pick<FitJob, 'spec' | 'settings'> & Partial<Pick<FitJob, 'x' | 'y'>>,
+  { epoch, step, what, rows = [], learningRate = job.settings.optimizer.learningRate }: DivergencePoint,
 ): DivergenceError {
-  const { name, learningRate } = job.settings.optimizer
-  const cause =
-    what === 'loss'
-      ? 'The weights have grown too large for the data'
-      : `The numbers have grown beyond what ${job.spec.dtype} holds`
-  return new DivergenceError({
-    where: `fit: epoch ${epoch}, step ${step}`,
-    expected: `a finite ${what === 'weights' ? 'set of weights' : what}`,
-    received: 'infinity or NaN',
-    cure:
-      `${cause}: lower the learning rate of ${name} (now ${learningRate}), or scale inputs and targets to about ` +
-      '-1..1. The last good weights are kept',
-  })
+  const { spec, settings } = job
+  const largest = {
+    x: job.x && largestOf(job.x, spec.inputs, rows),
+    // Class indices are no quantities.
+    y: job.y && !(job.y instanceof Uint32Array) ? largestOf(job.y, outputsOf(spec), rows) : undefined,
+  }
+  const likelyCause = causeOf(spec, largest)
+  const lower = `lower the learning rate of ${settings.optimizer.name} (now ${learningRate})`
+  const fix = `${causes[likelyCause](largest)}: ${lower}, or scale inputs and targets to about -1..1`
+  const isExploding = what === EXPLODING
+  return new DivergenceError(
+    {
+      where: `fit: epoch ${epoch}, step ${step}`,
+      expected: isExploding
+        ? 'a loss that falls'
+        : `a finite ${what === 'weights' ? 'set of weights' : what}`,
+      received: `${isExploding ? EXPLODING : 'infinity or NaN'}${rows.length > 0 ? ` in the batch of ${rowList(rows)}` : ''}`,
+      cure: `${fix}. The last good weights are kept`,
+    },
+    {
+      autopsy: {
+        epoch,
+        step,
+        what,
+        layer: layerOf(spec, what),
+        rows,
+        largest,
+        likelyCause,
+        fix,
+        learningRate,
+      },
+    },
+  )
+}
+
+/** What stands for `what` where the loss was found growing before it was infinite. */
+export const EXPLODING = 'exploding loss'
+
+const EXPLOSION = { factor: 1000, epochs: 3 }
+
+/**
+ * Whether losses explode: each of the last three epochs is worse than the one before, and the last is worse than a thousand
+ * times the first epoch's loss plus 1. Losses of ordinary runs move up and down, and not by such factors.
+ *
+ * @param losses of epochs, to be lowered
+ */
+export function isExploding(losses: readonly number[]): boolean {
+  const last = losses.slice(-EXPLOSION.epochs - 1)
+  if (last.length <= EXPLOSION.epochs) return false
+  const isRising = last.every((loss, i) => i === 0 || loss > last[i - 1])
+  return isRising && last[EXPLOSION.epochs] > EXPLOSION.factor * (Math.abs(losses[0]) + 1)
+}
+
+type Largest = Autopsy['largest']
+
+const causes: Readonly<Record<DivergenceCause, (largest: Largest) => string>> = {
+  learningRate: () => 'The weights have grown too large for the data',
+  badValue: ({ x, y }) => {
+    const [name, place] = isBad(x) ? ['x', x] : ['y', y]
+    return `${name} has a value that is not finite${place === undefined ? '' : ` (${placeOf(place)})`}`
+  },
+  unscaledInput: ({ x }) => `An input is large${x === undefined ? '' : ` (${placeOf(x)})`}`,
+  unscaledTarget: ({ y }) => `A target is large${y === undefined ? '' : ` (${placeOf(y)})`}`,
+  logarithm: () => 'An activation takes logarithms, which of 0 are infinite',
+}
+
+function causeOf(spec: NetworkSpec, { x, y }: Largest): DivergenceCause {
+  if (isBad(x) || isBad(y)) return 'badValue'
+  if (x !== undefined && Math.abs(x.value) > LARGE) return 'unscaledInput'
+  if (y !== undefined && Math.abs(y.value) > LARGE) return 'unscaledTarget'
+  return spec.layers.some(takesLogarithms) ? 'logarithm' : 'learningRate'
+}
+
+function takesLogarithms(layer: NetworkSpec['layers'][number]): boolean {
+  const activation = 'activation' in layer ? layer.activation : undefined
+  return (
+    typeof activation === 'object' && 'steps' in activation && activation.steps.some(({ op }) => op === 'log')
+  )
+}
+
+function isBad(place: PlacedValue | undefined): boolean {
+  return place !== undefined && !Number.isFinite(place.value)
+}
+
+function placeOf({ row, position, value }: PlacedValue): string {
+  return `row ${row}, position ${position}: ${value}`
+}
+
+function largestOf(values: FloatArray, width: number, rows: readonly number[]): PlacedValue | undefined {
+  let largest: PlacedValue | undefined
+  for (const row of rows) {
+    for (let position = 0; position < width; position++) {
+      const value = values[row * width + position]
+      if (!Number.isFinite(value)) return { row, position, value }
+      if (largest === undefined || Math.abs(value) > Math.abs(largest.value))
+        largest = { row, position, value }
+    }
+  }
+  return largest
+}
+
+function layerOf({ layers }: NetworkSpec, what: string): string | undefined {
+  return layers.find(({ name }) => what.startsWith(`gradient of ${name}.`))?.name
+}
+
+function rowList(rows: readonly number[]): string {
+  const more = rows.length - MOST_NAMED
+  return `rows ${rows.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }

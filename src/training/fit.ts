@@ -23,9 +23,10 @@ import {
 } from '../spec.ts'
 import type { CarriedOptimizer } from './carried-optimizer.ts'
 import type { Monitoring } from './monitor.ts'
-import { divergenceOf, whatDiverged } from './divergence.ts'
+import { divergenceOf, EXPLODING, isExploding, whatDiverged } from './divergence.ts'
 import type { FitSettings } from './options.ts'
 import type { EpochRecord, History, OutputScores, Progress, StopReason } from './run.ts'
+import { Rollback } from './recovery.ts'
 import { rateTable, type RateTable } from './schedules.ts'
 
 /** Everything that a fit works on. */
@@ -99,7 +100,7 @@ export function prepareBatchFit(
   if (rates !== undefined) executable.write(slotNamed(program, 'rates'), rates.rates)
   return (report, onProgress) => {
     const stop = watchForStop(settings, executable)
-    return runEpochs(job, { program, executable, monitoring }, stop, report, onProgress)
+    return runEpochs(job, { program, executable, monitoring, rates }, stop, report, onProgress)
       .finally(() => {
         stop.dispose()
       })
@@ -295,11 +296,12 @@ interface LinkedFit {
   readonly program: Program
   readonly executable: Executable
   readonly monitoring?: Monitoring
+  readonly rates?: RateTable
 }
 
 async function runEpochs(
   job: FitJob,
-  { program, executable, monitoring }: LinkedFit,
+  { program, executable, monitoring, rates }: LinkedFit,
   stop: StopWatch,
   report: (epochs: readonly EpochRecord[]) => void,
   onProgress: (progress: Progress) => void,
@@ -311,9 +313,22 @@ async function runEpochs(
   let steps = 0
   let threads = 1
   let stopped: StopReason = 'epochs'
+  // Epochs before the last roll-back.
+  let exploded = 0
   const readWeights = (slot: string): FloatArray => {
     const length = Math.min(slotNamed(program, slot).length, job.parameters.length)
     return executable.read(slotNamed(program, slot), floatArray(job.spec.dtype, length))
+  }
+  const rollback = new Rollback(program, executable, job.settings, job.parameters, rates?.rates)
+  const diverged = (what: string, stepsOfRun?: number): void => {
+    const point = {
+      epoch: records.length + (what === EXPLODING ? 0 : 1),
+      step: steps + (what === EXPLODING ? 0 : 1),
+      what,
+    }
+    if (rollback.tryAgain(point)) return
+    const rows = stepsOfRun === undefined ? undefined : rowsOfStep(job, { program, executable }, stepsOfRun)
+    throw divergenceOf(job, { ...point, rows, learningRate: rollback.recoveries.at(-1)?.learningRate })
   }
   if (stop.reason() === undefined) await monitoring?.observe(0, job.parameters)
   while (records.length < epochs) {
@@ -328,7 +343,10 @@ async function runEpochs(
       records.push(...fresh)
       if (fresh.length > 0) report(fresh)
     }
-    const atOnce = Math.min(EPOCHS_PER_RUN, epochs - records.length, monitoring?.every ?? Infinity)
+    const isRecovering = job.settings.recover !== undefined
+    // Turns that double: an explosion is seen at their ends, which are the same on every machine.
+    const turn = isRecovering ? 1 : Math.min(EPOCHS_PER_RUN, Math.max(4, records.length))
+    const atOnce = Math.min(turn, epochs - records.length, monitoring?.every ?? Infinity)
     const outcome = await executable.run('epoch', atOnce, {
       report: { offset, count: length },
       onProgress: (progress) => {
@@ -340,8 +358,16 @@ async function runEpochs(
     steps += outcome.steps
     threads = outcome.threads
     if (outcome.status !== 0 && outcome.status !== EARLY_STOP) {
-      const what = whatDiverged(job.spec, { program, executable }, outcome.status)
-      throw divergenceOf(job, { epoch: records.length + 1, step: steps + 1, what })
+      diverged(whatDiverged(job.spec, { program, executable }, outcome.status), outcome.steps)
+      exploded = records.length
+      continue
+    }
+    const losses = records.slice(exploded).map(({ loss }) => objectiveSign(job.spec) * loss)
+    if (isRecovering) rollback.observe(losses.at(-1) ?? Infinity)
+    if ((isRecovering || earlyStopping === undefined) && isExploding(losses)) {
+      diverged(EXPLODING)
+      exploded = records.length
+      continue
     }
     if (monitoring !== undefined && !outcome.wasCancelled) {
       await monitoring.observe(records.length, readWeights('parameters'), readWeights('previous'))
@@ -358,11 +384,25 @@ async function runEpochs(
     stopped,
     ...(state === undefined ? {} : { bestEpoch: state[1] }),
     steps,
+    ...(rollback.recoveries.length === 0 ? {} : { recoveries: rollback.recoveries }),
     ...(monitoring === undefined ? {} : { monitor: await monitoring.finish() }),
     durationMs: performance.now() - started,
     threads,
   }
   return { history, weights: readWeights('parameters') }
+}
+
+// The rows of the batch that a run stopped at, after so many whole steps; a run begins with an epoch.
+function rowsOfStep(
+  { settings, trainRows }: FitJob,
+  { program, executable }: Pick<LinkedFit, 'program' | 'executable'>,
+  stepsOfRun: number,
+): number[] {
+  const { batchSize, accumulate } = batchesOf(settings, trainRows.length)
+  const rows = batchSize * accumulate
+  const first = (stepsOfRun % Math.ceil(rowsOfEpoch(settings, trainRows.length) / rows)) * rows
+  const order = executable.read(slotNamed(program, 'order'), new Uint32Array(trainRows.length))
+  return Array.from(order.subarray(first, first + rows))
 }
 
 /** How many rows a fit trains on and watches. */

@@ -27,6 +27,12 @@ export interface EarlyStopping {
   watch?: 'loss' | 'error'
 }
 
+/** How a fit goes on after it has diverged. */
+export interface Recover {
+  /** What the learning rate is multiplied by, above 0 and below 1, default 0.5. */
+  factor?: number
+}
+
 /** What a monitor looks at, and how often. */
 export interface MonitorOptions {
   /** Epochs between two records, an integer ≥ 1; default a 25th of `epochs` rounded up, at most 10. */
@@ -72,6 +78,11 @@ export interface FitOptions {
    */
   monitor?: MonitorOptions | boolean
   /**
+   * Goes back to the weights before the best epoch with a lower learning rate where the fit diverges, up to ten times, in place of
+   * ending with a DivergenceError; the history's `recoveries` tell of it. Default false.
+   */
+  recover?: Recover | boolean
+  /**
    * Whether the optimizer goes on from the state that an earlier such fit has left, and leaves its own, that of the last step,
    * as `network.optimizerState`; shuffles and masks go on too. Default false.
    */
@@ -97,6 +108,7 @@ export interface FitSettings {
   readonly classWeights?: ClassWeights
   readonly earlyStopping?: Required<EarlyStopping>
   readonly monitor?: Required<MonitorOptions>
+  readonly recover?: Required<Recover>
   readonly keepOptimizer: boolean
   readonly maxTimeMs?: number
   readonly signal?: AbortSignal
@@ -115,6 +127,7 @@ const KNOWN = [
   'classWeights',
   'earlyStopping',
   'monitor',
+  'recover',
   'keepOptimizer',
   'maxTimeMs',
   'signal',
@@ -161,6 +174,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
     classWeights: options.classWeights,
     earlyStopping,
     monitor: normalizeMonitor(options.monitor, epochs),
+    recover: normalizeRecover(options.recover),
     keepOptimizer,
     maxTimeMs,
     signal,
@@ -170,7 +184,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
 
 // What only makes sense for an optimizer that takes the rows batch by batch.
 function rejectBatches(optimizer: string, options: FitOptions): void {
-  const batches = ['batchSize', 'schedule', 'accumulate', 'dropLast'] as const
+  const batches = ['batchSize', 'schedule', 'accumulate', 'dropLast', 'recover'] as const
   const given = batches.find((name) => options[name] !== undefined)
   if (given === undefined) return
   throw new SpecError({
@@ -226,6 +240,15 @@ function normalizeEarlyStopping(
     expected: '0 where the error is watched, as every row counts',
     received: describeValue(minDelta),
   })
+}
+
+function normalizeRecover(option: Recover | boolean | undefined): Required<Recover> | undefined {
+  if (option === undefined || option === false) return undefined
+  const given = option === true ? {} : option
+  rejectUnknownKeys('fit: recover', given, ['factor'])
+  const { factor = 0.5 } = given
+  checkNumber('fit: recover.factor', factor, { above: 0, below: 1 })
+  return { factor }
 }
 
 function normalizeMonitor(

@@ -38,6 +38,18 @@ export type ValidatedEpoch = EpochRecord & { validation: ValidationMetrics }
 /** Why a fit ended; `tolerance`: the optimizer lbfgs found nothing more to gain. */
 export type StopReason = 'epochs' | 'earlyStopping' | 'maxTime' | 'aborted' | 'tolerance'
 
+/** A roll-back of a fit that diverged. */
+export interface Recovery {
+  /** The epoch that diverged, from 1. */
+  epoch: number
+  /** Its last step, from 1 over all epochs. */
+  step: number
+  /** What was not finite, or `exploding loss`. */
+  what: string
+  /** The rate that the fit went on with. */
+  learningRate: number
+}
+
 /** What a fit leaves behind. */
 export interface History<E extends EpochRecord = EpochRecord> {
   readonly epochs: readonly E[]
@@ -49,6 +61,8 @@ export interface History<E extends EpochRecord = EpochRecord> {
   readonly durationMs: number
   /** Threads that the run used. */
   readonly threads: number
+  /** Where the option `recover` has gone back; undefined where it never did. */
+  readonly recoveries?: readonly Recovery[]
   /** What the option `monitor` has recorded. */
   readonly monitor?: Monitor
 }

@@ -100,6 +100,9 @@ export function prepareWindowFit(job: WindowJob, keep: (parameters: FloatArray) 
       received: 'true',
     })
   }
+  if (settings.recover !== undefined) {
+    throw new SpecError({ where: 'fit: recover', expected: 'arrays to fit on', received: 'a dataset' })
+  }
   const windowRows = rowsPerWindow(settings, source.rows, job.windowRows)
   const windows = [
     ...windowsOf('train', source.rows.train, windowRows),
