@@ -106,7 +106,7 @@ export type { Output, OutputSpec } from './outputs.ts'
 export type { BackendOptions } from './backends/choose.ts'
 export type { Optimizer, OptimizerName } from './compiler/optimizers.ts'
 export type { Rows, Targets } from './training/arrays.ts'
-export type { EarlyStopping, FitOptions, MonitorOptions, Validation } from './training/options.ts'
+export type { EarlyStopping, FitOptions, MonitorOptions, Recover, Validation } from './training/options.ts'
 export type {
   Distribution,
   LayerMonitor,
@@ -121,6 +121,7 @@ export type {
   History,
   OutputScores,
   Progress,
+  Recovery,
   StopReason,
   ValidatedEpoch,
   ValidationMetrics,

@@ -469,7 +469,7 @@ describe('bad data and options of a fit throw at once and leave the network usab
     [
       'a setting of another optimizer',
       fit(XOR_X, XOR_Y, { optimizer: { name: 'sgd', beta1: 0.9 } }),
-      /optimizer sgd: expected one of the options name, learningRate, weightDecay, decayBiases, clipNorm, clipValue; received 'beta1'/,
+      /optimizer sgd: expected one of the options name, learningRate, weightDecay, decayBiases, clipNorm, clipValue, rateFactors; received 'beta1'/,
     ],
     [
       'a negative learning rate',

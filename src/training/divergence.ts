@@ -85,7 +85,10 @@ export function divergenceOf(
 /** What stands for `what` where the loss was found growing before it was infinite. */
 export const EXPLODING = 'exploding loss'
 
-const EXPLOSION = { factor: 1000, epochs: 3 }
+/** Epochs in a row, each worse than the one before, that make an explosion. */
+export const EPOCHS_OF_EXPLOSION = 3
+/** How much worse than the first epoch the last one is. */
+const EXPLOSION_FACTOR = 1000
 
 /**
  * Whether losses explode: each of the last three epochs is worse than the one before, and the last is worse than a thousand
@@ -94,10 +97,10 @@ const EXPLOSION = { factor: 1000, epochs: 3 }
  * @param losses of epochs, to be lowered
  */
 export function isExploding(losses: readonly number[]): boolean {
-  const last = losses.slice(-EXPLOSION.epochs - 1)
-  if (last.length <= EXPLOSION.epochs) return false
+  const last = losses.slice(-EPOCHS_OF_EXPLOSION - 1)
+  if (last.length <= EPOCHS_OF_EXPLOSION) return false
   const isRising = last.every((loss, i) => i === 0 || loss > last[i - 1])
-  return isRising && last[EXPLOSION.epochs] > EXPLOSION.factor * (Math.abs(losses[0]) + 1)
+  return isRising && last[EPOCHS_OF_EXPLOSION] > EXPLOSION_FACTOR * (Math.abs(losses[0]) + 1)
 }
 
 type Largest = Autopsy['largest']

@@ -23,7 +23,7 @@ import {
 } from '../spec.ts'
 import type { CarriedOptimizer } from './carried-optimizer.ts'
 import type { Monitoring } from './monitor.ts'
-import { divergenceOf, EXPLODING, isExploding, whatDiverged } from './divergence.ts'
+import { divergenceOf, EPOCHS_OF_EXPLOSION, EXPLODING, isExploding, whatDiverged } from './divergence.ts'
 import type { FitSettings } from './options.ts'
 import type { EpochRecord, History, OutputScores, Progress, StopReason } from './run.ts'
 import { Rollback } from './recovery.ts'
@@ -314,7 +314,7 @@ async function runEpochs(
   let threads = 1
   let stopped: StopReason = 'epochs'
   // Epochs before the last roll-back.
-  let exploded = 0
+  let forgotten = 0
   const readWeights = (slot: string): FloatArray => {
     const length = Math.min(slotNamed(program, slot).length, job.parameters.length)
     return executable.read(slotNamed(program, slot), floatArray(job.spec.dtype, length))
@@ -346,7 +346,9 @@ async function runEpochs(
     const isRecovering = job.settings.recover !== undefined
     // Turns that double: an explosion is seen at their ends, which are the same on every machine.
     const turn = isRecovering ? 1 : Math.min(EPOCHS_PER_RUN, Math.max(4, records.length))
-    const atOnce = Math.min(turn, epochs - records.length, monitoring?.every ?? Infinity)
+    const untilLook =
+      monitoring === undefined ? Infinity : monitoring.every - (records.length % monitoring.every)
+    const atOnce = Math.min(turn, epochs - records.length, untilLook)
     const outcome = await executable.run('epoch', atOnce, {
       report: { offset, count: length },
       onProgress: (progress) => {
@@ -359,17 +361,18 @@ async function runEpochs(
     threads = outcome.threads
     if (outcome.status !== 0 && outcome.status !== EARLY_STOP) {
       diverged(whatDiverged(job.spec, { program, executable }, outcome.status), outcome.steps)
-      exploded = records.length
+      forgotten = records.length
       continue
     }
-    const losses = records.slice(exploded).map(({ loss }) => objectiveSign(job.spec) * loss)
+    const losses = recentLosses(job.spec, records, forgotten)
     if (isRecovering) rollback.observe(losses.at(-1) ?? Infinity)
     if ((isRecovering || earlyStopping === undefined) && isExploding(losses)) {
       diverged(EXPLODING)
-      exploded = records.length
+      forgotten = records.length
       continue
     }
-    if (monitoring !== undefined && !outcome.wasCancelled) {
+    const isEnd = outcome.status === EARLY_STOP || records.length === epochs
+    if (monitoring !== undefined && !outcome.wasCancelled && (isEnd || atOnce === untilLook)) {
       await monitoring.observe(records.length, readWeights('parameters'), readWeights('previous'))
     }
     if (outcome.status === EARLY_STOP) {
@@ -390,6 +393,12 @@ async function runEpochs(
     threads,
   }
   return { history, weights: readWeights('parameters') }
+}
+
+// To be lowered: the first that counts, and the last ones, by which an explosion is told.
+function recentLosses(spec: NetworkSpec, records: readonly EpochRecord[], forgotten: number): number[] {
+  const last = records.slice(Math.max(forgotten + 1, records.length - EPOCHS_OF_EXPLOSION - 1))
+  return [...records.slice(forgotten, forgotten + 1), ...last].map(({ loss }) => objectiveSign(spec) * loss)
 }
 
 // The rows of the batch that a run stopped at, after so many whole steps; a run begins with an epoch.
