@@ -147,18 +147,25 @@ export interface Autopsy {
   readonly layer?: string
   /** Numbers of the rows of the batch, in their order; none where the loss of whole epochs explodes. */
   readonly rows: readonly number[]
+  /** The CSV file that these rows are of, and their lines in it; where `train` has read one. */
+  readonly file?: string
+  readonly lines?: readonly number[]
   /** The largest input and the largest target of these rows, or the first that is not finite. */
   readonly largest: { readonly x?: PlacedValue; readonly y?: PlacedValue }
   readonly likelyCause: DivergenceCause
   /** What to do about it. */
   readonly fix: string
+  readonly optimizer: string
   readonly learningRate: number
 }
 
-/** A number of x or y, with its row and its position in it. */
+/** A number of x or y as the network gets it, with its row and its position in it. */
 export interface PlacedValue {
   readonly row: number
   readonly position: number
+  /** Its column and its line in the file, where `train` knows them. */
+  readonly column?: string
+  readonly line?: number
   readonly value: number
 }
 

@@ -2,7 +2,10 @@
 
 import { describe, expect, test } from 'vitest'
 import { DivergenceError } from '../src/errors.ts'
-import { dense, Network } from '../src/index.ts'
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { dense, Network, train } from '../src/index.ts'
 import { isExploding } from '../src/training/divergence.ts'
 import type { BackendOptions } from '../src/backends/choose.ts'
 import { backendsUnderTest } from './support/backends.ts'
@@ -96,4 +99,45 @@ test.each([
 
 test.each([[{ factor: 1 }], [{ factor: 0 }], [{ faktor: 0.5 }], [3]])('recover: %j is refused', (recover) => {
   expect(() => net().fit(rows, targets, { recover: recover as never })).toThrow(/fit: recover/)
+})
+
+describe('train', () => {
+  // A blank line puts the lines two ahead of the rows from the second on.
+  const csv = `a,b,y\n${rows
+    .map(([a, b], i) => `${a},${i === 17 ? 1e6 : b},${targets[i][0]}`)
+    .join('\n')
+    .replace('\n', '\n\n')}\n`
+  const path = join(tmpdir(), `hadamard-diverged-${process.pid}.csv`)
+  const options = { target: 'y', preset: 'plain', optimizer: 'sgd', epochs: 20, batchSize: 8 } as const
+
+  test('names the lines of the file and the columns of the largest values', async () => {
+    await writeFile(path, csv)
+    const whole = { ...options, batchSize: 40, test: 0, validation: 0 }
+    const error = await errorOf(train(path, { ...whole, learningRate: 1e30 }))
+    await rm(path)
+    const { rows: batch = [], lines, file, largest } = error.autopsy ?? {}
+    expect(file).toBe(path)
+    expect(new Set(batch).size).toBe(40)
+    expect(lines).toEqual(batch.map((row) => (row === 0 ? 2 : row + 3)))
+    expect(error.message).toContain(`${path} lines ${lines?.slice(0, 8).join(', ')} and 32 more`)
+    expect(largest?.y?.column).toBe('y')
+    expect(largest?.x).toMatchObject({ column: 'b', row: 17, line: 20 })
+    // No value of n is further than √(n - 1) deviations from their mean, and an outlier among equals is there.
+    expect(largest?.x?.value).toBeCloseTo(Math.sqrt(39), 4)
+  })
+
+  test('with recover it ends well, and warns of each time that it went back', async () => {
+    const table = rows.map(([a, b], i) => ({ a, b, y: targets[i][0] }))
+    const { report } = await train(table, { ...options, learningRate: 1e4, recover: { factor: 0.01 } })
+    expect(report.warnings.filter((text) => text.startsWith('Training diverged in epoch'))).not.toHaveLength(
+      0,
+    )
+    expect(Number.isFinite(report.train.loss)).toBe(true)
+  })
+
+  test('a factor out of range is refused before anything is read', async () => {
+    await expect(train('none.csv', { target: 'y', recover: { factor: 2 } })).rejects.toThrow(
+      /^recover.factor: /,
+    )
+  })
 })

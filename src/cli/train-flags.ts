@@ -53,6 +53,7 @@ export interface TrainFlags {
   calibrate?: boolean
   coverage?: number
   l2?: number
+  recover?: number
   seed?: number
   threads?: number
   backend?: TrainOptions['backend']
@@ -154,6 +155,11 @@ export function addTrainFlags(command: Command): void {
       'of new rows whose target conformal intervals or sets hold, such as 0.9 (default: none)',
     ),
     number('--l2', 'lambda', `penalty lambda/2·ΣW² on weights (default: ${d.l2})`),
+    number(
+      '--recover',
+      'factor',
+      'where training diverges, go back and lower the rate by a factor (default: end)',
+    ),
     number('--seed', 'n', `of split, weights and shuffles: same seed, same bits (default: ${d.seed})`),
     number('--threads', 'n', 'threads (default: physical cores, less one where there are more than two)'),
     new Option('--backend <name>', 'native or fallback (default: native if it can be loaded)'),
@@ -187,12 +193,18 @@ export function addTrainFlags(command: Command): void {
  */
 export async function trainOptionsOf(
   files: readonly string[],
-  { type, target, from, schema, rejects, ...options }: TrainFlags & Pick<TrainOptions, 'from'>,
+  { type, target, from, schema, rejects, recover, ...options }: TrainFlags & Pick<TrainOptions, 'from'>,
 ): Promise<TrainOptions> {
   if (target === undefined && from === undefined) throw await targetMissing(files, options)
   checkRejects(rejects, options.onError)
   // A model to go on from has the target.
-  const given = { ...options, target: target as string, from, types: type }
+  const given = {
+    ...options,
+    target: target as string,
+    from,
+    types: type,
+    recover: recover === undefined ? undefined : { factor: recover },
+  }
   if (schema === undefined) return given
   const read = await readSchemaFile(schema)
   return { ...given, schema: read.schema, types: { ...read.types, ...type } }

@@ -11,6 +11,7 @@ import type { ClassLabel, Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
 import type { LossName } from '../layers/loss.ts'
+import { normalizeRecover, type Recover } from '../training/options.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
 import type { AnyModel, Origin } from './going-on.ts'
 import type { TrainingPlan } from './report.ts'
@@ -140,6 +141,11 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   refitEncoder?: boolean
   /** Whether the model keeps the optimizer's state, and goes on with that of `from`, default false. */
   keepOptimizer?: boolean
+  /**
+   * Goes back and lowers the learning rate by a factor, default 0.5, where training diverges, up to ten times, in place of ending
+   * with a DivergenceError; `report.warnings` tell of it. Default false.
+   */
+  recover?: Recover | boolean
   /** Ends training at the next step; the promise resolves with the best model so far. */
   signal?: AbortSignal
   /** The columns, as an earlier `dataset.schema` had them: only these are read, with these types and categories. */
@@ -272,6 +278,7 @@ export const trainOptionNames: readonly string[] = [
   'from',
   'refitEncoder',
   'keepOptimizer',
+  'recover',
   'signal',
   'delimiter',
   'types',
@@ -321,6 +328,7 @@ export function normalizeTrainOptions(options: TrainOptions, origin?: Origin): T
   checkSplit(given)
   checkDecision(settings)
   checkGoingOn(settings, origin)
+  normalizeRecover('recover', settings.recover)
   checkCallbacks(settings)
   return { ...settings, origin }
 }

@@ -15,6 +15,7 @@ import {
   readLike,
   withRowsBefore,
 } from './going-on.ts'
+import { divergedOn } from './diverged.ts'
 import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
 import { fingerprint } from './fingerprint.ts'
 import { checkFootprint, footprintOf } from './footprint.ts'
@@ -138,6 +139,7 @@ export async function trainOnTable<
     warnings: [
       ...plan.warnings,
       ...leftAside,
+      ...recoveryWarnings(history),
       ...warnings,
       ...scored.warnings,
       ...verdict(scored.test, task),
@@ -291,6 +293,13 @@ function weightWarnings({ classWeight }: TrainSettings): string[] {
   return classWeight === undefined ? [] : [text]
 }
 
+function recoveryWarnings({ recoveries = [] }: History): string[] {
+  return recoveries.map(
+    ({ epoch, what, learningRate }) =>
+      `Training diverged in epoch ${epoch} (${what}) and went on with the learning rate ${learningRate}.`,
+  )
+}
+
 async function fit(
   network: Network,
   encoder: Encoder,
@@ -300,7 +309,7 @@ async function fit(
   { earlyStopping, ...course }: Course,
   weights: FitWeights,
 ): Promise<History> {
-  const { keepOptimizer, threads, maxTime, onEpoch, onProgress } = settings
+  const { keepOptimizer, recover, threads, maxTime, onEpoch, onProgress } = settings
   const { x, y } = encodePart(encoder, table, parts.train)
   const sampleWeights = weights.train
   const isWatched = parts.validation.length > 0
@@ -312,6 +321,7 @@ async function fit(
     threads,
     maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
     keepOptimizer,
+    recover,
     signal: stop.signal,
     sampleWeights,
   }
@@ -328,7 +338,12 @@ async function fit(
     onProgress,
   )
   settings.signal?.addEventListener('abort', abort, { once: true })
-  return follow(run, onEpoch, stop).finally(() => settings.signal?.removeEventListener('abort', abort))
+  return follow(run, onEpoch, stop)
+    .catch(async (error: unknown) => {
+      const { rows } = encoder.encodeTarget(table, parts.train)
+      throw await divergedOn(error, { table, encoder, rows }, settings.delimiter)
+    })
+    .finally(() => settings.signal?.removeEventListener('abort', abort))
 }
 
 /** A weight for each row with a target; none where every row counts once. */

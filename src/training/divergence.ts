@@ -53,32 +53,28 @@ export function divergenceOf(
     // Class indices are no quantities.
     y: job.y && !(job.y instanceof Uint32Array) ? largestOf(job.y, outputsOf(spec), rows) : undefined,
   }
+  const { name: optimizer } = settings.optimizer
   const likelyCause = causeOf(spec, largest)
-  const lower = `lower the learning rate of ${settings.optimizer.name} (now ${learningRate})`
+  const layer = layerOf(spec, what)
+  return divergenceError({ epoch, step, what, layer, rows, largest, likelyCause, optimizer, learningRate })
+}
+
+/** Words an autopsy, and completes it by the fix. */
+export function divergenceError(found: Omit<Autopsy, 'fix'>): DivergenceError {
+  const { epoch, step, what, largest, likelyCause, optimizer, learningRate } = found
+  const lower = `lower the learning rate of ${optimizer} (now ${learningRate})`
   const fix = `${causes[likelyCause](largest)}: ${lower}, or scale inputs and targets to about -1..1`
-  const isExploding = what === EXPLODING
+  const isExplosion = what === EXPLODING
   return new DivergenceError(
     {
       where: `fit: epoch ${epoch}, step ${step}`,
-      expected: isExploding
+      expected: isExplosion
         ? 'a loss that falls'
         : `a finite ${what === 'weights' ? 'set of weights' : what}`,
-      received: `${isExploding ? EXPLODING : 'infinity or NaN'}${rows.length > 0 ? ` in the batch of ${rowList(rows)}` : ''}`,
+      received: `${isExplosion ? EXPLODING : 'infinity or NaN'}${batchText(found)}`,
       cure: `${fix}. The last good weights are kept`,
     },
-    {
-      autopsy: {
-        epoch,
-        step,
-        what,
-        layer: layerOf(spec, what),
-        rows,
-        largest,
-        likelyCause,
-        fix,
-        learningRate,
-      },
-    },
+    { autopsy: { ...found, fix } },
   )
 }
 
@@ -134,8 +130,9 @@ function isBad(place: PlacedValue | undefined): boolean {
   return place !== undefined && !Number.isFinite(place.value)
 }
 
-function placeOf({ row, position, value }: PlacedValue): string {
-  return `row ${row}, position ${position}: ${value}`
+function placeOf({ row, position, value, column, line }: PlacedValue): string {
+  const where = line === undefined ? `row ${row}` : `line ${line}`
+  return `${where}, ${column === undefined ? `position ${position}` : `column '${column}', scaled`}: ${value}`
 }
 
 function largestOf(values: FloatArray, width: number, rows: readonly number[]): PlacedValue | undefined {
@@ -155,7 +152,10 @@ function layerOf({ layers }: NetworkSpec, what: string): string | undefined {
   return layers.find(({ name }) => what.startsWith(`gradient of ${name}.`))?.name
 }
 
-function rowList(rows: readonly number[]): string {
-  const more = rows.length - MOST_NAMED
-  return `rows ${rows.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+function batchText({ rows, lines, file }: Omit<Autopsy, 'fix'>): string {
+  if (rows.length === 0) return ''
+  const numbers = lines ?? rows
+  const more = numbers.length - MOST_NAMED
+  const named = `${numbers.slice(0, MOST_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  return ` in the batch of ${file === undefined ? 'rows' : `${file} lines`} ${named}`
 }

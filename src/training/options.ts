@@ -174,7 +174,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
     classWeights: options.classWeights,
     earlyStopping,
     monitor: normalizeMonitor(options.monitor, epochs),
-    recover: normalizeRecover(options.recover),
+    recover: normalizeRecover('fit: recover', options.recover),
     keepOptimizer,
     maxTimeMs,
     signal,
@@ -242,12 +242,20 @@ function normalizeEarlyStopping(
   })
 }
 
-function normalizeRecover(option: Recover | boolean | undefined): Required<Recover> | undefined {
+/**
+ * Checks the option `recover`.
+ *
+ * @throws SpecError at an unknown setting or a factor out of range
+ */
+export function normalizeRecover(
+  where: string,
+  option: Recover | boolean | undefined,
+): Required<Recover> | undefined {
   if (option === undefined || option === false) return undefined
   const given = option === true ? {} : option
-  rejectUnknownKeys('fit: recover', given, ['factor'])
+  rejectUnknownKeys(where, given, ['factor'])
   const { factor = 0.5 } = given
-  checkNumber('fit: recover.factor', factor, { above: 0, below: 1 })
+  checkNumber(`${where}.factor`, factor, { above: 0, below: 1 })
   return { factor }
 }
 
