@@ -62,7 +62,13 @@ import {
   type ValidatedEpoch,
 } from './training/run.ts'
 import { checkSomeWeight, toSampleWeights, type SampleWeights } from './training/weights.ts'
-import { StepTrainer, type StepOptions, type StepResult, type Gradients } from './training/step.ts'
+import {
+  StepTrainer,
+  stepOptionNames,
+  type StepOptions,
+  type StepResult,
+  type Gradients,
+} from './training/step.ts'
 
 /** An array of a layer, a trainable one or one of its state, with its shape. */
 export interface Parameter<D extends Dtype = Dtype> {
@@ -369,13 +375,14 @@ export class Network<D extends Dtype = 'float32'> {
    * @param options.training whether dropout acts, with the masks given as for {@link trainStep}, and batch norm takes the
    *   statistics of x; default false
    * @returns name of the layer → [rows · features]
-   * @throws DataError if batch norm is to take the statistics of one row
+   * @throws DataError if batch norm is to take the statistics of one row; SpecError for an unknown option
    */
   forward(
     x: Rows,
     options: { training?: boolean; dropoutMasks?: StepOptions['dropoutMasks'] } = {},
   ): Record<string, FloatArrayOf<D>> {
     this.#assertIdle('forward')
+    rejectUnknownKeys('forward', options, ['training', 'dropoutMasks'])
     const training = options.training === true ? { dropoutMasks: options.dropoutMasks } : undefined
     return this.#stepTrainer().forward(toInputs(this.spec, x), training) as Record<string, FloatArrayOf<D>>
   }
@@ -384,10 +391,11 @@ export class Network<D extends Dtype = 'float32'> {
    * Gradients of the objective (loss and penalty) with respect to all parameters and to x, in training mode. Batch norm
    * takes the statistics of the batch and keeps its state; for one of several rows it reads the state.
    *
-   * @throws DataError if x is one row and the network has batch norm
+   * @throws DataError if x is one row and the network has batch norm; SpecError for an unknown option
    */
   gradients(x: Rows, y: Targets, options: StepOptions = {}): Gradients<D> {
     this.#assertIdle('gradients')
+    rejectUnknownKeys('gradients', options, stepOptionNames)
     const flat = toInputs(this.spec, x)
     return this.#stepTrainer().gradients(
       flat,
@@ -440,10 +448,11 @@ export class Network<D extends Dtype = 'float32'> {
    * @param options.rows row numbers of this step's batch, default all
    * @param options.dropoutMasks by layer name, 1 = kept, [all rows · features]; default drawn
    * @returns objective, loss and penalty before the update
-   * @throws DataError if x is one row and the network has batch norm
+   * @throws DataError if x is one row and the network has batch norm; SpecError for an unknown option
    */
   trainStep(x: Rows, y: Targets, options: StepOptions & { optimizer?: Optimizer } = {}): StepResult {
     this.#assertIdle('trainStep')
+    rejectUnknownKeys('trainStep', options, [...stepOptionNames, 'optimizer'])
     const flat = toInputs(this.spec, x)
     const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
     const trainer = this.#stepTrainer(options.optimizer)

@@ -477,6 +477,21 @@ describe('bad data and options of a fit throw at once and leave the network usab
       /optimizer.learningRate: expected a number above 0/,
     ],
     [
+      'a misspelled option of trainStep',
+      () => net.trainStep(XOR_X, XOR_Y, { optimiser: 'sgd' } as never),
+      /trainStep: .*Misspelled option 'optimiser' should be 'optimizer'/,
+    ],
+    [
+      'a misspelled option of gradients',
+      () => net.gradients(XOR_X, XOR_Y, { sampleWeight: [1, 1, 1, 1] } as never),
+      /gradients: .*should be 'sampleWeights'/,
+    ],
+    [
+      'a misspelled option of forward',
+      () => net.forward(XOR_X, { trainning: true } as never),
+      /forward: .*should be 'training'/,
+    ],
+    [
       'a validation share of 1',
       fit(XOR_X, XOR_Y, { validation: 1 }),
       /fit: validation: expected a number at least 0 and below 1/,
