@@ -209,26 +209,28 @@ export const errorCodes = /* @__PURE__ */ tableOf({
   HADAMARD_CSV_RAGGED: {
     meaning: 'A line of a CSV has more or fewer fields than the header.',
     cure: 'Look for a delimiter inside an unquoted text, or a line that was cut; `--on-error skip` leaves such lines out.',
-    example: 'a.csv line 3: expected 3 fields, as in the header; received 2',
+    example:
+      'a.csv line 3: expected 3 fields, as in the header; received 2. Add the fields that are missing (byte 12: 4,5)',
   },
   HADAMARD_CSV_QUOTE: {
     meaning: 'A quoted text of a CSV is not closed, or goes on behind its closing quote.',
-    cure: 'Close it, and write a quote inside a quoted text twice.',
+    cure: 'Close it, and write a quote inside a quoted text twice (byte 8, column 1: "Ann,1).',
     example:
       'a.csv line 2, column name: expected a closing quote; received the end of the file after "Ann,1. ' +
-      'Close the quote, or write a quote inside a quoted text twice',
+      'Close the quote, or write a quote inside a quoted text twice (byte 8, column 1: "Ann,1)',
   },
   HADAMARD_CSV_NUMBER: {
     meaning: 'A field of a numeric column of a CSV is no finite number.',
     cure: 'Correct it, declare the column categorical, or list the text as missing.',
-    example: "a.csv line 3, column age: expected a number, as the column is declared numeric; received 'old'",
+    example:
+      "a.csv line 3, column age: expected a number, as the column is declared numeric; received 'old'. Correct it, list it as missing, or declare the column categorical (byte 6, column 1: old)",
   },
   HADAMARD_CSV_MISSING: {
     meaning: 'A CSV has a missing value, and the reader was told that there are none.',
     cure: 'Fill it in, or allow missing values.',
     example:
-      'a.csv line 3, column age: expected a value, as missing ones are not allowed; received an empty ' +
-      'field',
+      'a.csv line 3, column age: expected a value, as missing ones are not allowed; received an empty field. ' +
+      'Fill it in, or allow missing values (byte 10, column 1: ,3)',
   },
   HADAMARD_CSV_ENCODING: {
     meaning: 'A CSV is not in UTF-8.',
@@ -240,7 +242,7 @@ export const errorCodes = /* @__PURE__ */ tableOf({
     cure: 'Close the quote.',
     example:
       'a.csv line 2: expected a record of at most 1048576 bytes; received a longer one. ' +
-      'A quote may be open: close it, or write a quote inside a quoted text twice',
+      'A quote may be open: close it, or write a quote inside a quoted text twice (byte 8, column 1: "Ann,1)',
   },
   HADAMARD_CSV_PACKED: {
     meaning: 'A packed CSV is damaged or cut off, or this Node cannot unpack it.',

@@ -11,6 +11,7 @@ import type { LayerSpec } from '../src/layers/index.ts'
 import { layerNames } from '../src/layers/index.ts'
 import { layerNorm } from '../src/layers/layer-norm.ts'
 import { add, concat, multiply } from '../src/layers/merge.ts'
+import { scale } from '../src/layers/scale.ts'
 import { lossInfo, lossTable, type LossName } from '../src/layers/loss.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
@@ -97,6 +98,7 @@ const layerCases: Readonly<Record<string, readonly LayerSpec[]>> = {
   dropout: [dense(5, 'tanh'), dropout(0.5), dense(OUTPUTS)],
   batchNorm: [batchNorm(), dense(5, 'tanh'), batchNorm({ epsilon: 0.1 }), dense(OUTPUTS)],
   layerNorm: [dense(5, 'tanh'), layerNorm({ epsilon: 0.1 }), dense(OUTPUTS)],
+  scale: [scale(), dense(5, 'tanh'), dense(OUTPUTS)],
 }
 
 // Their gradients are not those of their outputs.
@@ -108,7 +110,8 @@ describe.each(backendsUnderTest)('$label', ({ options }) => {
     expectDerivatives(movedNetwork({ layers, loss: 'squaredError', ...options }))
   })
 
-  test.each(layerNames)('layer %s', (name) => {
+  // An index has no derivative: the parameters of embeddings are checked in gradients.test.ts.
+  test.each(layerNames.filter((name) => name !== 'embedding'))('layer %s', (name) => {
     expectDerivatives(movedNetwork({ layers: layerCases[name], loss: 'squaredError', ...options }))
   })
 

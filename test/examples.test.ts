@@ -32,7 +32,7 @@ const examples: Readonly<Record<string, Example>> = {
       expect(output).toMatch(/\nunhappy 200 yes risk/)
       expect(output).toMatch(/\ncontent 200 no risk/)
       expect(output).toMatch(
-        /refused \{\s+status: 400,\s+error: "row: expected the field 'plan'.*Is 'plam' misspelled"/,
+        /refused \{\s+status: 400,\s+error: "row: expected the field 'plan'.*Is 'plam' misspelled \[HADAMARD_ROW_FIELDS\]"/,
       )
       expect(output).toMatch(/\nswapped 200 answered 51 of 51\n/)
     },

@@ -115,7 +115,7 @@ describe('a package without a binary', () => {
   test('refuses where the native core is asked for', async () => {
     const ended = await runScript(script, { HADAMARD_BACKEND: 'native' })
     expect(ended.code).toBe(1)
-    expect(ended.errors).toContain('BackendError: native core: expected a binary for')
+    expect(ended.errors).toContain('BinaryError [BackendError]: native core: expected a binary for')
   })
 })
 

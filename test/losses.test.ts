@@ -134,7 +134,7 @@ describe.each(backends)('on the %s backend', (backend) => {
     const sum = -(0.4338645826 + 2 * 0.6851790109 + 0.9571127264)
     expect(binary.evaluate(logits, oneHot).loss).toBeCloseTo(sum, 9)
     expect(() => activationOnly('tanh', 3, 'logLikelihood', backend)).toThrow(
-      /expected a last layer with the activation logistic or softmax; received tanh\. Use activation 'logistic'$/,
+      /expected a last layer with the activation logistic or softmax; received tanh\. Use activation 'logistic' \[HADAMARD_LOSS\]$/,
     )
   })
 

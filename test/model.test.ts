@@ -481,7 +481,7 @@ describe('data that cannot be learnt from are refused', () => {
       /row 1: expected an object/,
     )
     await expect(train(5 as unknown as string, { target: 'y' })).rejects.toThrow(
-      /the path of a CSV file, or an array of rows/,
+      /the path of a CSV file, another input of openDataset, a dataset, or an array of rows; received 5/,
     )
     await expect(
       train(

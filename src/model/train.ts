@@ -108,7 +108,7 @@ export async function trainOnTable<
   const parts = { ...drawn, validation: knownRows(encoder, table, drawn.validation) }
   checkTestRows(encoder, table, parts.test)
   const design = origin === undefined ? designNetwork(encoder, settings) : origin.model.network.spec
-  const spec = normalizeSpec({ ...design, inputs: encoder.width })
+  const spec = normalizeSpec(origin === undefined ? design : { ...design, inputs: encoder.width })
   const course = courseOf(settings, encoder, spec, parts.train.length)
   const footprint = footprintOf(spec, {
     train: parts.train.length,
