@@ -105,7 +105,7 @@ function checkOptions(options: DatasetFitOptions): FitSettings {
     })
   }
   for (const name of datasetKeys) Reflect.deleteProperty(given, name)
-  const settings = normalizeFitOptions(given)
+  const settings = normalizeFitOptions(given, options.validation)
   const { name } = settings.optimizer
   if (optimizerInfo(name).isFullBatch === true) {
     throw new SpecError({

@@ -61,6 +61,7 @@ import {
   type Progress,
   type ValidatedEpoch,
 } from './training/run.ts'
+import { prepareWindowFit, type WindowSource } from './training/window-fit.ts'
 import { checkSomeWeight, toSampleWeights, type SampleWeights } from './training/weights.ts'
 import {
   StepTrainer,
@@ -224,11 +225,7 @@ export class Network<D extends Dtype = 'float32'> {
   ): FitRun {
     this.#assertIdle('fit')
     const parts = { spec: this.spec, backend: this.#backend, parameters: this.#parameters.slice() }
-    const keep = (parameters: FloatArray): void => {
-      this.#parameters = parameters as FloatArrayOf<D>
-      this.#isFitting = false
-      this.#invalidate()
-    }
+    const keep = (parameters: FloatArray): void => this.#keep(parameters)
     let start: PreparedFit
     let onProgress = onGiven
     if (x instanceof Dataset) {
@@ -246,6 +243,23 @@ export class Network<D extends Dtype = 'float32'> {
     return new FitRun((report: (epochs: readonly EpochRecord[]) => void): Promise<History> =>
       start(report, onProgress ?? (() => undefined)),
     )
+  }
+
+  /** @internal Trains on rows that come window by window. */
+  fitWindows(
+    source: WindowSource,
+    windowRows: number,
+    options: FitOptions,
+    onProgress: (progress: Progress) => void = () => undefined,
+  ): FitRun {
+    this.#assertIdle('fit')
+    const settings = normalizeFitOptions(options, source.rows.validation)
+    const parts = { spec: this.spec, backend: this.#backend, parameters: this.#parameters.slice() }
+    const start = prepareWindowFit({ ...parts, settings, source, windowRows }, (parameters) =>
+      this.#keep(parameters),
+    )
+    this.#isFitting = true
+    return new FitRun((report: (epochs: readonly EpochRecord[]) => void) => start(report, onProgress))
   }
 
   /**
@@ -578,6 +592,13 @@ export class Network<D extends Dtype = 'float32'> {
       received: 'a call while a fit runs',
       cure: 'Await the run first',
     })
+  }
+
+  // What a fit leaves behind.
+  #keep(parameters: FloatArray): void {
+    this.#parameters = parameters as FloatArrayOf<D>
+    this.#isFitting = false
+    this.#invalidate()
   }
 
   #invalidate(isTrainerCurrent = false): void {

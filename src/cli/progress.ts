@@ -72,7 +72,7 @@ export function describeReading({
 function barView(): ProgressView {
   const bar = new SingleBar(
     {
-      format: 'Training {bar} epoch {epoch}/{epochs}{losses}',
+      format: 'Training {bar} epoch {epoch}/{epochs}{rate}{losses}',
       stream: process.stderr,
       barsize: 30,
       fps: 15,
@@ -83,17 +83,24 @@ function barView(): ProgressView {
     },
     Presets.shades_classic,
   )
-  const shown = { epoch: 0, epochs: 0, losses: '' }
+  const shown = { epoch: 0, epochs: 0, rate: '', losses: '' }
+  let [batch, total, began] = [1, 0, 0]
   return {
     start({ maxEpochs, split, batchSize }) {
       shown.epochs = maxEpochs
-      bar.start(maxEpochs * Math.ceil(split.train / batchSize), 0, shown)
+      began = performance.now()
+      batch = batchSize
+      total = maxEpochs * Math.ceil(split.train / batchSize)
+      bar.start(total, 0, shown)
     },
     epoch(record) {
       shown.epoch = record.epoch
       shown.losses = `  ${describeLosses(record)}`
     },
-    progress: ({ steps }) => bar.update(steps, shown),
+    progress({ steps }) {
+      shown.rate = describeRate(steps, total, batch, (performance.now() - began) / 1000)
+      bar.update(steps, shown)
+    },
     stop: () => bar.stop(),
   }
 }
@@ -113,6 +120,14 @@ function lineView(): ProgressView {
     progress: ignore,
     stop: ignore,
   }
+}
+
+// The first second says little; what early stopping will save nobody knows.
+function describeRate(steps: number, total: number, batch: number, seconds: number): string {
+  if (seconds < 1 || steps === 0) return ''
+  const rate = (steps * batch) / seconds
+  const shown = rate < 1e6 ? `${Math.round(rate / 1e3)} k` : `${(rate / 1e6).toFixed(1)} M`
+  return `  ${shown} rows/s, at most ${Math.ceil(((total - steps) * seconds) / steps)} s to go`
 }
 
 function describeLosses({ loss, validation }: EpochRecord): string {

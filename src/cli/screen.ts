@@ -24,6 +24,7 @@ export function planScreen(plan: TrainingPlan): string[] {
     ['task', `${plan.task} of ${plan.target} (${plan.taskReason})`],
     ...(plan.classes === undefined ? [] : [['classes', classLine(plan.classes)]]),
     ['rows', partLine(plan)],
+    ...(plan.outOfCore === undefined ? [] : [['out of core', outOfCoreLine(plan)]]),
     ['network', network],
     [
       'training',
@@ -62,6 +63,13 @@ export function estimateScreen(estimate: TrainingEstimate): string[] {
     ['all epochs', `${formatSeconds(secondsAtMost)} at most; early stopping mostly ends sooner`],
   ]
   return [...alignColumns(facts, [0, 1]).map((line) => INDENT + line), '', 'A dry run: no model is saved.']
+}
+
+function outOfCoreLine({ outOfCore, split }: TrainingPlan): string {
+  const { shuffleWindow = 0, blockRows = 0, scored } = outOfCore ?? {}
+  const isSampled = (scored?.train ?? 0) < split.train
+  const mixed = `windows of ${shuffleWindow.toLocaleString('en')} rows from blocks of ${blockRows.toLocaleString('en')}`
+  return `${mixed}${isSampled ? '; scores of samples of the rows' : ''}`
 }
 
 /** Course and scores, after training. */

@@ -10,6 +10,7 @@ import type { TrainOptions } from '../model/options.ts'
 import { train } from '../model/train.ts'
 import { dataHelp, dataName, inputOf } from './data-files.ts'
 import { CommandError, EXIT, writeNote } from './outcome.ts'
+import { numberFlag } from './flags.ts'
 import { progressView, readingView } from './progress.ts'
 import { openRejects } from './rejects.ts'
 import { estimateScreen, planScreen, resultScreen } from './screen.ts'
@@ -19,6 +20,10 @@ interface Flags extends TrainFlags {
   from?: string
   refitEncoder?: boolean
   keepOptimizer?: boolean
+  memory?: string
+  outOfCore?: boolean
+  cache?: string | false
+  shuffleWindow?: number
   model?: string
   dryRun?: boolean
   json?: boolean
@@ -45,6 +50,17 @@ export function addTrain(program: Command): void {
     ),
     new Option('--dry-run', 'tell time and memory of the training by a second of it, and save nothing'),
     new Option('-m, --model <file>', 'where to save the model (default: FILE.model in the current folder)'),
+    new Option(
+      '--memory <size>',
+      'most memory to take, such as 512MB; a file that does not fit is trained on out of core (default: half of what is free)',
+    ),
+    new Option('--out-of-core', 'train on packed rows in a file, whatever the memory'),
+    new Option('--cache <folder>', 'out of core: folder of the packed rows (default: that of FILE)'),
+    new Option('--no-cache', 'out of core: keep no packed rows for later trainings'),
+    new Option(
+      '--shuffle-window <rows>',
+      'out of core: rows that are mixed with one another (default: what 32 MiB hold, at most 262,144)',
+    ).argParser(numberFlag('--shuffle-window')),
     new Option('--json', 'print JSON lines: data, epoch…, result'),
     new Option('-q, --quiet', 'print nothing but errors'),
   ]
@@ -60,9 +76,10 @@ async function runTrain(files: readonly string[], flags: Flags): Promise<number>
     dryRun = false,
     json = false,
     quiet = false,
-    ...given
+    ...others
   } = flags
-  const options = await trainOptionsOf(files, given)
+  const { memory, outOfCore, cache, shuffleWindow, ...given } = others
+  const options = { ...(await trainOptionsOf(files, given)), memory, outOfCore, cache, shuffleWindow }
   if (dryRun) return estimate(inputOf(files), options, json)
   await checkModelPath(modelPath, files)
   const isShown = !json && !quiet
@@ -81,6 +98,7 @@ async function runTrain(files: readonly string[], flags: Flags): Promise<number>
       signal: interrupt.signal,
       onRead: (progress) => reading.show(progress),
       onReject: (reject) => rejects.add(reject),
+      onCache: quiet ? undefined : (sentence) => writeNote(sentence),
       onStart: (plan) => {
         reading.stop()
         event('data', plan)

@@ -110,8 +110,22 @@ export function fitInput(
   if (column.type === 'numeric') return fitNumbers(column, rows, scaling)
   const counts = new Uint32Array(column.categories.length)
   for (let i = 0; i < rows.length; i++) if (column.codes[rows[i]] >= 0) counts[column.codes[rows[i]]]++
-  const used = column.categories.map((_, code) => code).filter((code) => counts[code] > 0)
-  const namesOf = (codes: readonly number[]): string[] => codes.map((code) => column.categories[code])
+  return categoricalInput(name, column.categories, counts, areIndexed)
+}
+
+/**
+ * Categories as inputs, by how many training rows have each.
+ *
+ * @param areIndexed whether more than can be inputs of their own come as numbers
+ */
+export function categoricalInput(
+  name: string,
+  texts: readonly string[],
+  counts: ArrayLike<number>,
+  areIndexed: boolean,
+): Input {
+  const used = texts.map((_, code) => code).filter((code) => counts[code] > 0)
+  const namesOf = (codes: readonly number[]): string[] => codes.map((code) => texts[code])
   if (used.length <= MOST_CATEGORIES) return { name, type: 'categorical', categories: namesOf(used) }
   // A single row says nothing that others could use.
   const repeated = used.filter((code) => counts[code] > 1)
@@ -124,7 +138,7 @@ export function fitInput(
 }
 
 // In their own order; of equally frequent ones the first.
-function mostFrequent(codes: readonly number[], counts: Uint32Array, most: number): number[] {
+function mostFrequent(codes: readonly number[], counts: ArrayLike<number>, most: number): number[] {
   const ranked = [...codes].sort((a, b) => counts[b] - counts[a] || a - b)
   return ranked.slice(0, most).sort((a, b) => a - b)
 }
@@ -142,9 +156,20 @@ const scaleLearners: Partial<Record<Scaling, typeof scaleOf>> = {
 function fitNumbers(column: NumericColumn, rows: Uint32Array, scaling: Scaling): NumericInput {
   const { name } = column
   const absent = rows.reduce((count, row) => count + (Number.isNaN(column.values[row]) ? 1 : 0), 0)
-  const isWorthIt = absent >= INDICATOR.rows && absent >= INDICATOR.share * rows.length
   const scale = (scaleLearners[scaling] ?? scaleOf)(column, rows)
   const quantiles = scaling === 'quantile' ? quantilesOf(column, rows) : []
+  return numericInput(name, scaling, scale, quantiles, { absent, rows: rows.length })
+}
+
+/** A number as an input, with one beside it where enough of the training rows lack it. */
+export function numericInput(
+  name: string,
+  scaling: Scaling,
+  scale: Scale,
+  quantiles: number[],
+  { absent, rows }: { absent: number; rows: number },
+): NumericInput {
+  const isWorthIt = absent >= INDICATOR.rows && absent >= INDICATOR.share * rows
   return {
     name,
     type: 'numeric',
@@ -211,7 +236,8 @@ const angles: Readonly<Record<DatePart, (moment: number) => number>> = {
   hour: (moment) => ((((moment / MS_PER_HOUR) % 24) + 24) % 24) / 24,
 }
 
-function yearOf(moment: number): number {
+/** The year of a moment, with its fraction. */
+export function yearOf(moment: number): number {
   return 1970 + moment / MS_PER_YEAR
 }
 

@@ -74,7 +74,7 @@ export class PackedWriter {
     private readonly temporary: string,
     private readonly handle: FileHandle,
     private readonly key: string,
-    private readonly layout: RowLayout,
+    readonly layout: RowLayout,
   ) {}
 
   /**
@@ -417,7 +417,7 @@ function unwritable(path: string, error: unknown, written: number): DataError {
       where: path,
       expected: 'room for the cache of encoded rows',
       received: `${writeTroubles[code] ?? message}${after}`,
-      cure: 'Choose another folder for it (--cache FOLDER, option cache), or make room',
+      cure: 'Choose another folder for it (cache, --cache FOLDER), or make room; the data are as they were',
     },
     { cause: error },
   )

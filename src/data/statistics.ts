@@ -54,8 +54,11 @@ const MOST_QUANTILES = 256
  * @source scikit-learn, RobustScaler with unit_variance
  */
 export function robustScaleOf(column: NumericColumn, rows: Uint32Array): Scale {
-  const sorted = presentValues(column, rows)
-  const scale = scaleOf(column, rows)
+  return robustScale(presentValues(column, rows), scaleOf(column, rows))
+}
+
+/** The same of sorted values, or of a sample of them. */
+export function robustScale(sorted: Float64Array, scale: Scale): Scale {
   if (sorted.length === 0) return scale
   const spread = quantileOf(sorted, 0.75) - quantileOf(sorted, 0.25)
   const deviation = spread > 0 ? spread / NORMAL_QUARTILES : scale.deviation
@@ -71,15 +74,19 @@ export function robustScaleOf(column: NumericColumn, rows: Uint32Array): Scale {
  */
 export function quartileScaleOf(column: NumericColumn, rows: Uint32Array): Scale {
   const sorted = presentValues(column, rows)
+  return quartileScale(column.name, sorted, sorted[0], sorted[sorted.length - 1])
+}
+
+/** The same of sorted values, or of a sample of them, with the smallest and the largest of all. */
+export function quartileScale(name: string, sorted: Float64Array, low: number, high: number): Scale {
   if (sorted.length === 0) return { mean: 0, deviation: 1 }
-  const [low, high] = [sorted[0], sorted[sorted.length - 1]]
   const spread = quantileOf(sorted, 0.75) - quantileOf(sorted, 0.25)
   const deviation = spread > 0 ? spread : (high - low) / 2
   if (Number.isFinite(high - low))
     return { mean: quantileOf(sorted, 0.5), deviation: deviation === 0 ? 1 : deviation }
   throw new DataError(
-    { where: `column ${column.name}`, expected: 'values that can be scaled', received: `${low} and ${high}` },
-    { column: column.name },
+    { where: `column ${name}`, expected: 'values that can be scaled', received: `${low} and ${high}` },
+    { column: name },
   )
 }
 
@@ -89,7 +96,11 @@ export function quartileScaleOf(column: NumericColumn, rows: Uint32Array): Scale
  * @param rows row numbers, ascending
  */
 export function quantilesOf(column: NumericColumn, rows: Uint32Array): number[] {
-  const sorted = presentValues(column, rows)
+  return quantiles(presentValues(column, rows))
+}
+
+/** The same of sorted values, or of a sample of them. */
+export function quantiles(sorted: Float64Array): number[] {
   const count = Math.min(MOST_QUANTILES, sorted.length)
   return Array.from({ length: count }, (_, i) =>
     valueAt(sorted, (i * (sorted.length - 1)) / Math.max(1, count - 1)),

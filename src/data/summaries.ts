@@ -114,7 +114,7 @@ export class NumberSummary {
 
   describe(name: string): NumberDescription {
     this.endBlock(-1)
-    const sorted = Float64Array.from(this.sample.filter((value) => !Number.isNaN(value))).sort()
+    const sorted = this.sampled()
     const quantile = (share: number): number =>
       sorted.length === 0 ? NaN : sorted[Math.round(share * (sorted.length - 1))]
     const isEmpty = this.count === 0
@@ -135,6 +135,11 @@ export class NumberSummary {
         q95: quantile(0.95),
       },
     }
+  }
+
+  /** The values in the sample, ascending. */
+  sampled(): Float64Array {
+    return Float64Array.from(this.sample.filter((value) => !Number.isNaN(value))).sort()
   }
 
   private addPart(values: Float64Array, from: number, to: number): void {

@@ -14,6 +14,7 @@ import type { LossName } from '../layers/loss.ts'
 import { normalizeRecover, type Recover } from '../training/options.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
 import type { AnyModel, Origin } from './going-on.ts'
+import { memoryBytes } from './memory.ts'
 import type { TrainingPlan } from './report.ts'
 import type { ClassWeight } from './row-weights.ts'
 import { parseThreshold, type Threshold } from './threshold.ts'
@@ -146,6 +147,17 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
    * with a DivergenceError; `report.warnings` tell of it. Default false.
    */
   recover?: Recover | boolean
+  /**
+   * Most memory that training on a CSV file may take: bytes, or a text such as `512MB`; default half of what is free. A file that
+   * does not fit is trained on out of core (docs/data.md).
+   */
+  memory?: number | string
+  /** Whether a CSV file is trained on out of core; default where it does not fit into memory. */
+  outOfCore?: boolean
+  /** Out of core: folder of the packed rows, default that of the file; false for none that stays. */
+  cache?: string | false
+  /** Out of core: rows that are mixed with one another, an integer ≥ 1; default what 32 MiB hold, at most 262,144. */
+  shuffleWindow?: number
   /** Ends training at the next step; the promise resolves with the best model so far. */
   signal?: AbortSignal
   /** The columns, as an earlier `dataset.schema` had them: only these are read, with these types and categories. */
@@ -165,6 +177,8 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   onEpoch?: (epoch: EpochRecord) => void
   /** Called some times a second, for progress bars. */
   onProgress?: (progress: Progress) => void
+  /** Out of core: called with a sentence on the packed rows: found, made, or made anew and why. */
+  onCache?: (sentence: string) => void
 }
 
 /** What `train` takes beside {@link TrainOptions.from}, which has the target. */
@@ -291,6 +305,11 @@ export const trainOptionNames: readonly string[] = [
   'onStart',
   'onEpoch',
   'onProgress',
+  'memory',
+  'outOfCore',
+  'cache',
+  'shuffleWindow',
+  'onCache',
 ] satisfies (keyof TrainOptions)[]
 
 /**
@@ -329,6 +348,7 @@ export function normalizeTrainOptions(options: TrainOptions, origin?: Origin): T
   checkDecision(settings)
   checkGoingOn(settings, origin)
   normalizeRecover('recover', settings.recover)
+  checkOutOfCore(settings)
   checkCallbacks(settings)
   return { ...settings, origin }
 }
@@ -514,8 +534,34 @@ function checkGoingOn({ refitEncoder, keepOptimizer, from }: TrainOptions, origi
   })
 }
 
+function checkOutOfCore({ memory, outOfCore, cache, shuffleWindow, from }: TrainOptions): void {
+  if (memory !== undefined) memoryBytes(memory)
+  if (outOfCore !== undefined) checkBoolean('outOfCore', outOfCore)
+  if (shuffleWindow !== undefined) checkInteger('shuffleWindow', shuffleWindow, { min: 1, max: 2 ** 30 })
+  if (cache !== undefined && cache !== false && (typeof cache !== 'string' || cache === ''))
+    throw new SpecError({ where: 'cache', expected: 'a folder, or false', received: describeValue(cache) })
+  const isAsked = outOfCore === true ? outOfCore : undefined
+  const given = Object.entries({ outOfCore: isAsked, cache, shuffleWindow, memory })
+  const asked = given.filter(([, value]) => value !== undefined).map(([name]) => name)
+  const code = 'HADAMARD_OPTION_CONFLICT'
+  if (from !== undefined && asked.length > 0) {
+    const [where] = asked
+    const expected = 'a new model: training that goes on has all rows in memory'
+    throw new SpecError({
+      code,
+      where,
+      expected,
+      received: 'from beside it',
+      cure: `Leave out from or ${where}`,
+    })
+  }
+  const [where] = asked.filter((name) => name !== 'memory')
+  if (outOfCore === false && where !== undefined)
+    throw new SpecError({ code, where, expected: 'training out of core', received: 'outOfCore: false' })
+}
+
 function checkCallbacks(settings: TrainOptions): void {
-  for (const name of ['onStart', 'onEpoch', 'onProgress', 'onReject', 'onRead'] as const) {
+  for (const name of ['onStart', 'onEpoch', 'onProgress', 'onReject', 'onRead', 'onCache'] as const) {
     const given: unknown = settings[name]
     if (given === undefined || typeof given === 'function') continue
     throw new SpecError({ where: name, expected: 'a function', received: describeValue(given) })

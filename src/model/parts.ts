@@ -143,8 +143,8 @@ function copyWarnings(
   ]
 }
 
-// With 2,000 rows the coverage of one split has a standard deviation of 0.7 %; few rows are needed to train on.
-function calibrationShare(rows: number): number {
+/** With 2,000 rows the coverage of one split has a standard deviation of 0.7 %; few rows are needed to train on. */
+export function calibrationShare(rows: number): number {
   return Math.max(0.1, Math.min(0.3, 2000 / Math.max(1, rows)))
 }
 

@@ -5,6 +5,7 @@ import type { CsvInput } from '../data/csv-files.ts'
 import { Dataset } from '../data/dataset.ts'
 import { checkRow } from '../data/object-rows.ts'
 import { readTable } from '../data/read-table.ts'
+import type { OpenCsvOptions } from '../data/open-options.ts'
 import type { DatasetSchema } from '../data/survey.ts'
 import { asTexts, column as columnOf, tableFromRows, type Table } from '../data/table.ts'
 import { DataError, SpecError } from '../errors.ts'
@@ -21,14 +22,8 @@ type ColumnTypes = NonNullable<TrainSettings['types']>
  * @throws DataError for data that cannot be read; SpecError for options that the source has no use for
  */
 export async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
-  const { delimiter, missing, backend, threads, schema, onError, onReject, onRead, types = {} } = settings
-  if (isInput(source)) {
-    return readTable(source, {
-      ...{ delimiter, missing, backend, threads, onError, onReject, onProgress: onRead },
-      types: readTypes(types),
-      schema: schema && withReadTypes(schema, types),
-    })
-  }
+  const { delimiter, missing, schema, onError, types = {} } = settings
+  if (isInput(source)) return readTable(source, openOptionsOf(settings))
   for (const [name, value] of Object.entries({ delimiter, missing, schema, onError })) {
     if (value === undefined) continue
     throw new SpecError({
@@ -45,6 +40,16 @@ export async function readSource(source: unknown, settings: TrainSettings): Prom
   }
   source.forEach((row, index) => checkRow(row, `train: row ${index}`))
   return withTypes(tableFromRows(source as object[]), types)
+}
+
+/** How files are opened that are trained on. */
+export function openOptionsOf(settings: TrainSettings): OpenCsvOptions {
+  const { delimiter, missing, backend, threads, schema, onError, onReject, onRead, types = {} } = settings
+  return {
+    ...{ delimiter, missing, backend, threads, onError, onReject, onProgress: onRead },
+    types: readTypes(types),
+    schema: schema && withReadTypes(schema, types),
+  }
 }
 
 /** Whether data are an input of `openDataset`: paths, SQL or a stream of bytes. */

@@ -123,6 +123,12 @@ export interface TrainingPlan {
   weight?: string
   /** How rows were parted, and how many there are in each part; `calibration` rows set intervals and sets. */
   split: { rule: string; train: number; validation: number; test: number; calibration?: number }
+  /** Where the rows did not all lie in memory: how they were mixed, and how many of each part scores are of. */
+  outOfCore?: {
+    shuffleWindow: number
+    blockRows: number
+    scored: { train: number; validation: number; test: number; calibration: number }
+  }
   /** One line: inputs, layers, outputs, parameters. */
   network: string
   /** What the network and its training were by default; undefined in models of older versions. */
@@ -175,6 +181,7 @@ type OptionalPart =
   | 'footprint'
   | 'preset'
   | 'source'
+  | 'outOfCore'
   | 'classes'
   | 'bestEpoch'
   | 'validation'

@@ -12,6 +12,7 @@ export type ClassWeight = 'balanced' | Readonly<Record<string, number>>
 /**
  * Weights of the given rows from a column.
  *
+ * @param mayAllBeZero for rows that are some of many
  * @returns [rows], or undefined where there is no such column
  * @throws DataError at the first weight that is missing, negative or no number, and where all are 0
  */
@@ -19,6 +20,7 @@ export function rowWeights(
   table: Table,
   name: string | undefined,
   rows: ArrayLike<number>,
+  mayAllBeZero = false,
 ): Float64Array | undefined {
   if (name === undefined || !table.columns.some((column) => column.name === name)) return undefined
   const column = columnOf(table, name)
@@ -35,7 +37,7 @@ export function rowWeights(
       { column: name },
     )
   })
-  if (weights.length === 0 || weights.some((weight) => weight > 0)) return weights
+  if (mayAllBeZero || weights.length === 0 || weights.some((weight) => weight > 0)) return weights
   throw new DataError(
     {
       code: 'HADAMARD_WEIGHT',

@@ -30,6 +30,7 @@ import { partRows, type Parts } from './parts.ts'
 import { preflight } from './preflight.ts'
 import { isInput, readSource, type TrainSource } from './read-source.ts'
 import { courseOf, type Course } from './recipe.ts'
+import { isTrainedByParts, trainLarge } from './train-large.ts'
 import type { ColumnReport, Scores, TrainingPlan, TrainReport } from './report.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { scoreRows, type Scorer } from './score.ts'
@@ -77,6 +78,8 @@ export async function train(
   const isGoingOn = typeof options === 'object' && (options as GoingOnOptions | null)?.from !== undefined
   if (!isGoingOn) {
     const settings = normalizeTrainOptions(options as TrainOptions)
+    if (await isTrainedByParts(source, settings))
+      return trainLarge<object, ClassPrediction>(source as string, settings)
     return trainOnTable<object, ClassPrediction>(await readSource(source, settings), settings)
   }
   const found = await originOf(options, isInput(source))
@@ -232,7 +235,7 @@ function checkTestRows(encoder: Encoder, table: Table, rows: Uint32Array): void 
   })
 }
 
-function planOf(
+export function planOf(
   table: Table,
   encoder: Encoder,
   parts: Parts,
@@ -364,7 +367,7 @@ function fitWeights(encoder: Encoder, table: Table, parts: Parts, settings: Trai
 }
 
 // A listener that throws ends the run; its error is what train rejects with.
-async function follow(
+export async function follow(
   run: AsyncIterable<EpochRecord> & PromiseLike<History>,
   onEpoch: TrainSettings['onEpoch'],
   stop: AbortController,
@@ -388,7 +391,7 @@ function encodePart(encoder: Encoder, table: Table, rows: Uint32Array): { x: Row
   return { x, y: target.task === 'classification' ? target.classes : target.values }
 }
 
-function scoreParts(
+export function scoreParts(
   scorer: Scorer,
   table: Table,
   parts: Parts,
@@ -411,7 +414,7 @@ function scoreParts(
   return { train, validation: score(parts.validation), test: score(parts.test), warnings }
 }
 
-function verdict(test: Scores | undefined, task: Task): string[] {
+export function verdict(test: Scores | undefined, task: Task): string[] {
   if (test === undefined) return []
   const isBetter =
     task === 'regression'

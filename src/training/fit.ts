@@ -171,8 +171,8 @@ export function watchOf(
   }
 }
 
-// The rows that an epoch takes: all, or those of whole batches.
-function rowsOfEpoch(settings: FitSettings, rows: number): number {
+/** The rows that an epoch takes: all, or those of whole batches. */
+export function rowsOfEpoch(settings: FitSettings, rows: number): number {
   const { batchSize } = batchesOf(settings, rows)
   return settings.dropLast ? Math.floor(rows / batchSize) * batchSize : rows
 }

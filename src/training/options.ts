@@ -138,9 +138,10 @@ const MAX_THREADS = 1024
 /**
  * Checks fit options and fills in defaults.
  *
+ * @param watched validation rows; undefined or 0 for none
  * @throws SpecError at the first option that is unknown or out of range
  */
-export function normalizeFitOptions(options: FitOptions): FitSettings {
+export function normalizeFitOptions(options: FitOptions, watched: unknown = options.validation): FitSettings {
   rejectUnknownKeys('fit', options, KNOWN)
   const { epochs = 100, batchSize = 32, optimizer = 'adam', validation, maxTimeMs, signal } = options
   checkInteger('fit: epochs', epochs, { min: 1 })
@@ -151,7 +152,7 @@ export function normalizeFitOptions(options: FitOptions): FitSettings {
   if (optimizerInfo(normalized.name).isFullBatch === true) rejectBatches(normalized.name, options)
   checkInteger('fit: accumulate', accumulate, { min: 1, max: 2 ** 24 })
   const earlyStopping = normalizeEarlyStopping(options.earlyStopping)
-  checkWatch(normalized.name, earlyStopping, validation)
+  checkWatch(normalized.name, earlyStopping, watched)
   checkValidation(validation)
   const { keepOptimizer = false } = options
   checkBoolean('fit: keepOptimizer', keepOptimizer)

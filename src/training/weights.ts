@@ -81,8 +81,14 @@ export function applyClassWeights(
 export function balancedWeights(classes: ArrayLike<number>, count: number): number[] {
   const counts = new Array<number>(count).fill(0)
   for (let row = 0; row < classes.length; row++) counts[classes[row]]++
+  return weightsByCount(counts)
+}
+
+/** The same from the number of rows of each class. */
+export function weightsByCount(counts: readonly number[]): number[] {
+  const total = counts.reduce((sum, rows) => sum + rows, 0)
   const occurring = counts.filter((rows) => rows > 0).length
-  return counts.map((rows) => (rows === 0 ? 0 : classes.length / (occurring * rows)))
+  return counts.map((rows) => (rows === 0 ? 0 : total / (occurring * rows)))
 }
 
 function weightsByClass(given: unknown, count: number, classes: Uint32Array): readonly number[] {

@@ -22,8 +22,9 @@ import {
   plateauOf,
   ratesOf,
   readReports,
-  watchOf,
+  rowsOfEpoch,
   watchForStop,
+  watchOf,
   type PreparedFit,
   type RowCounts,
   type StopWatch,
@@ -93,19 +94,13 @@ export function rowsPerWindow(
 export function prepareWindowFit(job: WindowJob, keep: (parameters: FloatArray) => void): PreparedFit {
   const { spec, settings, source } = job
   checkBatches(spec, source.rows.train, settings.batchSize)
-  if (settings.dropLast) {
-    throw new SpecError({
-      where: 'fit: dropLast',
-      expected: 'false, as the rows of a dataset are trained on window by window',
-      received: 'true',
-    })
-  }
   if (settings.recover !== undefined) {
     throw new SpecError({ where: 'fit: recover', expected: 'arrays to fit on', received: 'a dataset' })
   }
   const windowRows = rowsPerWindow(settings, source.rows, job.windowRows)
+  const counts = countsOf(job)
   const windows = [
-    ...windowsOf('train', source.rows.train, windowRows),
+    ...windowsOf('train', counts.train, windowRows),
     ...windowsOf('validation', source.rows.validation, windowRows),
   ]
   const program = programOf(job, windows, windowRows)
@@ -116,7 +111,7 @@ export function prepareWindowFit(job: WindowJob, keep: (parameters: FloatArray) 
     { threads: settings.threads },
   )
   initializeArena(program, executable, job)
-  const rates = ratesOf(settings, stepsOf(settings, source.rows.train))
+  const rates = ratesOf(settings, stepsOf(settings, counts.train))
   if (rates !== undefined) executable.write(slotNamed(program, 'rates'), rates.rates)
   const isWatched = settings.earlyStopping !== undefined
   return async (report, onProgress) => {
@@ -136,6 +131,11 @@ export function prepareWindowFit(job: WindowJob, keep: (parameters: FloatArray) 
   }
 }
 
+// The rows of an epoch; without its last batch it has fewer than there are.
+function countsOf({ settings, source: { rows } }: WindowJob): RowCounts {
+  return { ...rows, train: rowsOfEpoch(settings, rows.train) }
+}
+
 function stepsOf(settings: FitSettings, rows: number): number {
   return Math.ceil(rows / batchesOf(settings, rows).batchSize)
 }
@@ -147,19 +147,16 @@ function windowsOf(part: Window['part'], total: number, windowRows: number): Win
   })
 }
 
-function programOf(
-  { spec, settings, source }: WindowJob,
-  windows: readonly Window[],
-  windowRows: number,
-): Program {
-  const { train, validation } = source.rows
+function programOf(job: WindowJob, windows: readonly Window[], windowRows: number): Program {
+  const { spec, settings, source } = job
+  const { train, validation } = countsOf(job)
   const rates = ratesOf(settings, stepsOf(settings, train))
   const minDeltaScale = 1 / loweredScale(spec, validation > 0 ? validation : train)
   const sizesOf = (part: Window['part']): number[] => [
     ...new Set(windows.filter((window) => window.part === part).map(({ rows }) => rows)),
   ]
   return compileWindows(spec, {
-    ...batchesOf(settings, train),
+    ...batchesOf(settings, source.rows.train),
     windowRows,
     trainSizes: sizesOf('train'),
     validationSizes: sizesOf('validation'),
@@ -294,12 +291,13 @@ class WindowFit {
     report: (epochs: readonly EpochRecord[]) => void,
     onProgress: (progress: Progress) => void,
   ): Promise<StopReason | undefined> {
-    const { source, spec } = this.job
+    const { spec } = this.job
+    const counts = countsOf(this.job)
     const { program, executable } = this.linked
     const { offset, length } = slotNamed(program, 'metrics')
     if (this.stop.reason() !== undefined) return this.stop.reason()
     await this.runEntry('begin')
-    for (let done = 0; done < source.rows.train + source.rows.validation;) {
+    for (let done = 0; done < counts.train + counts.validation;) {
       const { part, rows } = await this.feed.take()
       if (this.stop.reason() !== undefined) return this.stop.reason()
       const outcome = await this.runEntry(`${part === 'train' ? 'train' : 'watch'} ${rows}`, (steps) => {
@@ -313,7 +311,7 @@ class WindowFit {
       if (outcome.wasCancelled) return this.stop.reason() ?? 'aborted'
     }
     const { status } = await this.runEntry('end', () => undefined, { offset, count: length })
-    const fresh = readReports(spec, source.rows, executable.history(0), this.records.length)
+    const fresh = readReports(spec, counts, executable.history(0), this.records.length)
     this.records.push(...fresh)
     report(fresh)
     onProgress({ epochs: this.records.length, steps: this.steps })

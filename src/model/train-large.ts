@@ -1,0 +1,457 @@
+/**
+ * Training on a file larger than memory. Its rows are surveyed, encoded and packed into a file of blocks, which later epochs and
+ * later trainings with the same data and settings read instead.
+ */
+
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { describeValue } from '../check.ts'
+import { optimizerInfo } from '../compiler/optimizers.ts'
+import { expandPattern, unreadableFile } from '../data/csv-bytes.ts'
+import { Dataset, openCsv } from '../data/dataset.ts'
+import { Encoder } from '../data/encoder.ts'
+import { isOtherSource } from '../data/open-dataset.ts'
+import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/packed-rows.ts'
+import { ShuffledRows } from '../data/shuffled-rows.ts'
+import { unknownColumn, type Column, type Table } from '../data/table.ts'
+import { windowRowsOf } from '../data/window-rows.ts'
+import { DataError, SpecError } from '../errors.ts'
+import { Model, type Prediction } from '../model.ts'
+import { Network } from '../network.ts'
+import { lossOf, normalizeSpec, parametersOf, type NetworkSpec } from '../spec.ts'
+import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
+import { learnDecision, positiveClass } from './decision.ts'
+import { designNetwork, leadingMetric } from './design.ts'
+import { footprintOf } from './footprint.ts'
+import { partNames, partRule, sampleParts, surveyLarge, type LargeSurvey } from './large-survey.ts'
+import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
+import type { TrainSettings } from './options.ts'
+import type { TrainingPlan, TrainReport } from './report.ts'
+import { weightsByCount } from '../training/weights.ts'
+import { checkTarget, isImbalanced } from './survey.ts'
+import { courseOf, type Course } from './recipe.ts'
+import { follow, planOf, scoreParts, verdict } from './train.ts'
+import { openOptionsOf } from './read-source.ts'
+
+/** Of what encoding and packing make; another number where their results change. */
+const CACHE_VERSION = 1
+/** What the program, the reader and the samples of all parts take beside the windows. */
+const BASE_BYTES = 250e6
+/** Copies of the weights that a fit keeps: gradients, optimizer state, the best. */
+const WEIGHT_COPIES = 6
+
+/**
+ * Whether a source is trained on by parts: as asked for, or because it does not fit into memory.
+ *
+ * @throws SpecError where that is asked for, of what is no CSV file
+ */
+export async function isTrainedByParts(source: unknown, settings: TrainSettings): Promise<boolean> {
+  const { outOfCore, cache, shuffleWindow, memory } = settings
+  if (outOfCore === false) return false
+  const asked = Object.entries({ outOfCore, cache, shuffleWindow }).find(([, value]) => value !== undefined)
+  if (typeof source === 'string' && source !== '-' && !isOtherSource(source)) {
+    const limit = memory === undefined ? defaultMemory() : memoryBytes(memory)
+    return asked !== undefined || !(await fitsMemory(source, limit))
+  }
+  if (asked === undefined) return false
+  throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
+    where: asked[0],
+    expected: 'a CSV file, or a pattern of several, to train on out of core',
+    received: describeSource(source),
+    cure: 'Write the rows to a CSV file first, or leave it out',
+  })
+}
+
+function describeSource(source: unknown): string {
+  return source instanceof Dataset ? 'a dataset' : describeValue(source)
+}
+
+/** Rows that are encoded and packed, with what was learnt of them. */
+interface PackedData {
+  readonly packed: PackedRows
+  readonly survey: LargeSurvey
+  readonly sample: Table
+}
+
+/**
+ * Trains on a file by parts, with options that have been checked.
+ *
+ * @throws SpecError for options that need all rows in memory, and where the memory does not suffice; DataError as in memory
+ */
+export async function trainLarge<Row extends object, P extends Prediction>(
+  source: string,
+  settings: TrainSettings,
+): Promise<Model<Row, P>> {
+  checkSettings(settings)
+  const { packed, survey, sample } = await packedData(source, settings)
+  try {
+    const encoder = Encoder.fromJSON(survey.encoder)
+    const network = new Network({ ...designNetwork(encoder, settings), backend: settings.backend })
+    const windowRows = settings.shuffleWindow ?? windowRowsOf(packed.layout)
+    checkMemory(settings, packed.layout, network.spec)
+    const course = courseOf(settings, encoder, network.spec, packed.rowsOf('train'))
+    const plan = planOfLarge({ packed, survey, sample }, encoder, network, settings, course)
+    const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
+    const positive = positiveClass(encoder, plan.classes, settings)
+    settings.onStart?.(plan)
+    const stop = new AbortController()
+    const abort = (): void => stop.abort()
+    settings.signal?.addEventListener('abort', abort, { once: true })
+    if (settings.signal?.aborted === true) abort()
+    const { threads, maxTime, seed } = settings
+    const { earlyStopping, ...steps } = course
+    const run = network.fitWindows(
+      new ShuffledRows(packed, seed),
+      windowRows,
+      {
+        ...steps,
+        threads,
+        maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
+        signal: stop.signal,
+        ...(packed.rowsOf('validation') > 0 ? { earlyStopping } : {}),
+      },
+      settings.onProgress,
+    )
+    const history = await follow(run, settings.onEpoch, stop).finally(() =>
+      settings.signal?.removeEventListener('abort', abort),
+    )
+    const parts = { ...sampleParts(survey.sampled), rule: plan.split.rule, warnings: [] }
+    const { decision, warnings } = learnDecision(network, encoder, sample, parts, settings, positive)
+    const classRows = (plan.classes ?? []).map(({ trainRows }) => trainRows)
+    const scored = scoreParts(
+      { encoder, network, classRows, decision, weight: settings.weight },
+      sample,
+      parts,
+    )
+    const report: TrainReport = {
+      ...plan,
+      warnings: [...plan.warnings, ...warnings, ...scored.warnings, ...verdict(scored.test, encoder.task)],
+      threads: history.threads,
+      stopped: history.stopped,
+      epochs: history.epochs.length,
+      ...(history.bestEpoch === undefined ? {} : { bestEpoch: history.bestEpoch }),
+      seconds: history.durationMs / 1000,
+      metric,
+      train: scored.train,
+      ...(scored.validation === undefined ? {} : { validation: scored.validation }),
+      ...(scored.test === undefined ? {} : { test: scored.test }),
+      decision,
+      data: survey.data,
+    }
+    return new Model<Row, P>({ encoder, network, report })
+  } finally {
+    await packed.close()
+  }
+}
+
+function checkSettings(settings: TrainSettings): void {
+  const { group, splitBy, stratify, split, optimizer, keepOptimizer, recover } = settings
+  const needing = {
+    group,
+    splitBy,
+    stratify: stratify === true ? stratify : undefined,
+    split,
+    optimizer: optimizerInfo(optimizer).isFullBatch === true ? optimizer : undefined,
+    keepOptimizer: keepOptimizer === true ? keepOptimizer : undefined,
+    recover: recover === false ? undefined : recover,
+  }
+  const found = Object.entries(needing).find(([, value]) => value !== undefined)
+  if (found === undefined) return
+  throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
+    where: found[0],
+    expected: 'rows that fit into memory; out of core they are parted by a hash and taken batch by batch',
+    received: describeValue(found[1]),
+    cure: 'Raise memory, or leave it out',
+  })
+}
+
+// Out of core, memory does not depend on the rows; what it depends on can be told before training.
+function checkMemory(settings: TrainSettings, layout: RowLayout, spec: NetworkSpec): void {
+  const { memory, shuffleWindow: windowRows = windowRowsOf(layout) } = settings
+  if (memory === undefined) return
+  const limit = memoryBytes(memory)
+  const windows = 2 * windowRows * rowBytes(layout)
+  const weights =
+    4 *
+    WEIGHT_COPIES *
+    parametersOf(spec).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const needed = BASE_BYTES + windows + weights
+  if (needed <= limit) return
+  throw new SpecError({
+    code: 'HADAMARD_MEMORY',
+    where: 'memory',
+    expected:
+      `at least ${megabytes(needed)}: ${megabytes(BASE_BYTES)} for the program and the reader, ${megabytes(weights)} for the ` +
+      `network, ${megabytes(windows)} for two windows of ${windowRows.toLocaleString('en')} rows of ${rowBytes(layout)} bytes`,
+    received: megabytes(limit),
+    cure: 'Raise it, or mix fewer rows with one another (shuffleWindow), which changes what is trained',
+  })
+}
+
+function planOfLarge(
+  { packed, survey, sample }: PackedData,
+  encoder: Encoder,
+  network: Network,
+  settings: TrainSettings,
+  course: Course,
+): TrainingPlan {
+  const windowRows = settings.shuffleWindow ?? windowRowsOf(packed.layout)
+  const { rows, dropped, classes, parts, droppedRows, sampled, columns } = survey
+  const drawn = {
+    ...sampleParts(sampled),
+    rule: `at random by row number, seed ${settings.seed}`,
+    warnings: [],
+  }
+  checkTarget(sample, settings.target)
+  const plan = planOf(sample, encoder, drawn, network, settings, course, dropped)
+  return {
+    ...plan,
+    rows,
+    columns: plan.columns.map((column) => {
+      const { missing } = columns.find(({ name }) => name === column.name) ?? column
+      return { ...column, missing }
+    }),
+    taskReason: survey.encoder.taskReason,
+    ...(classes === undefined ? {} : { classes }),
+    droppedRows,
+    split: {
+      rule: drawn.rule,
+      train: parts.train,
+      validation: packed.rowsOf('validation'),
+      test: parts.test,
+      ...(settings.coverage === undefined ? {} : { calibration: parts.calibration }),
+    },
+    // Of the rows two windows are in memory.
+    footprint: footprintOf(network.spec, {
+      train: Math.min(windowRows, parts.train),
+      validation: 0,
+      batchSize: plan.batchSize,
+      optimizer: course.optimizer,
+      isWeighted: packed.layout.isWeighted,
+    }),
+    outOfCore: { shuffleWindow: windowRows, blockRows: packed.blockRows, scored: sampled },
+  }
+}
+
+// The cache of the same data and settings, or one that is made now.
+async function packedData(source: string, settings: TrainSettings): Promise<PackedData> {
+  const { cache, onCache = (): void => undefined } = settings
+  const files = await filesOf(source)
+  const key = keyOf(files, settings)
+  const isKept = cache !== false
+  const folder = isKept
+    ? (cache ?? dirname(resolve(files[0].path)))
+    : await mkdtemp(join(tmpdir(), 'hadamard-'))
+  try {
+    const path = isKept ? cachePath(folder, files, settings) : join(folder, `${randomUUID()}.rows`)
+    const found = await PackedRows.open(path, key)
+    if (found instanceof PackedRows && !hasRejectsToTell(found, settings)) {
+      onCache(`packed rows of an earlier training: ${path}`)
+      return await readPacked(found, source)
+    }
+    if (found instanceof PackedRows) {
+      await found.close()
+      onCache(`the packed rows ${path} leave out wrong records, which are to be told of: making them anew`)
+    } else if (found !== undefined) onCache(`the packed rows ${path} are ${found}: making them anew`)
+    const packed = await pack(source, path, key, settings)
+    const after = keyOf(await filesOf(source), settings)
+    if (after === key) {
+      if (isKept) onCache(`packed rows for later trainings: ${path}`)
+      return await readPacked(packed, source)
+    }
+    await packed.close()
+    await rm(path, { force: true })
+    throw new DataError({
+      code: 'HADAMARD_CSV_CHANGED',
+      where: source,
+      expected: 'a file that stays as it is while it is read',
+      received: 'one that was written to',
+      cure: 'Train on it when it is complete, or on a copy',
+    })
+  } finally {
+    // An open file of a folder that is gone stays until it is closed.
+    if (!isKept) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+// Who asks for the records that are left out has the file read.
+function hasRejectsToTell({ notes }: PackedRows, { onReject }: TrainSettings): boolean {
+  return onReject !== undefined && (notes as LargeSurvey).leftOut !== undefined
+}
+
+interface SourceFile {
+  readonly path: string
+  readonly bytes: number
+  readonly changedMs: number
+}
+
+async function filesOf(source: string): Promise<SourceFile[]> {
+  const paths = await expandPattern(source)
+  return Promise.all(
+    paths.map(async (path) => {
+      const { size, mtimeMs } = await stat(path).catch((error: unknown) => {
+        throw unreadableFile(path, error)
+      })
+      return { path: resolve(path), bytes: size, changedMs: mtimeMs }
+    }),
+  )
+}
+
+// What the packed numbers follow from, beside the files.
+function encodingOf(settings: TrainSettings): object {
+  const { target, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage } =
+    settings
+  const { weight, classWeight, loss, preset, schema, onError } = settings
+  return {
+    version: CACHE_VERSION,
+    ...{ target, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage },
+    ...{ weight, classWeight, loss, preset, schema, onError },
+  }
+}
+
+function keyOf(files: readonly SourceFile[], settings: TrainSettings): string {
+  return digest({ files, ...encodingOf(settings) })
+}
+
+function cachePath(folder: string, files: readonly SourceFile[], settings: TrainSettings): string {
+  const name = digest({ paths: files.map(({ path }) => path), ...encodingOf(settings) }).slice(0, 8)
+  return join(folder, `${basename(files[0].path)}.${name}.rows`)
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex')
+}
+
+async function pack(source: string, path: string, key: string, settings: TrainSettings): Promise<PackedRows> {
+  const dataset = await openCsv(source, openOptionsOf(settings))
+  try {
+    return await packRows(dataset, source, path, key, settings)
+  } finally {
+    await dataset.close()
+  }
+}
+
+async function packRows(
+  dataset: Dataset,
+  source: string,
+  path: string,
+  key: string,
+  settings: TrainSettings,
+): Promise<PackedRows> {
+  const { types = {} } = settings
+  const names = dataset.schema.columns.map(({ name }) => name)
+  for (const name of [settings.target, ...settings.ignore, ...Object.keys(types), settings.weight])
+    if (name !== undefined && !names.includes(name)) throw unknownColumn(source, name, names)
+  const { survey, sample } = await surveyLarge(dataset, settings, source)
+  const encoder = Encoder.fromJSON(survey.encoder)
+  const spec = normalizeSpec(designNetwork(encoder, settings))
+  const layout = layoutOf(spec, settings)
+  checkMemory(settings, layout, spec)
+  const writer = await PackedWriter.create(path, key, layout)
+  try {
+    await writeRows(writer, dataset, survey, encoder, settings)
+    for (const [index, column] of sample.columns.entries()) {
+      const { buffer, byteOffset, byteLength } = column.type === 'numeric' ? column.values : column.codes
+      await writer.section(String(index), new Uint8Array(buffer, byteOffset, byteLength))
+    }
+    await writer.finish(survey)
+  } catch (error) {
+    await writer.abandon()
+    throw error
+  }
+  const packed = await PackedRows.open(path, key, true)
+  if (packed instanceof PackedRows) return packed
+  throw new DataError({
+    code: 'HADAMARD_FILE_READ',
+    where: path,
+    expected: 'the packed rows that were written',
+    received: packed ?? 'none',
+  })
+}
+
+function layoutOf(spec: NetworkSpec, settings: TrainSettings): RowLayout {
+  return {
+    dtype: spec.dtype,
+    inputs: spec.inputs,
+    targets: 1,
+    areTargetsLabels: lossOf(spec).task === 'classes',
+    isWeighted: settings.weight !== undefined || settings.classWeight !== undefined,
+  }
+}
+
+async function writeRows(
+  writer: PackedWriter,
+  dataset: Dataset,
+  { parts, classes }: LargeSurvey,
+  encoder: Encoder,
+  settings: TrainSettings,
+): Promise<void> {
+  const rule = partRule(settings, dataset.rows ?? 0)
+  const byClass = largeClassWeights(settings, encoder, classes)
+  // Test and calibration rows are scored by their samples.
+  const written = partNames.filter((name) => (name === 'train' || name === 'validation') && parts[name] > 0)
+  for await (const { table: rows, numbers } of dataset.chunks()) {
+    const table = { ...rows, source: `${rows.source ?? ''}, rows from ${numbers[0] ?? 0}:` }
+    const names = Array.from(numbers, rule)
+    for (const name of written) {
+      const wanted = names.flatMap((part, row) => (part === name ? [row] : []))
+      const target = encoder.encodeTarget(table, wanted)
+      const isKnown = (i: number): boolean => target.task === 'regression' || target.classes[i] >= 0
+      const kept = target.rows.filter((_, i) => isKnown(i))
+      if (kept.length === 0) continue
+      const classesOf =
+        target.task === 'classification' ? target.classes.filter((_, i) => isKnown(i)) : new Int32Array()
+      const y = target.task === 'classification' ? classesOf : target.values
+      const weights = multiplyWeights(rowWeights(table, settings.weight, kept, true), byClass, classesOf)
+      await writer.append(
+        name,
+        {
+          x: encoder.encode(table, kept).x,
+          y: writer.layout.areTargetsLabels ? Uint32Array.from(y) : Float32Array.from(y),
+          ...(weights === undefined ? {} : { weights: Float32Array.from(weights) }),
+        },
+        kept.length,
+      )
+    }
+  }
+}
+
+function largeClassWeights(
+  { classWeight }: TrainSettings,
+  encoder: Encoder,
+  classes: LargeSurvey['classes'],
+): number[] | undefined {
+  if (classWeight === 'balanced' && classes !== undefined)
+    return weightsByCount(classes.map(({ trainRows }) => trainRows))
+  return classWeights(classWeight, encoder, [])
+}
+
+async function readPacked(packed: PackedRows, source: string): Promise<PackedData> {
+  const survey = packed.notes as LargeSurvey
+  const rows = Object.values(survey.sampled).reduce((sum, count) => sum + count, 0)
+  const columns = await Promise.all(
+    survey.schema.columns.map(async (schema, index): Promise<Column> => {
+      const { buffer } = await packed.section(String(index))
+      const { name } = schema
+      if (schema.type === 'numeric') {
+        const values = new Float64Array(buffer)
+        return { name, type: 'numeric', values, missing: countOf(values, Number.isNaN) }
+      }
+      const codes = new Int32Array(buffer)
+      const missing = countOf(codes, (code) => code < 0)
+      return { name, type: 'categorical', codes, categories: schema.categories ?? [], missing }
+    }),
+  )
+  const { leftOut } = survey
+  return { packed, survey, sample: { rows, columns, source, ...(leftOut === undefined ? {} : { leftOut }) } }
+}
+
+function countOf(values: Float64Array | Int32Array, holds: (value: number) => boolean): number {
+  let total = 0
+  for (const value of values) if (holds(value)) total++
+  return total
+}

@@ -1,0 +1,282 @@
+/** Training out of core: against training in memory, and what becomes of packed rows that are kept. */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { PackedRows, PackedWriter, type RowLayout } from '../src/data/packed-rows.ts'
+import { DataError } from '../src/errors.ts'
+import { loadModel, type Model } from '../src/model.ts'
+import { memoryBytes } from '../src/model/memory.ts'
+import type { TrainOptions } from '../src/model/options.ts'
+import { train } from '../src/model/train.ts'
+import { randomStream } from '../src/random.ts'
+
+const ROWS = 2000
+let folder = ''
+let path = ''
+const sentences: string[] = []
+const onCache = (sentence: string): number => sentences.push(sentence)
+
+const common = { target: 'kind', epochs: 4, seed: 3, hidden: [8], stratify: false, calibrate: false } as const
+const streamed: TrainOptions = { ...common, stratify: undefined, outOfCore: true, onCache }
+
+function table(rows: number): string {
+  const draw = randomStream(7, 'table')
+  const lines = Array.from({ length: rows }, (_, i) => {
+    const size = Math.round(draw.normal(4 * i) * 1000) / 100
+    const color = ['red', 'green', 'blue'][draw.below(3, 4 * i + 1)]
+    const noise = draw.normal(4 * i + 2)
+    const kind = size + (color === 'red' ? 5 : 0) + noise > 1 ? 'big' : 'small'
+    const day = `2024-0${1 + (i % 9)}-1${i % 7}`
+    return `${i},${i % 12 === 0 ? '' : size},${color},${day},${noise},${i % 2 === 0 ? 'yes' : 'no'},${i % 50 === 0 ? '' : kind},7`
+  })
+  return `id,size,color,day,noise,flag,kind,same\n${lines.join('\n')}\n`
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hadamard-large-'))
+  path = join(folder, 'rows.csv')
+})
+
+beforeEach(() => {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true })
+  writeFileSync(path, table(ROWS))
+  sentences.length = 0
+})
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const packedFiles = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.rows'))
+
+test('parts, columns, classes and encoder are those of training in memory', async () => {
+  const [whole, parts] = [await train(path, common), await train(path, streamed)]
+  const facts = ({ report }: Model<object>): object => {
+    const { rows, split, classes, columns, task, droppedRows, warnings } = report
+    return { rows, split, classes, columns, task, droppedRows, warnings }
+  }
+  expect(facts(parts)).toEqual(facts(whole))
+  expect(parts.report.columns.find(({ name }) => name === 'id')?.reason).toBe('counting the rows')
+  const inputs = ({ encoder }: Model<object>): object[] =>
+    encoder.data.inputs.map((input) =>
+      'mean' in input
+        ? { ...input, mean: input.mean.toPrecision(10), deviation: input.deviation.toPrecision(10) }
+        : input,
+    )
+  expect(inputs(parts)).toEqual(inputs(whole))
+  // A sample of all rows is no sample: the scores are of the same rows.
+  expect(parts.report.test?.rows).toBe(whole.report.test?.rows)
+  expect(parts.report.test?.baseline.logLoss).toBeCloseTo(whole.report.test?.baseline.logLoss ?? NaN, 12)
+  expect(parts.report.test?.accuracy).toBeGreaterThan(0.85)
+})
+
+test('a regression is encoded as in memory', async () => {
+  const options = {
+    target: 'noise',
+    epochs: 2,
+    seed: 1,
+    hidden: [4],
+    ignore: ['kind'],
+    scale: 'robust',
+  } as const
+  const [whole, parts] = [
+    await train(path, options),
+    await train(path, { ...options, outOfCore: true, cache: false }),
+  ]
+  expect(parts.report.split).toEqual(whole.report.split)
+  expect(parts.report.taskReason).toContain('not integers')
+  const [a, b] = [whole, parts].map(
+    ({ encoder }) => encoder.data.target as { mean: number; deviation: number },
+  )
+  expect(b.mean).toBeCloseTo(a.mean, 12)
+  expect(b.deviation).toBeCloseTo(a.deviation, 12)
+  expect(packedFiles()).toEqual([])
+})
+
+test('a cache, none, another backend and other threads give the same bits', async () => {
+  const weights = async (options: Partial<TrainOptions>): Promise<unknown> =>
+    (await train(path, { ...streamed, shuffleWindow: 500, ...options })).network.parameters
+  const first = await weights({})
+  expect(sentences[0]).toContain('for later trainings')
+  expect(packedFiles()).toHaveLength(1)
+  expect(await weights({})).toEqual(first)
+  expect(sentences[1]).toContain('of an earlier training')
+  expect(await weights({ cache: false, threads: 2 })).toEqual(first)
+  expect(await weights({ cache: join(folder, 'packed'), backend: 'fallback', memory: '1GB' })).toEqual(first)
+  expect(await weights({ shuffleWindow: 700 })).not.toEqual(first)
+})
+
+describe('packed rows are made anew', () => {
+  const stale: readonly [string, (packed: string) => void, RegExp][] = [
+    ['where the file was written to', () => writeFileSync(path, table(ROWS - 1)), /other data or settings/],
+    ['where its time has changed', () => utimesSync(path, 1, 1), /other data or settings/],
+    ['where they are cut off', (packed) => truncateSync(packed, 5000), /damaged or cut off/],
+    ['where they are empty', (packed) => writeFileSync(packed, ''), /damaged or cut off/],
+    ['where a bit of a block has changed', (packed) => flip(packed, 100), /damaged/],
+    ['where a bit of the table of contents has changed', (packed) => flip(packed, -40), /damaged or cut off/],
+  ]
+  test.each(stale)('%s', async (_, damage, said) => {
+    await train(path, { ...streamed, epochs: 1 })
+    const [name] = packedFiles()
+    damage(join(folder, name))
+    const again = await train(path, { ...streamed, epochs: 1 })
+    expect(sentences[1]).toMatch(said)
+    expect(again.report.rows).toBeGreaterThan(ROWS - 2)
+    expect(packedFiles()).toEqual([name])
+  })
+})
+
+function flip(file: string, at: number): void {
+  const bytes = readFileSync(file)
+  bytes[at < 0 ? bytes.length + at : at] ^= 0x80
+  writeFileSync(file, bytes)
+}
+
+const layout: RowLayout = {
+  dtype: 'float32',
+  inputs: 2,
+  targets: 1,
+  areTargetsLabels: false,
+  isWeighted: false,
+}
+
+test('a writer that is killed leaves nothing that is read, and its leftovers go', async () => {
+  const target = join(folder, 'rows')
+  const script = `
+    import { PackedWriter } from ${JSON.stringify(join(import.meta.dirname, '../src/data/packed-rows.ts'))}
+    const writer = await PackedWriter.create(process.argv[1], 'key', ${JSON.stringify(layout)})
+    const rows = 5000
+    await writer.append('train', { x: new Float32Array(2 * rows), y: new Float32Array(rows) }, rows)
+    console.log('written')
+    setInterval(() => undefined, 1000)`
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, target])
+  await once(child.stdout, 'data')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  expect(await PackedRows.open(target, 'key')).toBeUndefined()
+  expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toHaveLength(1)
+  const writer = await PackedWriter.create(target, 'key', layout)
+  await writer.append('train', { x: Float32Array.of(1, 2), y: Float32Array.of(3) }, 1)
+  await writer.finish({ a: 1 })
+  expect(readdirSync(folder).filter((name) => name.startsWith('rows.') && name !== 'rows.csv')).toEqual([])
+  const packed = await PackedRows.open(target, 'key')
+  expect(packed).toBeInstanceOf(PackedRows)
+  if (!(packed instanceof PackedRows)) return
+  expect([packed.rowsOf('train'), packed.rowsOf('test'), packed.notes]).toEqual([1, 0, { a: 1 }])
+  await packed.close()
+})
+
+test.skipIf(!existsSync('/dev/full'))('a full disk is an error that keeps the data', async () => {
+  const before = readFileSync(path, 'utf8')
+  // A device that is always full, in the place of the file that is written first.
+  const target = join(folder, 'packed.rows')
+  symlinkSync('/dev/full', `${target}.${process.pid}.tmp`)
+  const writing = PackedWriter.create(target, 'key', layout)
+  await expect(writing).rejects.toThrow(/packed\.rows: .*no space left on the disk.*cache/)
+  expect(readFileSync(path, 'utf8')).toBe(before)
+  expect(existsSync(target)).toBe(false)
+})
+
+test('the default preset trains by windows and keeps the epoch with the fewest wrong rows', async () => {
+  const { report } = await train(path, {
+    target: 'kind',
+    preset: 'realmlp',
+    epochs: 3,
+    outOfCore: true,
+    shuffleWindow: 512,
+  })
+  expect(report.preset).toBe('realmlp')
+  expect(report.test?.accuracy).toBeGreaterThan(0.85)
+  const regression = { target: 'noise', preset: 'realmlp', epochs: 2, outOfCore: true, cache: false } as const
+  expect((await train(path, regression)).report.epochs).toBe(2)
+})
+
+test('columns of many categories are embedded as in memory', async () => {
+  const draw = randomStream(9, 'cities')
+  const lines = Array.from({ length: 1500 }, (_, i) => {
+    const city = draw.below(100, 2 * i)
+    return `c${city},${draw.normal(2 * i + 1)},${city % 2 === 0 ? 'even' : 'odd'}`
+  })
+  writeFileSync(path, `city,n,kind\n${lines.join('\n')}\n`)
+  const options = { ...common, hidden: [16], epochs: 10 }
+  const [whole, parts] = [
+    await train(path, options),
+    await train(path, { ...options, stratify: undefined, outOfCore: true }),
+  ]
+  expect(parts.encoder.data.inputs[0]).toEqual(whole.encoder.data.inputs[0])
+  expect(parts.encoder.data.inputs[0]).toHaveProperty('isIndexed', true)
+  expect(parts.report.test?.accuracy).toBeGreaterThan(0.9)
+})
+
+test('wrong records are left out, told of again, and part of what the packed rows are for', async () => {
+  writeFileSync(path, `${table(ROWS)}1,2\n`)
+  await expect(train(path, streamed)).rejects.toThrow(/rows\.csv line 2002: expected 8 fields/)
+  const told: number[] = []
+  const skipping = { ...streamed, epochs: 1, onError: 'skip' } as const
+  const telling = { ...skipping, onReject: () => told.push(1) }
+  const { report } = await train(path, telling)
+  expect(report.warnings).toContain('1 wrong record left out.')
+  await train(path, telling)
+  expect(told).toEqual([1, 1])
+  const silent = await train(path, skipping)
+  expect(sentences.at(-1)).toContain('of an earlier training')
+  expect(silent.report.warnings).toContain('1 wrong record left out.')
+})
+
+test('what has all its rows in memory is told so', async () => {
+  const rows = [{ a: 1, kind: 'x' }]
+  await expect(train(rows, { target: 'kind', outOfCore: true })).rejects.toThrow(
+    /outOfCore: expected a CSV file, .*received an array of 1/,
+  )
+  await expect(train('duckdb:SELECT 1', { target: 'kind', cache: false })).rejects.toThrow(/cache: .*duckdb/)
+  const model = await train(path, { ...streamed, epochs: 1 })
+  for (const [name, value] of Object.entries({ outOfCore: true, shuffleWindow: 9, memory: '1GB' }))
+    await expect(train(path, { from: model, [name]: value })).rejects.toThrow(`${name}: expected a new model`)
+})
+
+test('what does not go is an error with its cure, before anything is trained', async () => {
+  const attempt = (options: object, file = path): Promise<unknown> =>
+    train(file, { ...streamed, ...options } as TrainOptions)
+  await expect(attempt({ group: 'color' })).rejects.toThrow(/group: .*Raise memory/)
+  await expect(attempt({ recover: true })).rejects.toThrow(/recover: .*Raise memory/)
+  await expect(attempt({ optimizer: 'lbfgs' })).rejects.toThrow(/optimizer: .*Raise memory/)
+  await expect(attempt({ memory: '20MB' })).rejects.toThrow(
+    /two windows of 262,144 rows of \d+ bytes; received 20 MB/,
+  )
+  await expect(attempt({ memory: 'much' })).rejects.toThrow(/memory: expected bytes.*received 'much'/)
+  await expect(attempt({ target: 'kin' })).rejects.toThrow(/Did you mean 'kind'/)
+  await expect(attempt({ target: 'same' })).rejects.toThrow(/column same: expected at least 2 classes/)
+  await expect(attempt({ outOfCore: false, shuffleWindow: 3 })).rejects.toThrow(/outOfCore: false/)
+  await expect(attempt({}, join(folder, 'none.csv'))).rejects.toThrow(/no such file/)
+  await expect(attempt({ cache: join(path, 'folder') })).rejects.toThrow(DataError)
+  expect(packedFiles()).toEqual([])
+})
+
+test('weights of rows and classes go into the packed rows, and a model is saved and loaded', async () => {
+  const weighted = await train(path, { ...streamed, classWeight: { big: 3 }, weight: 'same', coverage: 0.8 })
+  const plain = await train(path, { ...streamed, coverage: 0.8 })
+  expect(weighted.network.parameters).not.toEqual(plain.network.parameters)
+  expect(plain.report.split.calibration).toBeGreaterThan(100)
+  expect(plain.report.decision?.conformal?.coverage).toBe(0.8)
+  const file = join(folder, 'a.model')
+  await plain.save(file)
+  const loaded = await loadModel(file)
+  expect(loaded.report.outOfCore).toEqual(plain.report.outOfCore)
+  expect(loaded.report.outOfCore?.shuffleWindow).toBe(262_144)
+})
+
+test('a size is a number with or without a unit', () => {
+  expect(['512MB', '2 GiB', '1.5gb', '100', 7].map(memoryBytes)).toEqual([512e6, 2 ** 31, 1.5e9, 100, 7])
+})
