@@ -11,6 +11,8 @@ interface Example {
   readonly check: (output: string) => void
   /** Whether it computes so much that only the native core runs it here. */
   readonly isHeavy?: boolean
+  /** Whether it needs both backends, whichever is asked for in the environment. */
+  readonly choosesBackends?: boolean
   /** Arguments of its small form. */
   readonly args?: readonly string[]
 }
@@ -50,6 +52,7 @@ const examples: Readonly<Record<string, Example>> = {
   },
   'custom-activation.ts': {
     isHeavy: true,
+    choosesBackends: true,
     check(output) {
       const beyond = (name: string, backend: string): number => {
         const line = new RegExp(`^${name} on ${backend}, derivative right: true, .* beyond ([\\d.]+)$`, 'm')
@@ -196,10 +199,13 @@ test('every example has its check', () => {
 
 const run = Object.entries(examples).filter(([, { isHeavy = false }]) => isNativeUnderTest || !isHeavy)
 
-test.each(run)('%s', (file, { check, args = [] }) => {
+test.each(run)('%s', (file, { check, args = [], choosesBackends = false }) => {
+  const env = { ...process.env }
+  if (choosesBackends) delete env.HADAMARD_BACKEND
   const output = execFileSync(process.execPath, ['--import', 'tsx', join(FOLDER, file), ...args], {
     cwd: scratch,
     encoding: 'utf8',
+    env,
     timeout: 110_000,
   })
   check(output)
