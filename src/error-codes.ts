@@ -355,6 +355,14 @@ export const errorCodes = /* @__PURE__ */ tableOf({
       'squaredError on a softmax output learns slowly where an answer is confidently wrong: the gradient vanishes ' +
       'there. Use the loss categoricalCrossEntropy, or node --disable-warning=HADAMARD_LOSS_PAIRING where the pair is meant',
   },
+  HADAMARD_UNSCALED_INPUT: {
+    meaning: 'A warning: a column of the inputs is far larger than what networks learn well from.',
+    cure: 'Standardise the columns, begin with `batchNorm()`, let `train()` do it, or `node --disable-warning=HADAMARD_UNSCALED_INPUT`.',
+    example:
+      'column 0 of x is about 2000 large, where networks learn best from inputs of about 1. Subtract the mean of each ' +
+      'column and divide by its standard deviation, begin with batchNorm(), or let train() do it; node ' +
+      '--disable-warning=HADAMARD_UNSCALED_INPUT where it is meant',
+  },
 })
 
 /** The code of an error or a warning, by which it is found in docs/errors.md. */

@@ -53,6 +53,7 @@ import { CarriedOptimizer, checkOptimizerState, type OptimizerState } from './tr
 import { lossScale, outputScores, type PreparedFit } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
+import { warnOfUnscaledInputs } from './training/unscaled.ts'
 import {
   FitRun,
   type EpochRecord,
@@ -203,7 +204,8 @@ export class Network<D extends Dtype = 'float32'> {
    */
   fit(dataset: Dataset, options: DatasetFitOptions, onProgress?: (progress: Progress) => void): FitRun
   /**
-   * Trains on rows and targets; starts at once and does not block the event loop.
+   * Trains on rows and targets; starts at once and does not block the event loop. Unscaled inputs are warned of (code
+   * `HADAMARD_UNSCALED_INPUT`).
    *
    * @param x [rows, inputs]
    * @param y [rows, outputs] numbers, or class indices [rows]
@@ -234,10 +236,9 @@ export class Network<D extends Dtype = 'float32'> {
     } else {
       const settings = normalizeFitOptions((given ?? {}) as FitOptions)
       const carried = settings.keepOptimizer ? this.#carried : undefined
-      start = prepareFit(
-        { ...parts, settings, carried, ...toTrainingData(this.spec, x, y as Targets, settings) },
-        keep,
-      )
+      const data = toTrainingData(this.spec, x, y as Targets, settings)
+      warnOfUnscaledInputs(this.spec, data)
+      start = prepareFit({ ...parts, settings, carried, ...data }, keep)
     }
     this.#isFitting = true
     return new FitRun((report: (epochs: readonly EpochRecord[]) => void): Promise<History> =>

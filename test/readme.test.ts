@@ -92,3 +92,16 @@ test.each(pages)('%s: the links lead to files', (page) => {
   const targets = Array.from(text.matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g), ([, target]) => target)
   expect(targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([])
 })
+
+test('the README counts the lines of the same job in four libraries', () => {
+  const lines = (file: string): number =>
+    readFileSync(join(ROOT, 'examples', 'side-by-side', file), 'utf8')
+      .replace(/\/\*[^]*?\*\/|"""[^]*?"""/g, '')
+      .split('\n')
+      .filter((line) => !/^\s*(\/\/.*|#.*)?$/.test(line)).length
+  const counts = ['penguins.ts', 'penguins.py', 'penguins-brain.mjs', 'penguins-tfjs.mjs'].map(lines)
+  const row = /\| hadamard \| scikit-learn \| brain\.js \| TensorFlow\.js \|\n.*\n\|(.*)\|\n/.exec(
+    readFileSync(join(ROOT, 'README.md'), 'utf8'),
+  )
+  expect(row?.[1].split('|').map(Number)).toEqual(counts)
+})
