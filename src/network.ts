@@ -404,11 +404,12 @@ export class Network<D extends Dtype = 'float32'> {
 
   /**
    * Gradients of the objective (loss and penalty) with respect to all parameters and to x, in training mode. Batch norm
-   * takes the statistics of the batch and keeps its state; for one of several rows it reads the state.
+   * takes the statistics of the batch and keeps its state; for one of several rows it reads the state. Options may be those of
+   * {@link trainStep}; an optimizer among them is for that step.
    *
    * @throws DataError if x is one row and the network has batch norm; SpecError for an unknown option
    */
-  gradients(x: Rows, y: Targets, options: StepOptions = {}): Gradients<D> {
+  gradients(x: Rows, y: Targets, options: StepOptions & { optimizer?: Optimizer } = {}): Gradients<D> {
     this.#assertIdle('gradients')
     rejectUnknownKeys('gradients', options, stepOptionNames)
     const flat = toInputs(this.spec, x)
@@ -467,7 +468,7 @@ export class Network<D extends Dtype = 'float32'> {
    */
   trainStep(x: Rows, y: Targets, options: StepOptions & { optimizer?: Optimizer } = {}): StepResult {
     this.#assertIdle('trainStep')
-    rejectUnknownKeys('trainStep', options, [...stepOptionNames, 'optimizer'])
+    rejectUnknownKeys('trainStep', options, stepOptionNames)
     const flat = toInputs(this.spec, x)
     const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
     const trainer = this.#stepTrainer(options.optimizer)

@@ -22,12 +22,8 @@ export interface StepOptions {
   dropoutMasks?: Record<string, ArrayLike<number>>
 }
 
-/** Names of all options of a step. */
-export const stepOptionNames = [
-  'rows',
-  'sampleWeights',
-  'dropoutMasks',
-] as const satisfies (keyof StepOptions)[]
+/** Names of all options of a step; one object serves its gradients and the step. */
+export const stepOptionNames = ['rows', 'sampleWeights', 'dropoutMasks', 'optimizer'] as const
 
 // That of one step, with rows that have weights or not.
 type Compile = (spec: NetworkSpec, rows: number, optimizer: OptimizerSpec, isWeighted: boolean) => Program
