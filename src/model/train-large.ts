@@ -18,21 +18,23 @@ import { ShuffledRows } from '../data/shuffled-rows.ts'
 import { unknownColumn, type Column, type Table } from '../data/table.ts'
 import { windowRowsOf } from '../data/window-rows.ts'
 import { DataError, SpecError } from '../errors.ts'
-import { Model, type Prediction } from '../model.ts'
+import type { Model, Prediction } from '../model.ts'
 import { Network } from '../network.ts'
 import { lossOf, normalizeSpec, parametersOf, type NetworkSpec } from '../spec.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
-import { learnDecision, positiveClass } from './decision.ts'
+import { positiveClass } from './decision.ts'
 import { designNetwork, leadingMetric } from './design.ts'
 import { footprintOf } from './footprint.ts'
 import { partNames, partRule, sampleParts, surveyLarge, type LargeSurvey } from './large-survey.ts'
 import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
 import type { TrainSettings } from './options.ts'
-import type { TrainingPlan, TrainReport } from './report.ts'
+import type { TrainingPlan } from './report.ts'
 import { weightsByCount } from '../training/weights.ts'
 import { checkTarget, isImbalanced } from './survey.ts'
 import { courseOf, type Course } from './recipe.ts'
-import { follow, planOf, scoreParts, verdict } from './train.ts'
+import { finishTraining } from './finish.ts'
+import { follow } from './follow.ts'
+import { planOf } from './plan.ts'
 import { openOptionsOf } from './read-source.ts'
 
 /** Of what encoding and packing make; another number where their results change. */
@@ -97,51 +99,22 @@ export async function trainLarge<Row extends object, P extends Prediction>(
     const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
     const positive = positiveClass(encoder, plan.classes, settings)
     settings.onStart?.(plan)
-    const stop = new AbortController()
-    const abort = (): void => stop.abort()
-    settings.signal?.addEventListener('abort', abort, { once: true })
-    if (settings.signal?.aborted === true) abort()
     const { threads, maxTime, seed } = settings
     const { earlyStopping, ...steps } = course
-    const run = network.fitWindows(
-      new ShuffledRows(packed, seed),
-      windowRows,
-      {
-        ...steps,
-        threads,
-        maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
-        signal: stop.signal,
-        ...(packed.rowsOf('validation') > 0 ? { earlyStopping } : {}),
-      },
-      settings.onProgress,
-    )
-    const history = await follow(run, settings.onEpoch, stop).finally(() =>
-      settings.signal?.removeEventListener('abort', abort),
+    const options = {
+      ...steps,
+      threads,
+      maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
+      ...(packed.rowsOf('validation') > 0 ? { earlyStopping } : {}),
+    }
+    const rows = new ShuffledRows(packed, seed)
+    const history = await follow(
+      (signal) => network.fitWindows(rows, windowRows, { ...options, signal }, settings.onProgress),
+      settings,
     )
     const parts = { ...sampleParts(survey.sampled), rule: plan.split.rule, warnings: [] }
-    const { decision, warnings } = learnDecision(network, encoder, sample, parts, settings, positive)
-    const classRows = (plan.classes ?? []).map(({ trainRows }) => trainRows)
-    const scored = scoreParts(
-      { encoder, network, classRows, decision, weight: settings.weight },
-      sample,
-      parts,
-    )
-    const report: TrainReport = {
-      ...plan,
-      warnings: [...plan.warnings, ...warnings, ...scored.warnings, ...verdict(scored.test, encoder.task)],
-      threads: history.threads,
-      stopped: history.stopped,
-      epochs: history.epochs.length,
-      ...(history.bestEpoch === undefined ? {} : { bestEpoch: history.bestEpoch }),
-      seconds: history.durationMs / 1000,
-      metric,
-      train: scored.train,
-      ...(scored.validation === undefined ? {} : { validation: scored.validation }),
-      ...(scored.test === undefined ? {} : { test: scored.test }),
-      decision,
-      data: survey.data,
-    }
-    return new Model<Row, P>({ encoder, network, report })
+    const trained = { encoder, network, plan, metric, positive, history, warnings: [], data: survey.data }
+    return finishTraining<Row, P>(trained, sample, parts, settings)
   } finally {
     await packed.close()
   }

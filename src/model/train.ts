@@ -1,52 +1,35 @@
 /** train(): a CSV or raw rows in, a Model out. Reads, parts, encodes, fits and scores; each is done elsewhere. */
 
-import { dateForm } from '../data/dates.ts'
 import { Encoder } from '../data/encoder.ts'
 import { column as columnOf, unknownColumn, type Table } from '../data/table.ts'
 import { inferTask, type Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
-import { learnDecision, positiveClass } from './decision.ts'
+import { positiveClass } from './decision.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
-import {
-  foreignColumns,
-  goingOnEncoder,
-  goingOnNetwork,
-  originOf,
-  readLike,
-  withRowsBefore,
-} from './going-on.ts'
+import { foreignColumns, goingOnEncoder, goingOnNetwork, originOf, readLike } from './going-on.ts'
 import { divergedOn } from './diverged.ts'
-import { describeNetwork, designNetwork, leadingMetric, plural } from './design.ts'
+import { designNetwork, leadingMetric } from './design.ts'
+import { finishTraining } from './finish.ts'
+import { follow } from './follow.ts'
+import { asideColumns, planOf } from './plan.ts'
 import { fingerprint } from './fingerprint.ts'
 import { checkFootprint, footprintOf } from './footprint.ts'
 import {
   normalizeTrainOptions,
-  timeColumn,
   type GoingOnOptions,
   type TrainOptions,
   type TrainSettings,
 } from './options.ts'
 import { partRows, type Parts } from './parts.ts'
-import { preflight } from './preflight.ts'
 import { isInput, readSource, type TrainSource } from './read-source.ts'
 import { courseOf, type Course } from './recipe.ts'
 import { isTrainedByParts, trainLarge } from './train-large.ts'
-import type { ColumnReport, Scores, TrainingPlan, TrainReport } from './report.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
-import { scoreRows, type Scorer } from './score.ts'
-import {
-  checkTarget,
-  describeClasses,
-  describeColumns,
-  droppedSentences,
-  isImbalanced,
-  uselessColumns,
-  type DroppedColumn,
-} from './survey.ts'
+import { checkTarget, isImbalanced, uselessColumns, type DroppedColumn } from './survey.ts'
 import { Network } from '../network.ts'
 import { normalizeSpec } from '../spec.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
-import type { EpochRecord, History } from '../training/run.ts'
+import type { History } from '../training/run.ts'
 
 /**
  * Trains a model on a CSV file, on rows of another source, or on raw rows.
@@ -134,50 +117,22 @@ export async function trainOnTable<
   const weights = fitWeights(encoder, table, parts, settings)
   settings.onStart?.(plan)
   const history = await fit(network, encoder, table, parts, settings, course, weights)
-  const { decision, warnings } = learnDecision(network, encoder, table, parts, settings, positive)
-  const classRows = (plan.classes ?? []).map(({ trainRows }) => trainRows)
-  const scored = scoreParts({ encoder, network, classRows, decision, weight: settings.weight }, table, parts)
-  const report: TrainReport = {
-    ...plan,
-    warnings: [
-      ...plan.warnings,
-      ...leftAside,
-      ...recoveryWarnings(history),
-      ...warnings,
-      ...scored.warnings,
-      ...verdict(scored.test, task),
-    ],
-    threads: history.threads,
-    stopped: history.stopped,
-    epochs: history.epochs.length,
-    ...(history.bestEpoch === undefined ? {} : { bestEpoch: history.bestEpoch }),
-    seconds: history.durationMs / 1000,
+  const trained = {
+    encoder,
+    network,
+    plan,
     metric,
-    train: scored.train,
-    ...(scored.validation === undefined ? {} : { validation: scored.validation }),
-    ...(scored.test === undefined ? {} : { test: scored.test }),
-    decision,
+    positive,
+    history,
+    warnings: leftAside,
     data: fingerprint(table),
   }
-  return new Model<Row, P>({ encoder, network, report })
+  return finishTraining<Row, P>(trained, table, parts, settings)
 }
 
 function checkNamed(table: Table, option: string, name: string | undefined): void {
   const names = table.columns.map((column) => column.name)
   if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
-}
-
-// A wrong guess would go unnoticed: it has a day for every date, only often another one.
-function dateWarnings(encoder: Encoder, table: Table): string[] {
-  return encoder.data.inputs.flatMap((input) => {
-    const column = columnOf(table, input.name)
-    if (input.type !== 'date' || column.type !== 'categorical') return []
-    if (dateForm(column.categories)?.isAmbiguous !== true) return []
-    const order = input.order === 'mdy' ? 'month before day' : 'day before month'
-    return [
-      `Column '${input.name}' could be read either way: taken as ${order}. Write dates as 2024-12-31 to be sure.`,
-    ]
-  })
 }
 
 function droppedColumns(table: Table, settings: TrainSettings): DroppedColumn[] {
@@ -204,18 +159,6 @@ function fitEncoder(
   })
 }
 
-// Columns that are no inputs: left out on request, or with a part of their own.
-function asideColumns(settings: TrainSettings): string[] {
-  const { ignore, types = {} } = settings
-  const ignored = Object.keys(types).filter((name) => types[name] === 'ignored')
-  return [...new Set([...ignore, ...ignored, ...Object.values(rolesOf(settings))])]
-}
-
-function rolesOf({ weight, group, splitBy }: TrainSettings): Partial<Record<ColumnReport['role'], string>> {
-  const roles = { weight, group, time: splitBy === undefined ? undefined : timeColumn(splitBy) }
-  return Object.fromEntries(Object.entries(roles).filter(([, name]) => name !== undefined))
-}
-
 // Training cannot watch rows of a class that it does not know.
 function knownRows(encoder: Encoder, table: Table, rows: Uint32Array): Uint32Array {
   const target = encoder.encodeTarget(table, rows)
@@ -235,74 +178,6 @@ function checkTestRows(encoder: Encoder, table: Table, rows: Uint32Array): void 
   })
 }
 
-export function planOf(
-  table: Table,
-  encoder: Encoder,
-  parts: Parts,
-  network: Network,
-  settings: TrainSettings,
-  course: Course,
-  dropped: readonly DroppedColumn[],
-): TrainingPlan {
-  const { target, weight, preset, missing = [] } = settings
-  const types = Object.fromEntries(encoder.data.inputs.map(({ name, type }) => [name, type]))
-  const columns = describeColumns(table, target, asideColumns(settings), rolesOf(settings), dropped, types)
-  const inferred = inferTask(columnOf(table, target))
-  const { origin } = settings
-  const counted = describeClasses(table, encoder, parts.train)
-  const classes = origin === undefined ? counted : withRowsBefore(counted, origin)
-  return {
-    ...(origin === undefined ? {} : { from: origin.name }),
-    ...(table.source === undefined ? {} : { source: table.source }),
-    rows: table.rows,
-    columns,
-    target,
-    task: encoder.task,
-    taskReason:
-      origin?.model.report.taskReason ?? (settings.task === undefined ? inferred.reason : 'as asked for'),
-    ...(classes === undefined ? {} : { classes }),
-    droppedRows: columnOf(table, target).missing,
-    split: {
-      rule: parts.rule,
-      train: parts.train.length,
-      validation: parts.validation.length,
-      test: parts.test.length,
-      ...(settings.coverage === undefined ? {} : { calibration: parts.calibration.length }),
-    },
-    ...(weight === undefined ? {} : { weight }),
-    network: describeNetwork(network.spec),
-    preset,
-    maxEpochs: course.epochs,
-    // An optimizer that takes all rows at once has one batch.
-    batchSize: course.batchSize ?? parts.train.length,
-    backend: network.backend.name,
-    isa: network.backend.isa,
-    missingTexts: [...missing],
-    warnings: [
-      ...(table.leftOut === undefined ? [] : [`${plural(table.leftOut, 'wrong record')} left out.`]),
-      ...droppedSentences(dropped),
-      ...preflight(table, encoder, parts.train, parts.validation.length, classes, settings.types),
-      ...dateWarnings(encoder, table),
-      ...parts.warnings,
-      ...weightWarnings(settings),
-    ],
-  }
-}
-
-function weightWarnings({ classWeight }: TrainSettings): string[] {
-  const text =
-    'Class weights distort the probabilities: they no longer agree with the frequencies in the data. To decide by costs, ' +
-    'leave the weights out and set a threshold.'
-  return classWeight === undefined ? [] : [text]
-}
-
-function recoveryWarnings({ recoveries = [] }: History): string[] {
-  return recoveries.map(
-    ({ epoch, what, learningRate }) =>
-      `Training diverged in epoch ${epoch} (${what}) and went on with the learning rate ${learningRate}.`,
-  )
-}
-
 async function fit(
   network: Network,
   encoder: Encoder,
@@ -312,41 +187,31 @@ async function fit(
   { earlyStopping, ...course }: Course,
   weights: FitWeights,
 ): Promise<History> {
-  const { keepOptimizer, recover, threads, maxTime, onEpoch, onProgress } = settings
+  const { keepOptimizer, recover, threads, maxTime, onProgress } = settings
   const { x, y } = encodePart(encoder, table, parts.train)
   const sampleWeights = weights.train
   const isWatched = parts.validation.length > 0
-  const stop = new AbortController()
-  const abort = (): void => stop.abort()
-  if (settings.signal?.aborted === true) abort()
   const common = {
     ...course,
     threads,
     maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
     keepOptimizer,
     recover,
-    signal: stop.signal,
     sampleWeights,
   }
-  const run = network.fit(
-    x,
-    y,
-    isWatched
-      ? {
-          ...common,
-          validation: { ...encodePart(encoder, table, parts.validation), sampleWeights: weights.validation },
-          earlyStopping,
-        }
-      : common,
-    onProgress,
-  )
-  settings.signal?.addEventListener('abort', abort, { once: true })
-  return follow(run, onEpoch, stop)
-    .catch(async (error: unknown) => {
-      const { rows } = encoder.encodeTarget(table, parts.train)
-      throw await divergedOn(error, { table, encoder, rows }, settings.delimiter)
-    })
-    .finally(() => settings.signal?.removeEventListener('abort', abort))
+  const options = isWatched
+    ? {
+        ...common,
+        validation: { ...encodePart(encoder, table, parts.validation), sampleWeights: weights.validation },
+        earlyStopping,
+      }
+    : common
+  try {
+    return await follow((signal) => network.fit(x, y, { ...options, signal }, onProgress), settings)
+  } catch (error) {
+    const { rows } = encoder.encodeTarget(table, parts.train)
+    throw await divergedOn(error, { table, encoder, rows }, settings.delimiter)
+  }
 }
 
 /** A weight for each row with a target; none where every row counts once. */
@@ -366,63 +231,8 @@ function fitWeights(encoder: Encoder, table: Table, parts: Parts, settings: Trai
   return { train: of(parts.train), validation: of(parts.validation) }
 }
 
-// A listener that throws ends the run; its error is what train rejects with.
-export async function follow(
-  run: AsyncIterable<EpochRecord> & PromiseLike<History>,
-  onEpoch: TrainSettings['onEpoch'],
-  stop: AbortController,
-): Promise<History> {
-  try {
-    if (onEpoch !== undefined) for await (const epoch of run) onEpoch(epoch)
-  } catch (error) {
-    stop.abort()
-    await run.then(
-      () => undefined,
-      () => undefined,
-    )
-    throw error
-  }
-  return run
-}
-
 function encodePart(encoder: Encoder, table: Table, rows: Uint32Array): { x: Rows; y: Targets } {
   const target = encoder.encodeTarget(table, rows)
   const { x } = encoder.encode(table, target.rows)
   return { x, y: target.task === 'classification' ? target.classes : target.values }
-}
-
-export function scoreParts(
-  scorer: Scorer,
-  table: Table,
-  parts: Parts,
-): { train: Scores; validation?: Scores; test?: Scores; warnings: string[] } {
-  const score = (rows: Uint32Array): Scores | undefined =>
-    rows.length === 0 ? undefined : scoreRows(scorer, table, rows).scores
-  const { scores: train } = scoreRows(scorer, table, parts.train)
-  const { unseen } = scorer.encoder.encode(table, parts.test)
-  const warnings = unseen.map(
-    ({ column, count }) =>
-      `Column '${column}': ${plural(count, 'test row')} with a text that the training rows do not have.`,
-  )
-  const hasTest = parts.test.length > 0
-  const unknown = hasTest ? scoreRows(scorer, table, parts.test).unseenClasses : 0
-  if (unknown > 0) {
-    warnings.push(
-      `${plural(unknown, 'test row')} of a class that the training rows do not have, counted as wrong.`,
-    )
-  }
-  return { train, validation: score(parts.validation), test: score(parts.test), warnings }
-}
-
-export function verdict(test: Scores | undefined, task: Task): string[] {
-  if (test === undefined) return []
-  const isBetter =
-    task === 'regression'
-      ? (test.r2 ?? 0) > (test.baseline.r2 ?? 0)
-      : (test.logLoss ?? 0) < (test.baseline.logLoss ?? 0)
-  return isBetter
-    ? []
-    : [
-        'No better than guessing on the test rows: the inputs say little about the target, or there are too few rows.',
-      ]
 }
