@@ -12,8 +12,12 @@ import type { Check } from './checks.ts'
 
 const RUNS = 5
 
-// Gives `use` a generated file, which goes afterwards.
-async function withFile<T>(shape: string, rows: number, use: (path: string) => Promise<T>): Promise<T> {
+/** Gives `use` a generated file, which goes afterwards. */
+export async function withFile<T>(
+  shape: string,
+  rows: number,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'hadamard-bench-'))
   try {
     const path = join(folder, `${shape}.csv`)

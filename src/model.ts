@@ -29,6 +29,7 @@ import { readReport, type Conformal, type Scores, type TrainReport } from './mod
 import { scoreRows, type Scorer } from './model/score.ts'
 import { train } from './model/train.ts'
 import { Network } from './network.ts'
+import { inTurns } from './paced.ts'
 import { modelBytes, readModelBytes, readModelFile, writeModelFile, type ModelFile } from './serialize.ts'
 
 /** An answer of a classification model. */
@@ -190,7 +191,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
         received: '0 rows',
       })
     }
-    const scored = scoreRows(this.#scorer(), table, rowNumbers(table.rows))
+    const scored = await inTurns(scoreRows(this.#scorer(), table, rowNumbers(table.rows)))
     const { unseen } = this.encoder.encode(table)
     const isTrainingData = this.#isTrainingData(table)
     return {

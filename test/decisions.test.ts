@@ -20,6 +20,7 @@ import {
 import { classProbabilities, conformalQuantile, decideClasses } from '../src/model/answers.ts'
 import { fitTemperature, usefulTemperature } from '../src/model/calibrate.ts'
 import { parseThreshold, tuneThreshold } from '../src/model/threshold.ts'
+import { atOnce } from '../src/paced.ts'
 import { randomStream } from '../src/random.ts'
 import { balancedWeights } from '../src/training/weights.ts'
 
@@ -156,7 +157,7 @@ describe('calibration', () => {
   const judged = { classes: Int32Array.from(classes), outputs: Float32Array.from(outputs), width: 3 }
 
   test('the temperature and its log loss are those that SciPy finds', () => {
-    const temperature = fitTemperature(judged)
+    const temperature = atOnce(fitTemperature(judged))
     expect(temperature).toBeCloseTo(fitted, 5)
     const probabilities = classProbabilities(judged.outputs, 3, temperature)
     expect(logLoss(classes, probabilities)).toBeCloseTo(scores.logLoss, 10)
@@ -186,14 +187,14 @@ describe('calibration', () => {
       outputs: Float32Array.from(logits, (z) => 1 / (1 + Math.exp(-factor * z))),
       width: 1,
     })
-    expect(usefulTemperature(given(2))).toBeGreaterThan(1.8)
-    expect(usefulTemperature(given(2))).toBeLessThan(2.2)
-    expect(Math.abs((usefulTemperature(given(1)) ?? 1) - 1)).toBeLessThan(0.1)
+    expect(atOnce(usefulTemperature(given(2)))).toBeGreaterThan(1.8)
+    expect(atOnce(usefulTemperature(given(2)))).toBeLessThan(2.2)
+    expect(Math.abs((atOnce(usefulTemperature(given(1))) ?? 1) - 1)).toBeLessThan(0.1)
   })
 
   test('too few rows say nothing', () => {
     const few = { classes: judged.classes.slice(0, 49), outputs: judged.outputs.slice(0, 147), width: 3 }
-    expect(usefulTemperature(few)).toBeUndefined()
+    expect(atOnce(usefulTemperature(few))).toBeUndefined()
   })
 
   test('a model keeps its temperature, and no class changes by it', async () => {

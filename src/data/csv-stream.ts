@@ -6,6 +6,7 @@
 import { chooseBackend } from '../backends/choose.ts'
 import { nativeBlockReader } from '../backends/native.ts'
 import { DataError } from '../errors.ts'
+import { breathe } from '../paced.ts'
 import {
   blockPadding,
   fallbackBlockReader,
@@ -166,6 +167,7 @@ export class CsvStream {
         const block = { ...result, targets, firstRow: row, ...this.wordings(piece, result) }
         this.spare.push(piece.bytes)
         row += result.rows
+        await breathe()
         yield block
       }
     } finally {

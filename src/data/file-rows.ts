@@ -193,11 +193,11 @@ function chunkOf(
       return {
         name,
         type: 'numeric',
-        values: Float64Array.from((array as Float64Array).subarray(0, rows)),
+        values: copied(array as Float64Array, new Float64Array(rows)),
         missing: missing[index],
       }
     }
-    const codes = Int32Array.from((array as Int32Array).subarray(0, rows))
+    const codes = copied(array as Int32Array, new Int32Array(rows))
     if (column.categories !== undefined) {
       // Texts that a given schema does not have are missing to whoever reads the table.
       for (let row = 0; row < rows; row++) if (codes[row] < 0) codes[row] = -1
@@ -211,8 +211,15 @@ function chunkOf(
     }
     return { name, type: 'categorical', ...sorted(codes, block.texts[index] ?? []), missing: missing[index] }
   })
-  const numbers = Float64Array.from({ length: rows }, (_, row) => firstRow + row)
+  const numbers = new Float64Array(rows)
+  for (let row = 0; row < rows; row++) numbers[row] = firstRow + row
   return { table: { rows, columns: made, source }, numbers }
+}
+
+// Shared memory is used again; tables have memory of their own.
+function copied<T extends Float64Array | Int32Array>(values: T, into: T): T {
+  into.set(values.subarray(0, into.length))
+  return into
 }
 
 function sorted(codes: Int32Array, texts: readonly string[]): { codes: Int32Array; categories: string[] } {

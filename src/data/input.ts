@@ -279,18 +279,23 @@ export function writerOf(input: Input): InputWriter {
   }
 }
 
-function numberWriter({ mean, deviation, quantiles, clip, hasIndicator }: NumericInput): InputWriter {
-  const scaled = (value: number): number => {
-    const z = (value - mean) / deviation
-    return clip === undefined ? z : smoothClip(z, clip)
-  }
+// A number as the network takes it.
+function scaling({ mean, deviation, quantiles, clip }: NumericInput): (value: number) => number {
+  if (quantiles !== undefined) return (value) => normalRank(value, quantiles)
+  if (clip !== undefined) return (value) => smoothClip((value - mean) / deviation, clip)
+  return (value) => (value - mean) / deviation
+}
+
+function numberWriter(input: NumericInput): InputWriter {
+  const { hasIndicator } = input
+  const scaled = scaling(input)
   return (value, x, at) => {
     if (isMissing(value)) {
       if (hasIndicator === true) x[at + 1] = 1
       return 'missing'
     }
     if (typeof value !== 'number') return 'wrong'
-    x[at] = quantiles === undefined ? scaled(value) : normalRank(value, quantiles)
+    x[at] = scaled(value)
     return Number.isFinite(x[at]) ? 'known' : 'wrong'
   }
 }
@@ -372,6 +377,7 @@ export function encodeColumn(
   place: Place,
 ): { missing: number; unseen: number } {
   if (input.type === 'numeric' && column.type === 'categorical') checkNoText(column, place)
+  if (input.type === 'numeric' && column.type === 'numeric') return encodeNumbers(input, column, place)
   const { rows, x, offset, width } = place
   const counts = { known: 0, missing: 0, unseen: 0, wrong: 0 }
   const write = writerOf(input)
@@ -385,6 +391,29 @@ export function encodeColumn(
     counts[outcome]++
   }
   return counts
+}
+
+// As the writer of the column does, without a call for every row.
+function encodeNumbers(
+  input: NumericInput,
+  column: NumericColumn,
+  place: Place,
+): { missing: number; unseen: number } {
+  const { rows, x, offset, width } = place
+  const { values } = column
+  const scaled = scaling(input)
+  let missing = 0
+  for (let i = 0, at = offset; i < rows.length; i++, at += width) {
+    const value = values[rows[i]]
+    if (Number.isNaN(value)) {
+      missing++
+      if (input.hasIndicator === true) x[at + 1] = 1
+      continue
+    }
+    x[at] = scaled(value)
+    if (!Number.isFinite(x[at])) throw wrongValue(input, column, rows[i], place)
+  }
+  return { missing, unseen: 0 }
 }
 
 // Every text is read once: its numbers are copied wherever it stands.

@@ -233,15 +233,21 @@ function concatColumns(head: Column, parts: readonly Column[], rows: number): Co
 /** A column of the given rows in the given order. */
 export function selectColumn(from: Column, rows: ArrayLike<number>): Column {
   if (from.type === 'numeric') {
-    const values = Float64Array.from(rows, (row) => from.values[row])
-    return {
-      ...from,
-      values,
-      missing: values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0),
+    const values = new Float64Array(rows.length)
+    let missing = 0
+    for (let i = 0; i < rows.length; i++) {
+      values[i] = from.values[rows[i]]
+      if (Number.isNaN(values[i])) missing++
     }
+    return { ...from, values, missing }
   }
-  const codes = Int32Array.from(rows, (row) => from.codes[row])
-  return { ...from, codes, missing: codes.reduce((count, code) => count + (code < 0 ? 1 : 0), 0) }
+  const codes = new Int32Array(rows.length)
+  let missing = 0
+  for (let i = 0; i < rows.length; i++) {
+    codes[i] = from.codes[rows[i]]
+    if (codes[i] < 0) missing++
+  }
+  return { ...from, codes, missing }
 }
 
 /** A column of values: numeric where all are numbers or null, else categorical. */

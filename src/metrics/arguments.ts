@@ -84,7 +84,9 @@ export function checkLabels(metric: string, arrays: Readonly<Record<string, Arra
 
 /** The different labels in their order: numbers ascending, texts by code units, false before true. */
 export function distinctLabels(...arrays: readonly ArrayLike<Label>[]): Label[] {
-  const labels = [...new Set(arrays.flatMap((array) => Array.from(array)))]
+  const distinct = new Set<Label>()
+  for (const array of arrays) for (let i = 0; i < array.length; i++) distinct.add(array[i])
+  const labels = [...distinct]
   return labels.every((label) => typeof label === 'number') ? labels.sort((a, b) => a - b) : labels.sort()
 }
 

@@ -157,11 +157,12 @@ function forEachRow(
   const indexOf =
     classes === 1 ? indexOfTwo(metric, targets, options) : indexOfColumn(metric, targets, classes, options)
   const weights = readWeights(metric, options, targets.length, [classes === 1 ? 'positive' : 'labels'])
+  let row = 0
+  const probability = (j: number): number => {
+    return classes > 1 ? values[row * classes + j] : j === 1 ? values[row] : 1 - values[row]
+  }
   let total = 0
-  for (let row = 0; row < targets.length; row++) {
-    const probability = (j: number): number => {
-      return classes > 1 ? values[row * classes + j] : j === 1 ? values[row] : 1 - values[row]
-    }
+  for (; row < targets.length; row++) {
     visit(probability, indexOf(targets[row], row), Math.max(2, classes), weights[row])
     total += weights[row]
   }
@@ -184,8 +185,7 @@ function indexOfColumn(
   classes: number,
   { labels: given }: ProbabilityOptions,
 ): (label: Label, row: number) => number {
-  const present = distinctLabels(targets)
-  const labels = given ? Array.from(given) : present
+  const labels = given ? Array.from(given) : distinctLabels(targets)
   const indices = new Map(
     given !== undefined || labels.length === classes
       ? labels.map((label, i) => [label, i])

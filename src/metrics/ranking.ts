@@ -86,14 +86,12 @@ function rankedGroups(
   const { values } = toMatrix(`${metric}: scores`, scores, 1)
   const weights = readWeights(metric, options, targets.length, ['positive'])
   const label = positiveLabel(metric, distinctLabels(targets), options.positive)
-  const groups: { score: number; positive: number; negative: number }[] = []
-  for (const row of Array.from(values, (_, i) => i).sort((a, b) => values[b] - values[a])) {
-    let group = groups.at(-1)
-    if (group?.score !== values[row]) {
-      group = { score: values[row], positive: 0, negative: 0 }
-      groups.push(group)
-    }
-    group[targets[row] === label ? 'positive' : 'negative'] += weights[row]
+  const groups = new Map<number, { positive: number; negative: number }>()
+  for (const score of Float64Array.from(values).sort().reverse())
+    if (!groups.has(score)) groups.set(score, { positive: 0, negative: 0 })
+  for (let row = 0; row < values.length; row++) {
+    const group = groups.get(values[row])
+    if (group !== undefined) group[targets[row] === label ? 'positive' : 'negative'] += weights[row]
   }
-  return groups
+  return [...groups.values()]
 }

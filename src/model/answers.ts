@@ -17,20 +17,43 @@ const LEAST_COMPLEMENT = 2 ** -25
  * @source Guo, Pleiss, Sun, Weinberger 2017, On Calibration of Modern Neural Networks, eq. 9
  */
 export function classProbabilities(outputs: ArrayLike<number>, width: number, temperature = 1): Float64Array {
-  const probabilities = width === 1 ? withComplement(outputs) : Float64Array.from(outputs)
-  if (temperature === 1) return probabilities
-  const least = width === 1 ? LEAST_COMPLEMENT : LEAST
+  if (temperature === 1) return width === 1 ? withComplement(outputs) : Float64Array.from(outputs)
+  return temperedProbabilities(logProbabilities(outputs, width), Math.max(2, width), temperature)
+}
+
+/**
+ * Logarithms of the probabilities of all classes, which temperatures divide.
+ *
+ * @param outputs of the network, as for {@link classProbabilities}
+ * @returns [rows · classes]
+ */
+export function logProbabilities(outputs: ArrayLike<number>, width: number): Float64Array {
+  const logs = width === 1 ? withComplement(outputs) : Float64Array.from(outputs)
   const classes = Math.max(2, width)
-  for (let start = 0; start < probabilities.length; start += classes) {
-    const row = probabilities.subarray(start, start + classes)
-    for (let j = 0; j < classes; j++)
-      row[j] = Math.log(Math.max(row[j], j === 0 ? least : LEAST)) / temperature
-    const highest = row.reduce((a, b) => Math.max(a, b))
+  const least = width === 1 ? LEAST_COMPLEMENT : LEAST
+  for (let i = 0; i < logs.length; i++)
+    logs[i] = Math.log(Math.max(logs[i], i % classes === 0 ? least : LEAST))
+  return logs
+}
+
+/** Probabilities at a temperature, from what {@link logProbabilities} gives. */
+export function temperedProbabilities(
+  logs: Float64Array,
+  classes: number,
+  temperature: number,
+  into = new Float64Array(logs.length),
+): Float64Array {
+  for (let start = 0; start < logs.length; start += classes) {
+    let highest = -Infinity
+    for (let i = start; i < start + classes; i++) {
+      into[i] = logs[i] / temperature
+      if (into[i] > highest) highest = into[i]
+    }
     let sum = 0
-    for (let j = 0; j < classes; j++) sum += row[j] = Math.exp(row[j] - highest)
-    for (let j = 0; j < classes; j++) row[j] /= sum
+    for (let i = start; i < start + classes; i++) sum += into[i] = Math.exp(into[i] - highest)
+    for (let i = start; i < start + classes; i++) into[i] /= sum
   }
-  return probabilities
+  return into
 }
 
 /**

@@ -1,7 +1,8 @@
 /** Temperature scaling: one number by which logits are divided, so that probabilities agree with frequencies. */
 
 import { brierScore, calibrationError, logLoss } from '../metrics/probability.ts'
-import { classProbabilities } from './answers.ts'
+import type { Paced } from '../paced.ts'
+import { classProbabilities, logProbabilities, temperedProbabilities } from './answers.ts'
 import type { Reliability } from './report.ts'
 
 /** Fewer rows than these say too little about probabilities. */
@@ -28,13 +29,15 @@ export interface Judged {
  *
  * @source Guo, Pleiss, Sun, Weinberger 2017, On Calibration of Modern Neural Networks, section 4.2
  */
-export function fitTemperature(judged: Judged): number {
+export function* fitTemperature(judged: Judged): Paced<number> {
   // The log loss is convex in 1/temperature, so it has one minimum along its logarithm too.
-  const loss = (exponent: number): number => lossAt(judged, Math.exp(exponent))
+  const lossAt = lossesOf(judged)
+  const loss = (exponent: number): number => lossAt(Math.exp(exponent))
   let [low, high] = [Math.log(COLDEST), Math.log(HOTTEST)]
   let [left, right] = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)]
   let [lossLeft, lossRight] = [loss(left), loss(right)]
   for (let step = 0; step < STEPS; step++) {
+    yield
     if (lossLeft <= lossRight) {
       ;[high, right, lossRight] = [right, left, lossLeft]
       left = high - GOLDEN * (high - low)
@@ -53,7 +56,7 @@ export function fitTemperature(judged: Judged): number {
  *
  * @returns undefined where it does not, or there are fewer than 50 rows
  */
-export function usefulTemperature(judged: Judged): number | undefined {
+export function* usefulTemperature(judged: Judged): Paced<number | undefined> {
   const rows = judged.classes.length
   if (rows < LEAST_ROWS) return undefined
   let [before, after] = [0, 0]
@@ -62,10 +65,11 @@ export function usefulTemperature(judged: Judged): number | undefined {
     const held = selectJudged(judged, (row) => row % FOLDS === fold)
     if (weightOf(others) === 0 || weightOf(held) === 0) return undefined
     const weight = weightOf(held)
-    before += weight * lossAt(held, 1)
-    after += weight * lossAt(held, fitTemperature(others))
+    const lossAt = lossesOf(held)
+    before += weight * lossAt(1)
+    after += weight * lossAt(yield* fitTemperature(others))
   }
-  return after < before ? fitTemperature(judged) : undefined
+  return after < before ? yield* fitTemperature(judged) : undefined
 }
 
 /** How well probabilities agree with frequencies. */
@@ -79,9 +83,25 @@ export function reliability(judged: Judged, temperature: number): Reliability {
   }
 }
 
-function lossAt(judged: Judged, temperature: number): number {
-  const probabilities = classProbabilities(judged.outputs, judged.width, temperature)
-  return logLoss(judged.classes, probabilities, metricOptions(judged))
+// The log loss by temperature, as the metric of that name has it; its checks and logarithms are made once.
+function lossesOf(judged: Judged): (temperature: number) => number {
+  const { outputs, width, classes: targets, weights } = judged
+  const asTheyAre = logLoss(targets, classProbabilities(outputs, width), metricOptions(judged))
+  const classes = Math.max(2, width)
+  const logs = logProbabilities(outputs, width)
+  const probabilities = new Float64Array(logs.length)
+  const total = weightOf(judged)
+  return (temperature) => {
+    if (temperature === 1) return asTheyAre
+    temperedProbabilities(logs, classes, temperature, probabilities)
+    let sum = 0
+    for (let row = 0; row < targets.length; row++) {
+      const probability = probabilities[row * classes + targets[row]]
+      const loss = -Math.log(Math.min(Math.max(probability, 2 ** -52), 1 - 2 ** -52))
+      sum += (weights?.[row] ?? 1) * loss
+    }
+    return sum / total
+  }
 }
 
 /** Settings of the metrics of probabilities for class indices. */

@@ -6,6 +6,7 @@ import { nameList, type Table } from '../data/table.ts'
 import type { ClassLabel, EncodedTarget } from '../data/target.ts'
 import { DataError, SpecError } from '../errors.ts'
 import type { Network } from '../network.ts'
+import type { Paced } from '../paced.ts'
 import { classProbabilities, conformalQuantile } from './answers.ts'
 import { reliability, usefulTemperature, type Judged } from './calibrate.ts'
 import { plural } from './design.ts'
@@ -60,14 +61,14 @@ export function positiveClass(
  * @throws DataError if there are too few calibration rows for the coverage, or a threshold has no rows of both classes to be
  *   tuned on
  */
-export function learnDecision(
+export function* learnDecision(
   network: Network,
   encoder: Encoder,
   table: Table,
   parts: Parts,
   settings: Settings,
   positive: ClassLabel | undefined,
-): { decision: Decision; warnings: string[] } {
+): Paced<{ decision: Decision; warnings: string[] }> {
   const { coverage } = settings
   if (encoder.task === 'regression') {
     if (coverage === undefined) return { decision: {}, warnings: [] }
@@ -76,8 +77,10 @@ export function learnDecision(
     const scores = target.raw.map((value, row) => Math.abs(value - encoder.decodeValue(outputs[row])))
     return { decision: { conformal: conformalOf(scores, coverage) }, warnings: [] }
   }
-  const watched = judge(network, encoder, table, parts.validation, settings.weight)
-  const temperature = settings.calibrate && watched !== undefined ? usefulTemperature(watched) : undefined
+  const watched = yield* judge(network, encoder, table, parts.validation, settings.weight)
+  yield
+  const temperature =
+    settings.calibrate && watched !== undefined ? yield* usefulTemperature(watched) : undefined
   const decision: Decision = {
     ...(positive === undefined ? {} : { positive }),
     ...(temperature === undefined || watched === undefined
@@ -93,7 +96,7 @@ export function learnDecision(
   }
   const tuned = thresholdOf(encoder, watched, settings, decision)
   if (coverage !== undefined) {
-    const judged = judge(network, encoder, table, parts.calibration, undefined)
+    const judged = yield* judge(network, encoder, table, parts.calibration, undefined)
     const scores = judged === undefined ? [] : lacks(judged, temperature)
     decision.conformal = conformalOf(scores, coverage)
   }
@@ -153,19 +156,22 @@ function conformalOf(scores: ArrayLike<number>, coverage: number): Decision['con
   })
 }
 
-function judge(
+function* judge(
   network: Network,
   encoder: Encoder,
   table: Table,
   rows: Uint32Array,
   weight: string | undefined,
-): Judged | undefined {
+): Paced<Judged | undefined> {
   const target = encoder.encodeTarget(table, rows)
   if (target.task === 'regression') return undefined
   const known = target.rows.filter((_, i) => target.classes[i] >= 0)
   if (known.length === 0) return undefined
+  yield
+  const { x } = encoder.encode(table, known)
+  yield
   return {
-    outputs: network.predict(encoder.encode(table, known).x),
+    outputs: network.predict(x),
     width: network.outputs,
     classes: target.classes.filter((index) => index >= 0),
     weights: rowWeights(table, weight, known),

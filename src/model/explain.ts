@@ -5,6 +5,7 @@ import { permutation } from '../data/split.ts'
 import { nameList, selectRows, tableFromRows, unknownColumn, type Table } from '../data/table.ts'
 import type { ClassLabel } from '../data/target.ts'
 import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
+import { atOnce } from '../paced.ts'
 import { randomStream } from '../random.ts'
 import { attributeRows, type RowAttribution } from './attribution.ts'
 import { partialDependence, type PartialDependence } from './dependence.ts'
@@ -186,10 +187,12 @@ function sampleRows(model: Explained, table: Table, { repeats, sample, seed }: S
 }
 
 function checkMetric(model: Explained, table: Table, metric: TrainReport['metric']): Explained {
-  const { scores } = scoreRows(
-    model,
-    table,
-    Uint32Array.from({ length: table.rows }, (_, row) => row),
+  const { scores } = atOnce(
+    scoreRows(
+      model,
+      table,
+      Uint32Array.from({ length: table.rows }, (_, row) => row),
+    ),
   )
   if (scores[metric] !== undefined) return model
   const fitting = metricNames.filter((name) => scores[name] !== undefined)

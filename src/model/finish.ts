@@ -5,6 +5,7 @@ import type { Table } from '../data/table.ts'
 import type { ClassLabel, Task } from '../data/target.ts'
 import { Model, type Prediction } from '../model.ts'
 import type { Network } from '../network.ts'
+import { inTurns, type Paced } from '../paced.ts'
 import type { History } from '../training/run.ts'
 import { learnDecision } from './decision.ts'
 import { plural } from './design.ts'
@@ -27,16 +28,17 @@ interface Trained {
 }
 
 /** Learns decisions on the calibration or validation rows of a table, scores its parts, and makes the model with its report. */
-export function finishTraining<Row extends object, P extends Prediction>(
+export async function finishTraining<Row extends object, P extends Prediction>(
   { encoder, network, plan, metric, positive, history, warnings, data }: Trained,
   table: Table,
   parts: Parts,
   settings: TrainSettings,
-): Model<Row, P> {
-  const learnt = learnDecision(network, encoder, table, parts, settings, positive)
+): Promise<Model<Row, P>> {
+  const learnt = await inTurns(learnDecision(network, encoder, table, parts, settings, positive))
   const { decision } = learnt
   const classRows = (plan.classes ?? []).map(({ trainRows }) => trainRows)
-  const scored = scoreParts({ encoder, network, classRows, decision, weight: settings.weight }, table, parts)
+  const scorer = { encoder, network, classRows, decision, weight: settings.weight }
+  const scored = await inTurns(scoreParts(scorer, table, parts))
   const report: TrainReport = {
     ...plan,
     warnings: [
@@ -69,15 +71,16 @@ function recoveryWarnings({ recoveries = [] }: History): string[] {
   )
 }
 
-function scoreParts(
+function* scoreParts(
   scorer: Scorer,
   table: Table,
   parts: Parts,
-): { train: Scores; validation?: Scores; test?: Scores; warnings: string[] } {
-  const score = (rows: Uint32Array): ReturnType<typeof scoreRows> | undefined =>
-    rows.length === 0 ? undefined : scoreRows(scorer, table, rows)
-  const { scores: train } = scoreRows(scorer, table, parts.train)
-  const test = score(parts.test)
+): Paced<{ train: Scores; validation?: Scores; test?: Scores; warnings: string[] }> {
+  const { scores: train } = yield* scoreRows(scorer, table, parts.train)
+  const [test, validation] = [
+    parts.test.length === 0 ? undefined : yield* scoreRows(scorer, table, parts.test),
+    parts.validation.length === 0 ? undefined : yield* scoreRows(scorer, table, parts.validation),
+  ]
   const { unseen } = scorer.encoder.encode(table, parts.test)
   const warnings = unseen.map(
     ({ column, count }) =>
@@ -89,7 +92,7 @@ function scoreParts(
       `${plural(unknown, 'test row')} of a class that the training rows do not have, counted as wrong.`,
     )
   }
-  return { train, validation: score(parts.validation)?.scores, test: test?.scores, warnings }
+  return { train, validation: validation?.scores, test: test?.scores, warnings }
 }
 
 function verdict(test: Scores | undefined, task: Task): string[] {

@@ -4,6 +4,7 @@ import { permutation } from '../data/split.ts'
 import { column as columnOf, selectColumn, withColumn, type Table } from '../data/table.ts'
 import { spreadOf } from '../metrics/spread.ts'
 import { studentQuantile } from '../metrics/student.ts'
+import { atOnce } from '../paced.ts'
 import { randomStream } from '../random.ts'
 import type { TrainReport } from './report.ts'
 import { isLowerBetter, scoreRows, type Scorer } from './score.ts'
@@ -44,7 +45,7 @@ export function columnImportance(
   { metric, repeats, seed }: ImportanceSettings,
 ): { score: number; importance: ColumnImportance[] } {
   const all = Uint32Array.from({ length: table.rows }, (_, row) => row)
-  const scoreOf = (rows: Table): number => scoreRows(scorer, rows, all).scores[metric] ?? NaN
+  const scoreOf = (rows: Table): number => atOnce(scoreRows(scorer, rows, all)).scores[metric] ?? NaN
   const score = scoreOf(table)
   const sign = isLowerBetter(metric) ? -1 : 1
   const factor = studentQuantile(OUTSIDE, repeats - 1) / Math.sqrt(repeats)

@@ -75,14 +75,16 @@ function determines(column: Column, classes: Int32Array, rows: Uint32Array): boo
     })
     return isPure && rows.length >= LEAST.rowsPerText * classOf.size
   }
-  const order = Array.from(rows, (_, i) => i).sort((a, b) => column.values[rows[a]] - column.values[rows[b]])
-  let stretches = 1
-  for (let i = 1; i < order.length; i++) {
-    if (classes[order[i]] === classes[order[i - 1]]) continue
-    if (column.values[rows[order[i]]] === column.values[rows[order[i - 1]]]) return false
-    stretches++
+  const stretches = new Map<number, { from: number; to: number }>()
+  for (let i = 0; i < rows.length; i++) {
+    const value = column.values[rows[i]]
+    const stretch = stretches.get(classes[i])
+    if (stretch === undefined) stretches.set(classes[i], { from: value, to: value })
+    else if (value < stretch.from) stretch.from = value
+    else if (value > stretch.to) stretch.to = value
   }
-  return stretches === new Set(classes).size
+  const ascending = [...stretches.values()].sort((a, b) => a.from - b.from)
+  return ascending.every(({ from }, i) => i === 0 || from > ascending[i - 1].to)
 }
 
 function isSameNumber(values: Float64Array, targets: Float64Array, rows: Uint32Array): boolean {

@@ -16,6 +16,7 @@ import { brierScore, calibrationError, logLoss } from '../metrics/probability.ts
 import { averagePrecision } from '../metrics/ranking.ts'
 import { r2, rootMeanSquaredError } from '../metrics/regression.ts'
 import type { Network } from '../network.ts'
+import type { Paced } from '../paced.ts'
 import { classProbabilities, conformalSet, decideClasses } from './answers.ts'
 import { metricOptions } from './calibrate.ts'
 import type { BaselineScores, Conformal, Decision, Scores } from './report.ts'
@@ -49,11 +50,11 @@ export function isLowerBetter(name: string): boolean {
  * @returns the scores, the number of rows of unknown classes, and the rows left out
  * @throws DataError if no row has a target
  */
-export function scoreRows(
+export function* scoreRows(
   scorer: Scorer,
   table: Table,
   rows: ArrayLike<number>,
-): { scores: Scores; unseenClasses: number; droppedRows: number } {
+): Paced<{ scores: Scores; unseenClasses: number; droppedRows: number }> {
   const target = scorer.encoder.encodeTarget(table, rows)
   if (target.rows.length === 0) {
     throw new DataError({
@@ -64,18 +65,22 @@ export function scoreRows(
     })
   }
   const scores =
-    target.task === 'regression' ? scoreNumbers(scorer, table, target) : scoreClasses(scorer, table, target)
+    target.task === 'regression'
+      ? yield* scoreNumbers(scorer, table, target)
+      : yield* scoreClasses(scorer, table, target)
   const unseenClasses = target.task === 'classification' ? target.unseen : 0
   return { scores, unseenClasses, droppedRows: target.missing }
 }
 
-function scoreNumbers(
+function* scoreNumbers(
   { encoder, network, decision, weight }: Scorer,
   table: Table,
   target: EncodedTarget & { task: 'regression' },
-): Scores {
+): Paced<Scores> {
   const { x } = encoder.encode(table, target.rows)
+  yield
   const sampleWeights = rowWeights(table, weight, target.rows)
+  yield
   const predictions = Float64Array.from(network.predict(x), (output) => encoder.decodeValue(output))
   const mean = encoder.decodeValue(0)
   return {
@@ -111,11 +116,11 @@ function intervalScores(
   return { coverage: inside.length / targets.length, width: 2 * conformal.quantile }
 }
 
-function scoreClasses(
+function* scoreClasses(
   { encoder, network, classRows, decision, weight }: Scorer,
   table: Table,
   target: EncodedTarget & { task: 'classification' },
-): Scores {
+): Paced<Scores> {
   const rows = target.rows.filter((_, i) => target.classes[i] >= 0)
   const classes = target.classes.filter((index) => index >= 0)
   const share = classes.length / target.rows.length
@@ -128,28 +133,37 @@ function scoreClasses(
     })
   }
   const { x } = encoder.encode(table, rows)
+  yield
   const sampleWeights = rowWeights(table, weight, rows)
   const { loss } = network.evaluate(x, classes, optional({ sampleWeights }))
+  yield
   const width = network.outputs
-  const probabilities = classProbabilities(network.predict(x), width, decision.calibration?.temperature)
+  const outputs = network.predict(x)
+  yield
+  const probabilities = classProbabilities(outputs, width, decision.calibration?.temperature)
+  yield
   const predicted = decideClasses(probabilities, encoder.classes, decision)
   const options = optional({ sampleWeights })
   const named = metricOptions({ width, weights: sampleWeights })
   const isSmoothed = (network.spec.loss?.labelSmoothing ?? 0) > 0
   const isLossLogLoss = decision.calibration === undefined && sampleWeights === undefined && !isSmoothed
-  return {
-    rows: target.rows.length,
-    loss,
-    accuracy: accuracy(classes, predicted, options) * share,
-    logLoss: isLossLogLoss ? loss : logLoss(classes, probabilities, named),
-    balancedAccuracy: balancedAccuracy(classes, predicted, options),
-    ...rankingScores(classes, probabilities, encoder, decision, options),
-    brier: brierScore(classes, probabilities, named),
-    calibrationError: calibrationError(classes, probabilities, named),
-    ...decidedScores(classes, predicted, encoder, decision, options),
-    ...setScores(classes, probabilities, encoder, decision.conformal),
-    baseline: guess(classRows, classes, share, encoder, decision, sampleWeights),
+  const parts: (() => Partial<Scores>)[] = [
+    () => ({ accuracy: accuracy(classes, predicted, options) * share }),
+    () => ({ logLoss: isLossLogLoss ? loss : logLoss(classes, probabilities, named) }),
+    () => ({ balancedAccuracy: balancedAccuracy(classes, predicted, options) }),
+    () => rankingScores(classes, probabilities, encoder, decision, options),
+    () => ({ brier: brierScore(classes, probabilities, named) }),
+    () => ({ calibrationError: calibrationError(classes, probabilities, named) }),
+    () => decidedScores(classes, predicted, encoder, decision, options),
+    () => setScores(classes, probabilities, encoder, decision.conformal),
+  ]
+  const scores: Omit<Scores, 'baseline'> = { rows: target.rows.length, loss }
+  for (const part of parts) {
+    yield
+    Object.assign(scores, part())
   }
+  yield
+  return { ...scores, baseline: guess(classRows, classes, share, encoder, decision, sampleWeights) }
 }
 
 // Of two classes the positive one counts; of more, each against the rest.

@@ -114,7 +114,7 @@ export async function trainLarge<Row extends object, P extends Prediction>(
     )
     const parts = { ...sampleParts(survey.sampled), rule: plan.split.rule, warnings: [] }
     const trained = { encoder, network, plan, metric, positive, history, warnings: [], data: survey.data }
-    return finishTraining<Row, P>(trained, sample, parts, settings)
+    return await finishTraining<Row, P>(trained, sample, parts, settings)
   } finally {
     await packed.close()
   }
