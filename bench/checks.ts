@@ -42,7 +42,7 @@ export const checks: Readonly<Record<string, Check>> = {
   },
   newcomer: {
     about: "from an empty folder to the first prediction with the packed package, by the README's commands",
-    run: () => Promise.resolve(checkNewcomer()),
+    run: checkNewcomer,
   },
   ...csvChecks,
   'event-loop': {

@@ -19,14 +19,18 @@ const existing = prebuilt()
 if (existing === undefined || !isUpToDate(existing)) {
   const prebuildify = createRequire(import.meta.url).resolve('prebuildify/bin.js')
   const options = ['--napi', '--strip', '--tag-libc']
-  const { status } = spawnSync(process.execPath, [prebuildify, ...options], {
+  const { status, stderr } = spawnSync(process.execPath, [prebuildify, ...options], {
     cwd: root,
     // With the C++ library inside, the binary runs wherever the C library is new enough.
     env: { ...buildEnvironment(), LDFLAGS: process.platform === 'linux' ? '-static-libstdc++' : '' },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 64 * 2 ** 20,
+    stdio: ['ignore', 'ignore', 'pipe'],
   })
   const made = prebuilt()
   if (status !== 0 || made === undefined) {
+    // Of a build that succeeds they are the warnings of a compiler about its own headers, by the thousand.
+    console.error(stderr)
     console.error('hadamard: prebuildify made no binary; its messages stand above')
     process.exitCode = 1
   } else {

@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { build } from 'esbuild'
+import { NEWCOMER_COMMANDS, walkNewcomer } from '../../bench/newcomer.ts'
 import { checkBinaries } from './binaries.mjs'
 import { checkBrowser } from './browser.mjs'
 import { check, counts, folder, newProject, ROOT, run } from './project.mjs'
@@ -255,6 +256,14 @@ async function checkWithoutBinary(project) {
   await checkTrains('compiled', project)
 }
 
+// How long it takes, `npm run bench -- --check newcomer` tells.
+async function checkNewcomer(tarball) {
+  const { answer, backend } = await walkNewcomer(join(folder, 'newcomer'), tarball).catch((error) => ({
+    answer: String(error),
+  }))
+  check(`${NEWCOMER_COMMANDS.join(' && ')} predicts by the core`, backend === 'native', answer)
+}
+
 async function checkManifest(tarball) {
   const bin = join(ROOT, 'node_modules', '.bin')
   const publint = await run(ROOT, join(bin, 'publint'), ['run', tarball, '--strict'])
@@ -269,6 +278,7 @@ const project = await installed(tarball)
 // Two at a time, as the machines of CI have two cores.
 await Promise.all([
   checkManagers(tarball)
+    .then(() => checkNewcomer(tarball))
     .then(() => checkManifest(tarball))
     .then(checkBinaries),
   (async () => {
