@@ -16,11 +16,17 @@ export {
   type ClassPrediction,
   type ModelEvaluation,
   type NumberPrediction,
+  type NumbersPrediction,
   type Prediction,
   type PredictionCsvOptions,
   type TablePredictions,
 } from './model.ts'
-export { compareModels, type ChangedRow, type ModelComparison } from './model/compare.ts'
+export {
+  compareModels,
+  type ChangedRow,
+  type ModelComparison,
+  type PredictionDistance,
+} from './model/compare.ts'
 export { estimateTraining, type TrainingEstimate } from './model/estimate.ts'
 export type { Footprint } from './model/footprint.ts'
 export {
@@ -49,6 +55,8 @@ export type {
   Fingerprint,
   Reliability,
   Scores,
+  TargetConformal,
+  TargetScores,
   TrainingPlan,
   TrainReport,
 } from './model/report.ts'

@@ -52,8 +52,16 @@ export interface NumberPrediction {
   interval?: [number, number]
 }
 
+/** An answer of a regression model of several targets. */
+export interface NumbersPrediction {
+  /** A number for each target, by its name, in the unit of the data. */
+  prediction: Record<string, number>
+  /** Where the model was trained with a coverage: `[low, high]` of each target, which holds it in that share of rows. */
+  interval?: Record<string, [number, number]>
+}
+
 /** An answer of a model. */
-export type Prediction = ClassPrediction | NumberPrediction
+export type Prediction = ClassPrediction | NumberPrediction | NumbersPrediction
 
 /** Answers for the rows of a table, and what was met on the way. */
 export interface TablePredictions<P extends Prediction> {
@@ -69,7 +77,7 @@ export interface TablePredictions<P extends Prediction> {
 
 /** Scores on rows, and what was met on the way. */
 export interface ModelEvaluation extends Scores {
-  /** Rows left out because they have no target. */
+  /** Rows left out because a target is missing. */
   droppedRows: number
   /** Rows whose class training did not have; they count as wrong. */
   unseenClasses: number
@@ -87,7 +95,8 @@ export interface PredictionCsvOptions {
 /**
  * A trained model. Made by {@link train} and {@link loadModel}.
  *
- * `Row` is the type of raw rows; `P` that of answers: {@link ClassPrediction} (default) or {@link NumberPrediction}.
+ * `Row` is the type of raw rows; `P` that of answers: {@link ClassPrediction} (default), {@link NumberPrediction}, or of several
+ * targets {@link NumbersPrediction}.
  *
  * @example
  * const model = await train('penguins.csv', { target: 'species', seed: 1 })
@@ -170,8 +179,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     options: PredictionCsvOptions & { hasTarget?: boolean } = {},
   ): Promise<Table> {
     const { hasTarget = false, ...csv } = options
-    const types = this.encoder.columnTypes()
-    if (hasTarget) types[this.encoder.data.target.name] = this.#isTargetNumeric() ? 'numeric' : 'categorical'
+    const types = this.encoder.columnTypes({ hasTarget })
     const { missingTexts } = this.report
     return readTable(input, { ...csv, types, missing: missingTexts.length > 0 ? missingTexts : undefined })
   }
@@ -252,7 +260,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    * Rows of a table as the network takes them; those without a target, or of a class that training did not have, are left
    * out.
    *
-   * @returns x [rows · inputs], and y: class indices, or standardised numbers
+   * @returns x [rows · inputs], and y: class indices [rows], or standardised numbers [rows · targets]
    * @throws DataError if the table has no target column, or no such row
    */
   encodeRows(table: Table): { x: Float32Array; y: Int32Array | Float64Array } {
@@ -263,7 +271,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
       throw new DataError({
         code: 'HADAMARD_NO_ROWS',
         where: table.source ?? 'rows',
-        expected: `rows with a known value in column ${this.encoder.data.target.name}`,
+        expected: `rows with a known value in column ${this.encoder.targets.map(({ name }) => name).join(' and ')}`,
         received: 'none',
       })
     }
@@ -326,14 +334,11 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     return fingerprint(table).hash === this.report.data.hash
   }
 
-  #isTargetNumeric(): boolean {
-    return this.encoder.task === 'regression' || typeof this.encoder.classes[0] === 'number'
-  }
-
   #decode(outputs: Float32Array): Prediction[] {
     const { encoder } = this
     const { decision = {} } = this.report
     const { conformal } = decision
+    if (encoder.data.furtherTargets !== undefined) return numbersAnswers(encoder, outputs, decision.intervals)
     if (encoder.task === 'regression') {
       return Array.from(outputs, (output) => numberAnswer(encoder.decodeValue(output), conformal))
     }
@@ -390,20 +395,50 @@ function numberAnswer(prediction: number, conformal?: Conformal): NumberPredicti
   return { prediction, interval: [prediction - conformal.quantile, prediction + conformal.quantile] }
 }
 
+function numbersAnswers(
+  encoder: Encoder,
+  outputs: Float32Array,
+  intervals?: readonly Conformal[],
+): NumbersPrediction[] {
+  const names = encoder.targets.map(({ name }) => name)
+  return Array.from({ length: outputs.length / names.length }, (_, row) => {
+    const answers = names.map((_name, j) =>
+      numberAnswer(encoder.decodeValue(outputs[row * names.length + j], j), intervals?.[j]),
+    )
+    return {
+      prediction: byName(
+        names,
+        answers.map(({ prediction }) => prediction),
+      ),
+      ...(intervals === undefined
+        ? {}
+        : { interval: byName(names, answers.map(({ interval }) => interval) as [number, number][]) }),
+    }
+  })
+}
+
+function byName<T>(names: readonly ClassLabel[], values: ArrayLike<T>): Record<string, T> {
+  const named: Record<string, T> = {}
+  for (let i = 0; i < names.length; i++) {
+    const name = String(names[i])
+    // The one name that an assignment does not make a property of.
+    if (name === '__proto__') Object.defineProperty(named, name, { ...PLAIN, value: values[i] })
+    else named[name] = values[i]
+  }
+  return named
+}
+
 function classAnswer(
   index: number,
   probabilities: Float64Array,
   classes: readonly ClassLabel[],
   conformal?: Conformal,
 ): ClassPrediction {
-  const named: Record<string, number> = {}
-  for (let i = 0; i < classes.length; i++) {
-    const label = String(classes[i])
-    // The one name that an assignment does not make a property of.
-    if (label === '__proto__') Object.defineProperty(named, label, { ...PLAIN, value: probabilities[i] })
-    else named[label] = probabilities[i]
+  const answer = {
+    prediction: classes[index],
+    probability: probabilities[index],
+    probabilities: byName(classes, probabilities),
   }
-  const answer = { prediction: classes[index], probability: probabilities[index], probabilities: named }
   return conformal === undefined
     ? answer
     : { ...answer, set: conformalSet(probabilities, classes, conformal) }
@@ -446,7 +481,8 @@ function readPart<T>({ metadata }: ModelFile, path: string, name: string, read: 
 // Each part may be sound and yet not fit the others.
 function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainReport, path: string): void {
   const { task } = lossOf(spec)
-  const outputs = { regression: 1, margin: 1, binary: 1, classes: encoder.classes.length }[task]
+  const numbers = encoder.targets.length
+  const outputs = { regression: numbers, margin: 1, binary: 1, classes: encoder.classes.length }[task]
   const last = spec.layers.at(-1)
   const width = last?.type === 'dense' ? last.units : outputs
   const isWhole =
@@ -456,6 +492,7 @@ function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainRepor
     (task !== 'binary' || encoder.classes.length === 2) &&
     width === outputs &&
     report.task === encoder.task &&
+    (report.decision?.intervals ?? encoder.targets).length === encoder.targets.length &&
     (report.classes ?? []).length === encoder.classes.length
   if (isWhole) return
   throw new DataError({

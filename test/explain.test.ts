@@ -138,7 +138,7 @@ describe.each([
   })
   const answerOf = (row: Row, label: unknown): number => {
     const [answer] = model.predict([row])
-    return 'probabilities' in answer ? answer.probabilities[String(label)] : answer.prediction
+    return 'probabilities' in answer ? answer.probabilities[String(label)] : Number(answer.prediction)
   }
   const explain = (options: ExplanationOptions): ReturnType<typeof model.explain> =>
     model.explain(mixedRows, { repeats: 0, points: 0, ...options })

@@ -85,7 +85,7 @@ async function jobOf(path: string, named: string | undefined): Promise<Job> {
   const table = await readCsv(path)
   const target = named ?? table.columns[table.columns.length - 1].name
   const { task } = inferTask(column(table, target))
-  const rows = labelledRows(column(table, target), rowNumbers(table.rows))
+  const rows = labelledRows([column(table, target)], rowNumbers(table.rows))
   const values = columnValues(column(table, target))
   const classes = Int32Array.from(rows, (row) => values.indexOf(values[row]))
   const splits = Array.from({ length: Number(flags.repeats) }, (_, seed) => {

@@ -48,7 +48,13 @@ async function runCheck(modelPath: string, file: string, flags: CheckFlags): Pro
   const model = await loadModel(modelPath)
   const { x, y } = model.encodeRows(await model.readTable(file, { delimiter, hasTarget: true }))
   const inputs = model.network.spec.inputs
-  const report = checkGradients(model.network, x.subarray(0, rows * inputs), y.slice(0, rows), options)
+  const perRow = (y.length * inputs) / x.length
+  const report = checkGradients(
+    model.network,
+    x.subarray(0, rows * inputs),
+    y.slice(0, rows * perRow),
+    options,
+  )
   const text = json ? JSON.stringify({ event: 'result', ...report }) : describeGradientCheck(report)
   process.stdout.write(`${text}\n`)
   if (!report.ok) process.exitCode = EXIT.wrongInput

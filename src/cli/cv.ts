@@ -97,7 +97,8 @@ function parseFlags(text: string): Partial<TrainOptions> {
   )
 }
 
-function cvScreen({ folds, repeats, metric, scores, comparison }: CrossValidation, count: number): string[] {
+function cvScreen(result: CrossValidation, count: number): string[] {
+  const { folds, repeats, metric, scores, targets = [], comparison } = result
   const names = [...new Set<FoldScore>([metric, ...(Object.keys(scores) as FoldScore[])])]
   const show = (name: FoldScore, value: number | undefined): string =>
     formatScore(name as keyof BaselineScores, value)
@@ -112,6 +113,7 @@ function cvScreen({ folds, repeats, metric, scores, comparison }: CrossValidatio
   const title = `${count} models: ${folds} folds${repeats === 1 ? '' : `, ${repeats} repeats`}; mean ± standard deviation`
   const header = ['', 'mean', '', ...(comparison === undefined ? [] : ['compared', ''])]
   const lines = [title, '', ...alignColumns([header, ...rows], [0])]
+  if (targets.length > 0) lines.push('', ...alignColumns(targetCells(targets), [0]))
   if (comparison === undefined) return lines
   const { mean, deviation, p, wins } = comparison
   const label = scoreLabels[metric as keyof BaselineScores] ?? metric
@@ -121,4 +123,17 @@ function cvScreen({ folds, repeats, metric, scores, comparison }: CrossValidatio
     '',
     `difference of ${label}: ${difference}, better in ${wins} of ${count} folds, p ${p.toPrecision(2)} (corrected resampled t-test)`,
   ]
+}
+
+// One line for each of several targets: the means of its scores.
+function targetCells(targets: NonNullable<CrossValidation['targets']>): string[][] {
+  const names = ['r2', 'rmse', 'mae'] as const
+  const cells = targets.map(({ target, scores }) => [
+    target,
+    ...names.map((name) => {
+      const { mean, deviation } = scores[name] ?? {}
+      return `${formatScore(name, mean)} ± ${formatScore(name, deviation)}`
+    }),
+  ])
+  return [['', ...names.map((name) => scoreLabels[name])], ...cells]
 }

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander'
 import type { BackendOptions } from '../backends/choose.ts'
 import { loadModel } from '../model.ts'
 import { alignColumns } from '../model/align.ts'
-import { compareModels, type ModelComparison } from '../model/compare.ts'
+import { compareModels, type ModelComparison, type PredictionDistance } from '../model/compare.ts'
 import { formatScore, scoreLabels, scoreNames } from '../model/describe.ts'
 import { plural } from '../model/design.ts'
 import type { TrainReport } from '../model/report.ts'
@@ -84,13 +84,11 @@ function scoreLines(names: readonly string[], { scores }: ModelComparison, repor
 
 function answerLines(
   names: readonly string[],
-  { rows, changed, distance, scores }: ModelComparison,
+  { rows, changed, distance, distances, scores }: ModelComparison,
 ): string[] {
-  if (distance !== undefined) {
-    const { mean, largest, row, line } = distance
-    const place = line === undefined ? `row ${row}` : `line ${line}`
-    return ['', `Predictions are ${short(mean)} apart on average, at most ${short(largest)} (${place}).`]
-  }
+  if (distance !== undefined) return ['', distanceLine('Predictions', distance)]
+  if (distances !== undefined)
+    return ['', ...distances.map((of) => distanceLine(`Predictions of ${of.target}`, of))]
   const isRight = (i: 0 | 1): number =>
     changed.filter(({ target, predictions }) => String(target) === String(predictions[i])).length
   const turned = scores === undefined ? '' : `: ${isRight(1)} right now, ${isRight(0)} no longer`
@@ -106,6 +104,11 @@ function answerLines(
   const header = ['line', ...(scores === undefined ? [] : ['target']), ...names]
   const rest = changed.length > MOST_ROWS ? [`… and ${changed.length - MOST_ROWS} more (--json has all)`] : []
   return ['', title, ...alignColumns([header, ...cells], [1, 2, 3]), ...rest]
+}
+
+function distanceLine(what: string, { mean, largest, row, line }: PredictionDistance): string {
+  const place = line === undefined ? `row ${row}` : `line ${line}`
+  return `${what} are ${short(mean)} apart on average, at most ${short(largest)} (${place}).`
 }
 
 function short(value: number): string {

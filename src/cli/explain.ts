@@ -19,6 +19,7 @@ interface Flags {
   rows?: number[]
   baseline?: string
   label?: string
+  target?: string
   seed?: number
   delimiter?: ',' | ';' | '\t' | '|'
   backend?: BackendOptions['backend']
@@ -63,6 +64,7 @@ export function addExplain(program: Command): void {
       '--label <class>',
       'class whose probability is shared out (default: the positive of two, else the predicted one)',
     ),
+    new Option('--target <column>', 'of several targets the one to explain (default: all)'),
     number('--seed', 'n', 'of shuffles and sample (default: 0)'),
     new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(
       parseDelimiter,

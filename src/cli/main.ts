@@ -1,58 +1,8 @@
 #!/usr/bin/env node
 /** The command line: one command per file; exit code 0 is success, 1 wrong input, 2 a bug. */
 
-import { Command } from 'commander'
-import { libraryVersion } from '../version.ts'
-import { addBuild } from './build.ts'
-import { addCheckGradients } from './check-gradients.ts'
-import { addCv } from './cv.ts'
-import { addDiff } from './diff.ts'
-import { addDoctor } from './doctor.ts'
-import { addEvaluate } from './evaluate.ts'
-import { addExplain } from './explain.ts'
-import { addExplainStep } from './explain-step.ts'
-import { addInit } from './init.ts'
-import { commanderLine, endOnClosedPipe, reportError } from './outcome.ts'
-import { addPredict } from './predict.ts'
-import { addSchema } from './schema.ts'
-import { addSummary } from './summary.ts'
-import { addTrain } from './train.ts'
+import { endOnClosedPipe } from './outcome.ts'
+import { runLine } from './program.ts'
 
-const EPILOGUE = `
-Examples:
-  hadamard train penguins.csv --target species
-  hadamard predict penguins.model new.csv --proba
-  hadamard train --help`
-
-async function main(): Promise<void> {
-  endOnClosedPipe()
-  const program = new Command('hadamard')
-    .description('Train neural networks on CSVs. No Python, no compiler, no download.')
-    .version(libraryVersion, '-V, --version')
-    .configureOutput({ outputError: (text, write) => write(commanderLine(text)) })
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns || 100, 110) })
-    .showSuggestionAfterError()
-    .exitOverride()
-    .addHelpText('after', EPILOGUE)
-  const commands = [
-    addTrain,
-    addCv,
-    addPredict,
-    addEvaluate,
-    addExplain,
-    addDiff,
-    addSummary,
-    addSchema,
-    addCheckGradients,
-    addExplainStep,
-    addInit,
-  ]
-  for (const add of [...commands, addDoctor, addBuild]) add(program)
-  await program.parseAsync()
-}
-
-try {
-  await main()
-} catch (error) {
-  process.exitCode = reportError(error)
-}
+endOnClosedPipe()
+await runLine(process.argv.slice(2))

@@ -11,8 +11,15 @@ import { findSource, isOtherSource } from '../data/open-dataset.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
 import type { SchemaColumn } from '../data/survey.ts'
 import { column as columnOf, valueAt, type Column, type Table } from '../data/table.ts'
+import type { Target } from '../data/target.ts'
 import { DataError } from '../errors.ts'
-import { loadModel, type Model, type Prediction } from '../model.ts'
+import {
+  loadModel,
+  type Model,
+  type NumberPrediction,
+  type NumbersPrediction,
+  type Prediction,
+} from '../model.ts'
 import type { BackendOptions } from '../backends/choose.ts'
 import { plural } from '../model/design.ts'
 import { dataHelp, inputOf } from './data-files.ts'
@@ -90,12 +97,8 @@ async function runPredict(modelPath: string, paths: readonly string[], flags: Pr
     const rejects = await openRejects(flags.rejects, flags.onError)
     sinks.push(rejects)
     const rows = await openRows(model, data, flags, (reject) => rejects.add(reject))
-    const isClass = classes.length > 0
-    const hasCoverage = model.report.decision?.conformal !== undefined
-    const given = hasCoverage ? (isClass ? ['set'] : ['low', 'high']) : []
-    const header = [...keep, 'prediction', ...(isClass ? ['probability'] : []), ...given]
     const labels = proba ? classes : []
-    const names = [...header, ...labels.map((label) => `probability_${label}`)]
+    const names = [...keep, ...answerNames(model), ...labels.map((label) => `probability_${label}`)]
     const sink = await openSink(output)
     sinks.push(sink)
     await sink.write(`${names.map(csvField).join(',')}\n`)
@@ -188,6 +191,7 @@ async function* predictedLines(
   labels: readonly string[],
 ): AsyncGenerator<string> {
   const counts = { missing: new Map<string, number>(), unseen: new Map<string, number>() }
+  const { targets } = model.encoder
   const keptTables = kept?.batches({ rows: ROWS_PER_WRITE })
   for await (const table of inputs.batches({ rows: ROWS_PER_WRITE })) {
     const beside = (await keptTables?.next())?.value as Table | undefined
@@ -197,7 +201,7 @@ async function* predictedLines(
     for (const { column, count } of unseen) add(counts.unseen, column, count)
     const lines = predictions.map(
       (answer, row) =>
-        `${[...columns.map((column) => keptField(column, row)), ...answerFields(answer, labels)].join(',')}\n`,
+        `${[...columns.map((column) => keptField(column, row)), ...answerFields(answer, labels, targets)].join(',')}\n`,
     )
     yield lines.join('')
   }
@@ -226,11 +230,32 @@ function meaningOfMissing(model: AnyModel, name: string): string {
       : 'nothing known'
 }
 
-function answerFields(answer: Prediction, labels: readonly string[]): string[] {
-  if (!('probabilities' in answer)) return [answer.prediction, ...(answer.interval ?? [])].map(formatNumber)
+// Several targets have the name of each behind that of the column.
+function answerNames({ encoder, report }: AnyModel): string[] {
+  const { conformal, intervals } = report.decision ?? {}
+  const hasCoverage = conformal !== undefined || intervals !== undefined
+  if (encoder.task === 'classification') return ['prediction', 'probability', ...(hasCoverage ? ['set'] : [])]
+  const names = ['prediction', ...(hasCoverage ? ['low', 'high'] : [])]
+  if (encoder.targets.length === 1) return names
+  return encoder.targets.flatMap((target) => names.map((name) => `${name}_${target.name}`))
+}
+
+function answerFields(answer: Prediction, labels: readonly string[], targets: readonly Target[]): string[] {
+  if (!('probabilities' in answer)) return numberFields(answer, targets)
   const all = labels.map((label) => formatNumber(answer.probabilities[label]))
   const set = answer.set === undefined ? [] : [csvField(answer.set.join('|'))]
   return [csvField(String(answer.prediction)), formatNumber(answer.probability), ...set, ...all]
+}
+
+function numberFields(answer: NumberPrediction | NumbersPrediction, targets: readonly Target[]): string[] {
+  if (!isOfSeveral(answer)) return [answer.prediction, ...(answer.interval ?? [])].map(formatNumber)
+  return targets.flatMap(({ name }) =>
+    [answer.prediction[name], ...(answer.interval?.[name] ?? [])].map(formatNumber),
+  )
+}
+
+function isOfSeveral(answer: NumberPrediction | NumbersPrediction): answer is NumbersPrediction {
+  return typeof answer.prediction === 'object'
 }
 
 // float32 holds about seven digits; more would be noise.

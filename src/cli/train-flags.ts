@@ -2,13 +2,13 @@
 
 import { Option, type Command } from 'commander'
 import { optimizerTable } from '../compiler/optimizers.ts'
-import { openDataset } from '../data/open-dataset.ts'
+import { isPipe } from '../data/csv-files.ts'
 import { nameList } from '../data/table.ts'
 import { SpecError } from '../errors.ts'
 import { differentiableActivations } from '../layers/activation.ts'
 import { metricNames, trainDefaults, trainLosses, type TrainOptions } from '../model/options.ts'
 import { scalings } from '../data/input.ts'
-import { inputOf } from './data-files.ts'
+import { columnNames, inputOf } from './data-files.ts'
 import { checkRejects, onErrorRules } from './rejects.ts'
 import { readSchemaFile } from './schema-file.ts'
 import {
@@ -74,7 +74,10 @@ const number = (flag: string, argument: string, text: string): Option =>
 export function addTrainFlags(command: Command): void {
   const d = trainDefaults
   command
-    .option('-t, --target <column>', 'column to predict (required)')
+    .option(
+      '-t, --target <column>',
+      'column to predict, or several of numbers with commas between (required)',
+    )
     .addOption(
       new Option('-i, --ignore <columns>', 'columns to leave out, with commas between').argParser(
         addNames('--ignore'),
@@ -196,11 +199,12 @@ export async function trainOptionsOf(
   { type, target, from, schema, rejects, recover, ...options }: TrainFlags & Pick<TrainOptions, 'from'>,
 ): Promise<TrainOptions> {
   if (target === undefined && from === undefined) throw await targetMissing(files, options)
+  const names = target === undefined ? undefined : await targetsOf(target, files, options)
   checkRejects(rejects, options.onError)
   // A model to go on from has the target.
   const given = {
     ...options,
-    target: target as string,
+    target: names as string[],
     from,
     types: type,
     recover: recover === undefined ? undefined : { factor: recover },
@@ -210,11 +214,18 @@ export async function trainOptionsOf(
   return { ...given, schema: read.schema, types: { ...read.types, ...type } }
 }
 
+// A column whose name has commas goes before several names.
+async function targetsOf(text: string, files: readonly string[], flags: TrainFlags): Promise<string[]> {
+  const names = addNames('--target')(text, undefined)
+  // What a pipe gives once is for the training.
+  const areOnce = await Promise.all(files.map(async (path) => path === '-' || (await isPipe(path))))
+  if (names.length === 1 || areOnce.includes(true)) return names
+  return (await columnNames(inputOf(files), flags)).includes(text) ? [text] : names
+}
+
 // Says what there is to choose from.
-async function targetMissing(files: readonly string[], { delimiter }: TrainFlags): Promise<Error> {
-  const dataset = await openDataset(inputOf(files), delimiter === undefined ? {} : { delimiter })
-  await dataset.close()
-  const names = dataset.schema.columns.map(({ name }) => name)
+async function targetMissing(files: readonly string[], flags: TrainFlags): Promise<Error> {
+  const names = await columnNames(inputOf(files), flags)
   const received = `none; ${files[0]} has ${nameList(names)}`
   return new SpecError({ where: '--target', expected: 'the column to predict', received })
 }

@@ -158,7 +158,8 @@ export class CsvFiles {
   }
 }
 
-async function isPipe(path: string): Promise<boolean> {
+/** Whether a path gives its bytes once. */
+export async function isPipe(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined)
   return found !== undefined && (found.isFIFO() || found.isCharacterDevice())
 }

@@ -3,7 +3,7 @@
 import { DataError } from '../errors.ts'
 import type { EncoderData } from './encoder.ts'
 import type { DatePart, Input } from './input.ts'
-import type { ClassLabel, Target } from './target.ts'
+import type { ClassLabel, NumberTarget, Target } from './target.ts'
 
 /**
  * Reads the JSON form of an encoder.
@@ -15,12 +15,31 @@ export function readEncoderData(json: unknown): EncoderData {
   const inputs = list(data.inputs, 'encoder.inputs').map((input, index) =>
     readInput(input, `encoder.inputs[${index}]`),
   )
-  const target = readTarget(data.target)
+  const target = readTarget(data.target, 'encoder.target')
+  const further = data.furtherTargets === undefined ? undefined : readFurther(data.furtherTargets, target)
   const ignored = texts(data.ignored, 'encoder.ignored')
-  const names = new Set([target.name, ...inputs.map(({ name }) => name)])
-  if (names.size !== inputs.length + 1)
+  const columns = [target, ...(further ?? []), ...inputs]
+  if (new Set(columns.map(({ name }) => name)).size !== columns.length)
     throw wrong('encoder.inputs', 'columns of different names', 'a name twice')
-  return { inputs, target, ignored, taskReason: text(data.taskReason, 'encoder.taskReason') }
+  return {
+    inputs,
+    target,
+    ...(further === undefined ? {} : { furtherTargets: further }),
+    ignored,
+    taskReason: text(data.taskReason, 'encoder.taskReason'),
+  }
+}
+
+// One network predicts several numbers, but no classes beside them.
+function readFurther(json: unknown, first: Target): NumberTarget[] {
+  const items = list(json, 'encoder.furtherTargets')
+  if (items.length === 0) throw wrong('encoder.furtherTargets', 'at least one, or nothing', items)
+  return items.map((item, index) => {
+    const where = `encoder.furtherTargets[${index}]`
+    const target = readTarget(item, where)
+    if (target.task === 'regression' && first.task === 'regression') return target
+    throw wrong(where, 'numbers beside numbers', target.task)
+  })
 }
 
 function readInput(json: unknown, where: string): Input {
@@ -96,8 +115,7 @@ function readParts(json: unknown, where: string): DatePart[] {
   return parts as DatePart[]
 }
 
-function readTarget(json: unknown): Target {
-  const where = 'encoder.target'
+function readTarget(json: unknown, where: string): Target {
   const target = record(json, where)
   const name = text(target.name, `${where}.name`)
   if (target.task === 'regression') {

@@ -13,13 +13,15 @@ import {
 } from './input.ts'
 import { rowNumbers } from './split.ts'
 import { column as columnOf, unknownColumn, type Column, type Table } from './table.ts'
-import { encodeTarget, fitTarget, inferTask, labelledRows } from './target.ts'
-import type { ClassLabel, EncodedTarget, Target, Task } from './target.ts'
+import { encodeTargets, fitTarget, inferTasks, isNumericTarget, labelledRows } from './target.ts'
+import type { ClassLabel, EncodedTarget, NumberTarget, Target, Task } from './target.ts'
 
 /** All that an encoder knows, as plain data for JSON. */
 export interface EncoderData {
   inputs: Input[]
   target: Target
+  /** Where there are several targets, those behind the first; numbers all. */
+  furtherTargets?: NumberTarget[]
   /** Columns that were left out on request. */
   ignored: string[]
   /** Why the task is what it is. */
@@ -28,8 +30,8 @@ export interface EncoderData {
 
 /** What to predict from what. */
 export interface EncoderOptions {
-  /** Name of the column to predict. */
-  target: string
+  /** Name of the column to predict, or names of several columns of numbers. */
+  target: string | readonly string[]
   /** Names of columns that are neither input nor target. */
   ignore?: readonly string[]
   /** The task; found from the target where not given, see {@link inferTask}. */
@@ -86,11 +88,11 @@ export class Encoder {
   }
 
   /**
-   * Learns from the training rows; those whose target is missing are left out.
+   * Learns from the training rows; those of which a target is missing are left out.
    *
    * @param rows training rows, in any order; the result does not depend on it
-   * @throws DataError for an unknown column, no rows, no inputs, fewer than two classes, text where regression is asked;
-   *   SpecError for a wrong option
+   * @throws DataError for an unknown column, no rows, no inputs, fewer than two classes, text where regression is asked, several
+   *   targets that are not all numbers; SpecError for a wrong option
    */
   static fit(table: Table, rows: ArrayLike<number>, options: EncoderOptions): Encoder {
     rejectUnknownKeys('encoder options', options, [
@@ -110,20 +112,25 @@ export class Encoder {
         received: `'${task as string}'`,
       })
     }
-    const targetColumn = columnOf(table, target)
+    const names = typeof target === 'string' ? [target] : target
+    const targetColumns = names.map((name) => columnOf(table, name))
     for (const name of ignore) columnOf(table, name)
-    if (ignore.includes(target)) {
+    const ignored = names.find((name) => ignore.includes(name))
+    if (ignored !== undefined) {
       throw new SpecError({
         code: 'HADAMARD_OPTION_CONFLICT',
         where: 'ignore',
         expected: 'columns other than the target',
-        received: `'${target}'`,
+        received: `'${ignored}'`,
       })
     }
-    const labelled = labelledRows(targetColumn, rows).sort()
-    if (labelled.length === 0) throw noRows(table, target, rows.length)
-    const found = task === undefined ? inferTask(targetColumn) : { task, reason: 'as asked for' }
-    const columns = table.columns.filter(({ name }) => name !== target && !ignore.includes(name))
+    const labelled = labelledRows(targetColumns, rows).sort()
+    if (labelled.length === 0) throw noRows(table, names, rows.length)
+    const found = inferTasks(targetColumns, task)
+    const [first, ...others] = targetColumns.map((column) =>
+      fitTarget(column, labelled, found.task, clampTarget),
+    )
+    const columns = table.columns.filter(({ name }) => !names.includes(name) && !ignore.includes(name))
     const encoder = new Encoder({
       inputs: columns.map((column) =>
         fitInput(
@@ -134,7 +141,8 @@ export class Encoder {
           indexCategories,
         ),
       ),
-      target: fitTarget(targetColumn, labelled, found.task, clampTarget),
+      target: first,
+      ...(others.length === 0 ? {} : { furtherTargets: others as NumberTarget[] }),
       ignored: [...ignore],
       taskReason: found.reason,
     })
@@ -164,6 +172,11 @@ export class Encoder {
     return this.data.target.task
   }
 
+  /** What is predicted: one column, or several of numbers in the order of the network's outputs. */
+  get targets(): readonly Target[] {
+    return [this.data.target, ...(this.data.furtherTargets ?? [])]
+  }
+
   /** The classes in the order of the network's outputs; none under regression. */
   get classes(): readonly ClassLabel[] {
     return this.data.target.task === 'classification' ? this.data.target.classes : []
@@ -174,11 +187,21 @@ export class Encoder {
     return this.data.inputs.flatMap(inputLabels)
   }
 
-  /** The types of the input columns, to read a file for prediction with: `readCsv(path, { types })`. */
-  columnTypes(): Record<string, 'numeric' | 'categorical'> {
+  /**
+   * The types of the input columns, to read a file for prediction with: `readCsv(path, { types })`.
+   *
+   * @param options whether the targets are to be read too, default false
+   */
+  columnTypes({ hasTarget = false }: { hasTarget?: boolean } = {}): Record<
+    string,
+    'numeric' | 'categorical'
+  > {
     const types = Object.create(null) as Record<string, 'numeric' | 'categorical'>
     for (const { name, type } of this.data.inputs)
       types[name] = type === 'numeric' ? 'numeric' : 'categorical'
+    if (!hasTarget) return types
+    for (const target of this.targets)
+      types[target.name] = isNumericTarget(target) ? 'numeric' : 'categorical'
     return types
   }
 
@@ -213,18 +236,22 @@ export class Encoder {
   }
 
   /**
-   * Class indices or standardised targets of the given rows (default all), without those whose target is missing.
+   * Class indices or standardised targets of the given rows (default all), without those of which a target is missing.
    *
-   * @throws DataError where the table lacks the target column, or has text where the target is numeric
+   * @throws DataError where the table lacks a target column, or has text where the target is numeric
    */
   encodeTarget(table: Table, rows: ArrayLike<number> = rowNumbers(table.rows)): EncodedTarget {
-    return encodeTarget(this.data.target, table, rows)
+    return encodeTargets(this.targets, table, rows)
   }
 
-  /** A network's output under regression, in the units of the data. */
-  decodeValue(output: number): number {
-    const { target } = this.data
-    if (target.task !== 'regression') return output
+  /**
+   * A network's output under regression, in the units of the data.
+   *
+   * @param index which of several targets it is of, default the first
+   */
+  decodeValue(output: number, index = 0): number {
+    const target = index === 0 ? this.data.target : this.data.furtherTargets?.[index - 1]
+    if (target?.task !== 'regression') return output
     const value = output * target.deviation + target.mean
     const [low, high] = target.range ?? [-Infinity, Infinity]
     return value < low ? low : value > high ? high : value
@@ -243,7 +270,7 @@ export class Encoder {
   private extraColumns(table: Table): string[] {
     const known = new Set([
       ...this.data.inputs.map(({ name }) => name),
-      this.data.target.name,
+      ...this.targets.map(({ name }) => name),
       ...this.data.ignored,
     ])
     return table.columns.map(({ name }) => name).filter((name) => !known.has(name))
@@ -261,11 +288,11 @@ export class Encoder {
   }
 }
 
-function noRows(table: Table, target: string, rows: number): DataError {
+function noRows(table: Table, targets: readonly string[], rows: number): DataError {
   return new DataError({
     code: 'HADAMARD_NO_ROWS',
     where: table.source ?? 'table',
     expected: 'rows to train on',
-    received: rows === 0 ? 'none' : `${rows} rows, none with a value in column ${target}`,
+    received: rows === 0 ? 'none' : `${rows} rows, none with a value in column ${targets.join(' and ')}`,
   })
 }

@@ -13,12 +13,12 @@ export class RowEncoder {
   readonly #offsets: readonly number[]
   readonly #others: ReadonlySet<string>
 
-  constructor({ inputs, target, ignored }: EncoderData) {
+  constructor({ inputs, target, furtherTargets = [], ignored }: EncoderData) {
     this.#names = inputs.map(({ name }) => name)
     this.#writers = inputs.map(writerOf)
     let offset = 0
     this.#offsets = inputs.map((input) => (offset += inputWidth(input)) - inputWidth(input))
-    this.#others = new Set([target.name, ...ignored])
+    this.#others = new Set([target, ...furtherTargets].map(({ name }) => name).concat(ignored))
   }
 
   /**

@@ -10,16 +10,17 @@ export type Task = 'classification' | 'regression'
 /** A class as the data have it. */
 export type ClassLabel = number | string | boolean
 
-/** The target column: its classes in ascending order, or the scale of its numbers and where predictions end. Plain data. */
-export type Target =
-  | { name: string; task: 'classification'; classes: ClassLabel[] }
-  | ({ name: string; task: 'regression'; range?: [number, number] } & Scale)
+/** A column of numbers to predict: their scale, and where predictions end. Plain data. */
+export type NumberTarget = { name: string; task: 'regression'; range?: [number, number] } & Scale
+
+/** A column to predict: its classes in ascending order, or numbers. Plain data. */
+export type Target = { name: string; task: 'classification'; classes: ClassLabel[] } | NumberTarget
 
 /** Targets of the rows that have one. */
 export type EncodedTarget = {
-  /** The rows whose target is not missing, in the order asked for. */
+  /** The rows of which no target is missing, in the order asked for. */
   rows: Uint32Array
-  /** How many rows were left out because their target is missing. */
+  /** How many rows were left out because a target is missing. */
   missing: number
 } & (
   | {
@@ -31,9 +32,9 @@ export type EncodedTarget = {
     }
   | {
       task: 'regression'
-      /** `[rows]`, standardised, in double precision */
+      /** `[rows · targets]`, standardised, in double precision */
       values: Float64Array
-      /** `[rows]`, as the data have them */
+      /** `[rows · targets]`, as the data have them */
       raw: Float64Array
     }
 )
@@ -74,14 +75,58 @@ export function inferTask(column: Column): { task: Task; reason: string } {
   return { task: 'classification', reason: `${distinct}, each in at least ${leastRowsPerClass} rows` }
 }
 
-/** The rows whose target is present, in the order given. */
-export function labelledRows(column: Column, rows: ArrayLike<number>): Uint32Array {
+/** What a target column is like. */
+export interface TargetKind {
+  name: string
+  type: Column['type']
+  /** The task that its values suggest, and why. */
+  task: Task
+  reason: string
+}
+
+/** The task that target columns suggest, or the one asked for, and why; see {@link taskOfKinds}. */
+export function inferTasks(columns: readonly Column[], asked?: Task): { task: Task; reason: string } {
+  return taskOfKinds(
+    columns.map((column) => ({ name: column.name, type: column.type, ...inferTask(column) })),
+    asked,
+  )
+}
+
+/**
+ * The task of targets, as asked for or as they suggest, and why. Several targets are numbers: one network with squared error
+ * predicts them together.
+ *
+ * @throws DataError for several targets of which one is no number, naming what each is
+ */
+export function taskOfKinds(kinds: readonly TargetKind[], asked?: Task): { task: Task; reason: string } {
+  const isAsked = asked !== undefined
+  if (kinds.length === 1) return isAsked ? { task: asked, reason: 'as asked for' } : kinds[0]
+  const other = kinds.find(({ type, task }) => type !== 'numeric' || (asked ?? task) === 'classification')
+  if (other === undefined)
+    return { task: 'regression', reason: isAsked ? 'as asked for' : 'several targets, all numbers' }
+  const areNumeric = kinds.every(({ type }) => type === 'numeric')
+  throw new DataError(
+    {
+      code: 'HADAMARD_TARGET_COLUMN',
+      where: 'target',
+      expected: 'numbers in all columns, where there are several targets',
+      received: isAsked && areNumeric ? `the task ${asked}` : kinds.map(({ reason }) => reason).join('; '),
+      cure: `Train one model for each column of classes${areNumeric ? ", or set the task to 'regression'" : ''}`,
+    },
+    { column: other.name },
+  )
+}
+
+/** The rows in which no target is missing, in the order given. */
+export function labelledRows(columns: readonly Column[], rows: ArrayLike<number>): Uint32Array {
+  const isPresent = (column: Column, row: number): boolean =>
+    column.type === 'numeric' ? !Number.isNaN(column.values[row]) : column.codes[row] >= 0
+  const [first, ...others] = columns
   const kept = new Uint32Array(rows.length)
   let count = 0
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]
-    const isPresent = column.type === 'numeric' ? !Number.isNaN(column.values[row]) : column.codes[row] >= 0
-    if (isPresent) kept[count++] = row
+    if (isPresent(first, row) && others.every((column) => isPresent(column, row))) kept[count++] = row
   }
   return kept.slice(0, count)
 }
@@ -131,39 +176,72 @@ function rangeOf(values: Float64Array, rows: Uint32Array): [number, number] {
   )
 }
 
+/** Whether a target is read as numbers: numbers to predict, or numbers that are classes. */
+export function isNumericTarget(target: Target): boolean {
+  return target.task === 'regression' || typeof target.classes[0] === 'number'
+}
+
 /**
- * Class indices or standardised numbers for the rows that have a target.
+ * Class indices or standardised numbers for the rows that have all targets.
  *
- * @throws DataError where the table lacks the target column, or has text where the target is numeric
+ * @param targets one, or several of numbers
+ * @throws DataError where the table lacks a target column, or has text where the target is numeric
  */
-export function encodeTarget(target: Target, table: Table, rows: ArrayLike<number>): EncodedTarget {
-  const column = columnOf(table, target.name)
-  const kept = labelledRows(column, rows)
+export function encodeTargets(
+  targets: readonly Target[],
+  table: Table,
+  rows: ArrayLike<number>,
+): EncodedTarget {
+  const columns = targets.map(({ name }) => columnOf(table, name))
+  const kept = labelledRows(columns, rows)
   const missing = rows.length - kept.length
-  const isNumeric = target.task === 'regression' || typeof target.classes[0] === 'number'
+  columns.forEach((column, i) => {
+    checkNumeric(targets[i], column, kept, table.source)
+  })
+  const [target] = targets
+  if (target.task === 'classification')
+    return { task: 'classification', rows: kept, missing, ...encodeClasses(target, columns[0], kept) }
+  const width = targets.length
+  const raw = new Float64Array(kept.length * width)
+  const values = new Float64Array(kept.length * width)
+  targets.forEach((numbers, j) => {
+    if (numbers.task !== 'regression') return
+    kept.forEach((row, i) => {
+      const value = Number(valueAt(columns[j], row))
+      raw[i * width + j] = value
+      values[i * width + j] = (value - numbers.mean) / numbers.deviation
+    })
+  })
+  return { task: 'regression', rows: kept, missing, values, raw }
+}
+
+function encodeClasses(
+  target: Target & { task: 'classification' },
+  column: Column,
+  kept: Uint32Array,
+): { classes: Int32Array; unseen: number } {
+  const isNumeric = isNumericTarget(target)
+  const indexOf = new Map(target.classes.map((label, index) => [isNumeric ? label : String(label), index]))
+  const classes = Int32Array.from(kept, (row) => {
+    const value = valueAt(column, row) ?? ''
+    return indexOf.get(isNumeric ? value : String(value)) ?? -1
+  })
+  return { classes, unseen: classes.reduce((count, index) => count + (index < 0 ? 1 : 0), 0) }
+}
+
+function checkNumeric(target: Target, column: Column, kept: Uint32Array, source = 'table'): void {
+  const isNumeric = isNumericTarget(target)
   if (isNumeric && column.type === 'categorical' && kept.length > 0) {
     throw new DataError(
       {
         code: 'HADAMARD_COLUMN_TYPE',
-        where: `${table.source ?? 'table'} row ${kept[0]}, column ${target.name}`,
+        where: `${source} row ${kept[0]}, column ${target.name}`,
         expected: 'a number, as in the training data',
         received: `'${String(valueAt(column, kept[0]))}'`,
       },
       { column: target.name },
     )
   }
-  if (target.task === 'regression') {
-    const raw = Float64Array.from(kept, (row) => Number(valueAt(column, row)))
-    const values = raw.map((value) => (value - target.mean) / target.deviation)
-    return { task: 'regression', rows: kept, missing, values, raw }
-  }
-  const indexOf = new Map(target.classes.map((label, index) => [isNumeric ? label : String(label), index]))
-  const classes = Int32Array.from(kept, (row) => {
-    const value = valueAt(column, row) ?? ''
-    return indexOf.get(isNumeric ? value : String(value)) ?? -1
-  })
-  const unseen = classes.reduce((count, index) => count + (index < 0 ? 1 : 0), 0)
-  return { task: 'classification', rows: kept, missing, classes, unseen }
 }
 
 // Numbers ascend numerically, texts by UTF-16 code units; -0 is the class 0.

@@ -1,5 +1,6 @@
 /** What each column adds to the answer for a row: gradient × input and integrated gradients, in double. */
 
+import type { Encoder } from '../data/encoder.ts'
 import { inputWidth, isIndexed } from '../data/input.ts'
 import { column as columnOf, valueAt, type Table, type Value } from '../data/table.ts'
 import type { ClassLabel } from '../data/target.ts'
@@ -15,6 +16,8 @@ export interface RowAttribution {
   row: number
   /** The class whose probability is shared out; undefined where the model predicts numbers. */
   label?: ClassLabel
+  /** The one of several targets whose number is shared out. */
+  target?: string
   /** That probability, or the number in the unit of the data. */
   output: number
   /** The same of the baseline. */
@@ -43,7 +46,7 @@ const BLOCK = 256
 const TOLERANCE = 1e-4
 
 /**
- * Attributions for rows of a table.
+ * Attributions for rows of a table: one for each, of several targets one for each of these.
  *
  * @param baseline inputs to compare with [inputs]; zeros are a row of which nothing is known: numbers at their mean, no category
  * @param label the class to explain; default the positive one of two classes, else the one that is decided for
@@ -61,33 +64,46 @@ export function attributeRows(
   checkContinuous(model)
   const twin = new DoubleModel(model)
   const { x } = encoder.encode(table, rows, 'float64')
-  return rows.map((row, i) => {
+  const indicesOf = (answers: Float64Array): number[] => {
+    if (encoder.task === 'regression')
+      return model.chosen === undefined ? encoder.targets.map((_, j) => j) : [model.chosen]
+    const chosen = label ?? decision.positive
+    return [
+      chosen === undefined
+        ? decideClass(answers, 0, encoder.classes, decision)
+        : encoder.classes.indexOf(chosen),
+    ]
+  }
+  return rows.flatMap((row, i) => {
     const inputs = x.subarray(i * encoder.width, (i + 1) * encoder.width)
     const answers = twin.answers(inputs)
-    const chosen = label ?? decision.positive
-    const index =
-      encoder.task === 'regression'
-        ? 0
-        : chosen === undefined
-          ? decideClass(answers, 0, encoder.classes, decision)
-          : encoder.classes.indexOf(chosen)
-    const [output, from] = [answers[index], twin.answers(baseline)[index]]
-    const distance = inputs.map((value, j) => value - baseline[j])
-    const along = integrate(twin, index, baseline, distance, output - from)
-    const gradient = twin.gradients(inputs, index)
-    const byInput = {
-      gradientTimesInput: gradient.map((value, j) => value * distance[j]),
-      integratedGradients: along,
-    }
-    return {
-      row,
-      ...(encoder.task === 'regression' ? {} : { label: encoder.classes[index] }),
-      output,
-      baseline: from,
-      columns: sumByColumn(model, table, row, byInput),
-      gap: output - from - total(along),
-    }
+    return indicesOf(answers).map((index): RowAttribution => {
+      const [output, from] = [answers[index], twin.answers(baseline)[index]]
+      const distance = inputs.map((value, j) => value - baseline[j])
+      const along = integrate(twin, index, baseline, distance, output - from)
+      const gradient = twin.gradients(inputs, index)
+      const byInput = {
+        gradientTimesInput: gradient.map((value, j) => value * distance[j]),
+        integratedGradients: along,
+      }
+      return {
+        row,
+        ...titleOf(encoder, index),
+        output,
+        baseline: from,
+        columns: sumByColumn(model, table, row, byInput),
+        gap: output - from - total(along),
+      }
+    })
   })
+}
+
+function titleOf(
+  { task, classes, targets }: Encoder,
+  index: number,
+): Pick<RowAttribution, 'label' | 'target'> {
+  if (task === 'classification') return { label: classes[index] }
+  return targets.length === 1 ? {} : { target: targets[index].name }
 }
 
 // Between two numbers of categories there is nothing.
@@ -138,7 +154,7 @@ class DoubleModel {
     this.#network = doubleOf(model.network)
   }
 
-  /** [rows · classes], or [rows]. */
+  /** [rows · classes], or [rows · targets]. */
   answers(x: Float64Array): Float64Array {
     return this.#answersTo(this.#network.predict(x))
   }
@@ -151,19 +167,24 @@ class DoubleModel {
 
   #answersTo(outputs: Float64Array): Float64Array {
     const { encoder, decision } = this.#model
-    if (encoder.task === 'regression') return outputs.map((output) => encoder.decodeValue(output))
+    const width = encoder.targets.length
+    if (encoder.task === 'regression')
+      return outputs.map((output, i) => encoder.decodeValue(output, i % width))
     return classProbabilities(outputs, this.#network.outputs, decision.calibration?.temperature)
   }
 
   // Derivatives of the answer with respect to the network's outputs.
   #slopes(outputs: Float64Array, index: number): Float64Array {
     const { encoder, decision } = this.#model
-    const { target } = encoder.data
+    const { targets } = encoder
+    const target = targets[index] ?? targets[0]
     // Beyond a range that answers are held within they do not move.
     if (target.task === 'regression') {
       const { deviation, mean } = target
-      return outputs.map((output) =>
-        encoder.decodeValue(output) === output * deviation + mean ? deviation : 0,
+      return outputs.map((output, i) =>
+        i % targets.length === index && encoder.decodeValue(output, index) === output * deviation + mean
+          ? deviation
+          : 0,
       )
     }
     const width = this.#network.outputs

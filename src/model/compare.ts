@@ -3,6 +3,7 @@
 import { rowLines } from '../data/csv-lines.ts'
 import {
   column as columnOf,
+  type Column,
   nameList,
   tableFromRows,
   valueAt,
@@ -26,8 +27,20 @@ export interface ModelComparison {
   scores?: [ModelEvaluation, ModelEvaluation]
   /** Rows that are taken for another class. */
   changed: ChangedRow[]
-  /** Where the models predict numbers: how far apart they are. */
-  distance?: { mean: number; largest: number; row: number; line?: number }
+  /** Where the models predict a number: how far apart they are. */
+  distance?: PredictionDistance
+  /** The same of each of several targets, in their order. */
+  distances?: (PredictionDistance & { target: string })[]
+}
+
+/** How far apart the numbers are that two models predict, in the unit of the target. */
+export interface PredictionDistance {
+  mean: number
+  largest: number
+  /** The first row in which they are farthest apart, from 0. */
+  row: number
+  /** Its physical line in the file, where the rows come from one. */
+  line?: number
 }
 
 /** A row that two models take for different classes. */
@@ -60,12 +73,11 @@ export async function compareModels(
   const read = await Promise.all(models.map((model) => tableFor(model, source, options)))
   const [a, b] = models.map((model, i): Prediction[] => model.predictTable(read[i].table).predictions)
   const { table, hasTarget } = read[0]
+  const isClass = first.encoder.task === 'classification'
   const lines = typeof source === 'string' ? await rowLines(source, options) : undefined
   const place = (row: number): { row: number; line?: number } =>
     lines === undefined ? { row } : { row, line: lines[row] }
-  const target = hasTarget ? columnOf(table, first.report.target) : undefined
-  const differing = a.map((_, row) => row).filter((row) => a[row].prediction !== b[row].prediction)
-  const isClass = first.encoder.task === 'classification'
+  const target = hasTarget && isClass ? columnOf(table, first.report.target) : undefined
   const [one, two] = hasTarget
     ? await Promise.all(models.map((model) => model.evaluate(source as never, options)))
     : []
@@ -74,15 +86,25 @@ export async function compareModels(
     rows: table.rows,
     hasSameAnswers: JSON.stringify(a) === JSON.stringify(b),
     ...(hasTarget ? { scores: [one, two] } : {}),
-    changed: isClass
-      ? differing.map((row) => ({
-          ...place(row),
-          target: target === undefined ? null : valueAt(target, row),
-          predictions: [a[row].prediction, b[row].prediction],
-        }))
-      : [],
-    ...(isClass ? {} : { distance: distanceOf(a, b, place) }),
+    changed: isClass ? changedRows(a, b, target, place) : [],
+    ...(isClass ? {} : distancesOf(first, a, b, place)),
   }
+}
+
+type Place = (row: number) => { row: number; line?: number }
+
+function changedRows(
+  a: readonly Prediction[],
+  b: readonly Prediction[],
+  target: Column | undefined,
+  place: Place,
+): ChangedRow[] {
+  return a.flatMap(({ prediction }, row) => {
+    const other = b[row].prediction
+    if (typeof prediction === 'object' || typeof other === 'object' || prediction === other) return []
+    const value = target === undefined ? null : valueAt(target, row)
+    return [{ ...place(row), target: value, predictions: [prediction, other] }]
+  })
 }
 
 function checkComparable(first: AnyModel, second: AnyModel): void {
@@ -101,15 +123,17 @@ async function tableFor(
   source: string | readonly object[],
   options: PredictionCsvOptions,
 ): Promise<{ table: Table; hasTarget: boolean }> {
-  const { target } = model.report
+  const targets = model.encoder.targets.map(({ name }) => name)
   if (typeof source !== 'string') {
     const table = tableFromRows(source)
-    return { table, hasTarget: table.columns.some(({ name }) => name === target) }
+    const names = table.columns.map(({ name }) => name)
+    return { table, hasTarget: targets.every((target) => names.includes(target)) }
   }
   try {
     return { table: await model.readTable(source, { ...options, hasTarget: true }), hasTarget: true }
   } catch (error) {
-    if (!(error instanceof DataError) || error.column !== target || error.line !== undefined) throw error
+    const isAbsent = error instanceof DataError && error.line === undefined
+    if (!isAbsent || !targets.includes(error.column ?? '')) throw error
     return { table: await model.readTable(source, options), hasTarget: false }
   }
 }
@@ -134,12 +158,23 @@ function bitsOf(arrays: Readonly<Record<string, Parameter>>): string {
     .join('\n')
 }
 
-function distanceOf(
+function distancesOf(
+  { encoder: { targets } }: AnyModel,
   a: readonly Prediction[],
   b: readonly Prediction[],
-  place: (row: number) => { row: number; line?: number },
-): NonNullable<ModelComparison['distance']> {
-  const distances = a.map(({ prediction }, row) => Math.abs(Number(b[row].prediction) - Number(prediction)))
+  place: Place,
+): Pick<ModelComparison, 'distance' | 'distances'> {
+  const distances = targets.map(({ name }) => {
+    const of = ({ prediction }: Prediction): number =>
+      Number(typeof prediction === 'object' ? prediction[name] : prediction)
+    return distanceOf(a.map(of), b.map(of), place)
+  })
+  if (targets.length === 1) return { distance: distances[0] }
+  return { distances: distances.map((distance, j) => ({ target: targets[j].name, ...distance })) }
+}
+
+function distanceOf(a: readonly number[], b: readonly number[], place: Place): PredictionDistance {
+  const distances = a.map((prediction, row) => Math.abs(b[row] - prediction))
   const largest = distances.reduce((most, distance) => Math.max(most, distance), 0)
   const mean = distances.reduce((sum, distance) => sum + distance, 0) / Math.max(1, distances.length)
   return { mean, largest, ...place(Math.max(0, distances.indexOf(largest))) }

@@ -1,8 +1,7 @@
 /** Cross-validation: a model for every fold, trained on the others, and two configurations compared on the same folds. */
 
 import { checkInteger } from '../check.ts'
-import { column as columnOf } from '../data/table.ts'
-import { inferTask, type Task } from '../data/target.ts'
+import type { Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { spreadOf, type Spread } from '../metrics/spread.ts'
 import { studentPValue } from '../metrics/student.ts'
@@ -11,10 +10,10 @@ import { normalizeTrainOptions, type TrainOptions } from './options.ts'
 import type { Scores, TrainReport } from './report.ts'
 import { readSource, type TrainSource } from './read-source.ts'
 import { isLowerBetter } from './score.ts'
-import { trainOnTable } from './train.ts'
+import { taskOf, trainOnTable } from './train.ts'
 
 /** Numbers that every fold has. */
-export type FoldScore = Exclude<keyof Scores, 'baseline' | 'confusion' | 'rows'>
+export type FoldScore = Exclude<keyof Scores, 'baseline' | 'confusion' | 'rows' | 'targets'>
 
 /** How to cross-validate. */
 export interface CrossValidationOptions {
@@ -59,6 +58,8 @@ export interface CrossValidation {
   repeats: number
   results: FoldResult[]
   scores: Partial<Record<FoldScore, Spread>>
+  /** Of each of several targets, in their order. */
+  targets?: { target: string; scores: Partial<Record<FoldScore, Spread>> }[]
   comparison?: Comparison
 }
 
@@ -89,7 +90,7 @@ export async function crossValidate(
   const settings = normalizeTrainOptions(options)
   const other = compare === undefined ? undefined : normalizeTrainOptions({ ...options, ...compare })
   const table = await readSource(source, settings)
-  const task: Task = settings.task ?? inferTask(columnOf(table, settings.target)).task
+  const task = taskOf(table, settings)
   const results: FoldResult[] = []
   let metric: TrainReport['metric'] = 'loss'
   for (let repeat = 0; repeat < repeats; repeat++) {
@@ -121,6 +122,7 @@ export async function crossValidate(
     repeats,
     results,
     scores: summarize(results.map(({ scores }) => scores)),
+    ...(settings.targets.length === 1 ? {} : { targets: byTarget(results, settings.targets) }),
   }
   return other === undefined ? answer : { ...answer, comparison: comparisonOf(results, metric, folds) }
 }
@@ -154,7 +156,17 @@ function comparisonOf(
   }
 }
 
-function summarize(all: readonly Scores[]): Partial<Record<FoldScore, Spread>> {
+function byTarget(
+  results: readonly FoldResult[],
+  targets: readonly string[],
+): NonNullable<CrossValidation['targets']> {
+  return targets.map((target, j) => ({
+    target,
+    scores: summarize(results.flatMap(({ scores }) => scores.targets?.[j] ?? [])),
+  }))
+}
+
+function summarize(all: readonly Partial<Scores>[]): Partial<Record<FoldScore, Spread>> {
   const names = Object.keys(all[0] ?? {}).filter((name) => name !== 'rows') as (keyof Scores)[]
   const entries = names.flatMap((name) => {
     const values = all.map((scores) => scores[name]).filter((value) => typeof value === 'number')

@@ -12,7 +12,7 @@ import { reliability, usefulTemperature, type Judged } from './calibrate.ts'
 import { plural } from './design.ts'
 import type { TrainSettings } from './options.ts'
 import type { Parts } from './parts.ts'
-import type { ClassReport, Decision } from './report.ts'
+import type { ClassReport, Conformal, Decision } from './report.ts'
 import { rowWeights } from './row-weights.ts'
 import { parseThreshold, tuneThreshold } from './threshold.ts'
 
@@ -72,10 +72,7 @@ export function* learnDecision(
   const { coverage } = settings
   if (encoder.task === 'regression') {
     if (coverage === undefined) return { decision: {}, warnings: [] }
-    const target = encoder.encodeTarget(table, parts.calibration) as EncodedTarget & { task: 'regression' }
-    const outputs = network.predict(encoder.encode(table, target.rows).x)
-    const scores = target.raw.map((value, row) => Math.abs(value - encoder.decodeValue(outputs[row])))
-    return { decision: { conformal: conformalOf(scores, coverage) }, warnings: [] }
+    return { decision: intervalsOf(network, encoder, table, parts.calibration, coverage), warnings: [] }
   }
   const watched = yield* judge(network, encoder, table, parts.validation, settings.weight)
   yield
@@ -101,6 +98,28 @@ export function* learnDecision(
     decision.conformal = conformalOf(scores, coverage)
   }
   return { decision: { ...decision, ...tuned.part }, warnings: tuned.warnings }
+}
+
+// Of several targets each has intervals by itself.
+function intervalsOf(
+  network: Network,
+  encoder: Encoder,
+  table: Table,
+  rows: Uint32Array,
+  coverage: number,
+): Decision {
+  const target = encoder.encodeTarget(table, rows) as EncodedTarget & { task: 'regression' }
+  const outputs = network.predict(encoder.encode(table, target.rows).x)
+  const width = encoder.targets.length
+  const distances = target.raw.map((value, i) => Math.abs(value - encoder.decodeValue(outputs[i], i % width)))
+  const found = encoder.targets.map((_, j) =>
+    conformalOf(
+      distances.filter((_distance, i) => i % width === j),
+      coverage,
+    ),
+  )
+  if (width === 1) return { conformal: found[0] }
+  return { intervals: found.map((conformal, j) => ({ target: encoder.targets[j].name, ...conformal })) }
 }
 
 function thresholdOf(
@@ -144,7 +163,7 @@ function lacks({ outputs, width, classes }: Judged, temperature?: number): numbe
   return Array.from(classes, (index, row) => 1 - probabilities[row * count + index])
 }
 
-function conformalOf(scores: ArrayLike<number>, coverage: number): Decision['conformal'] {
+function conformalOf(scores: ArrayLike<number>, coverage: number): Conformal {
   const quantile = conformalQuantile(scores, coverage)
   if (Number.isFinite(quantile)) return { coverage, quantile, rows: scores.length }
   throw new DataError({

@@ -25,7 +25,7 @@ export interface DependencePoint {
   value: Exclude<Value, null>
   /** Rows of the data that have this value themselves. */
   rows: number
-  /** Mean number, or mean probability by class. */
+  /** Mean number, or mean probability by class, or mean number by target where there are several. */
   prediction: number | Record<string, number>
 }
 
@@ -107,7 +107,8 @@ function meanAnswer(model: Answering, table: Table): DependencePoint['prediction
   const sums = new Float64Array(width)
   for (let i = 0; i < values.length; i++) sums[i % width] += values[i]
   const means = sums.map((sum) => sum / table.rows)
-  const { classes, task } = model.encoder
-  if (task === 'regression') return means[0]
-  return Object.fromEntries(classes.map((label, i): [string, number] => [String(label), means[i]]))
+  const { classes, targets, task } = model.encoder
+  if (task === 'regression' && (width === 1 || model.chosen !== undefined)) return means[model.chosen ?? 0]
+  const names = task === 'regression' ? targets.map(({ name }) => name) : classes
+  return Object.fromEntries(names.map((name, i): [string, number] => [String(name), means[i]]))
 }

@@ -36,7 +36,7 @@ export function confusionLines(name: string, { confusion }: Scores, weight?: str
 }
 
 function decisionFacts({ decision, task }: Decided): string[][] {
-  const { positive, threshold, tunedFor, calibration, conformal } = decision ?? {}
+  const { positive, threshold, tunedFor, calibration, conformal, intervals } = decision ?? {}
   const facts: string[][] = []
   if (positive !== undefined && threshold !== undefined) {
     const why = tunedFor === undefined ? 'as given' : `tuned on the validation rows for ${tunedFor}`
@@ -61,11 +61,19 @@ function decisionFacts({ decision, task }: Decided): string[][] {
       `${what} for ${percent(coverage)} of new rows, from ${plural(rows, 'row')} kept aside`,
     ])
   }
+  if (intervals !== undefined) {
+    const [{ coverage, rows }] = intervals
+    const widths = intervals.map(({ target, quantile }) => `${target} ± ${short(quantile)}`)
+    facts.push([
+      'coverage',
+      `intervals for ${percent(coverage)} of new rows each, from ${plural(rows, 'row')} kept aside: ${widths.join(', ')}`,
+    ])
+  }
   return facts
 }
 
 function reliabilityFacts(name: string, scores: Scores): string[][] {
-  const { brier, calibrationError, coverage, width } = scores
+  const { brier, calibrationError, coverage, width, targets = [] } = scores
   const facts: string[][] = []
   if (brier !== undefined && calibrationError !== undefined) {
     facts.push([
@@ -75,6 +83,10 @@ function reliabilityFacts(name: string, scores: Scores): string[][] {
   }
   if (coverage !== undefined && width !== undefined)
     facts.push(['covered', `${percent(coverage)} of the ${name} rows, mean width ${short(width)}`])
+  if (coverage !== undefined && targets.length > 0) {
+    const shares = targets.map((of) => `${of.target} ${percent(of.coverage ?? NaN)}`)
+    facts.push(['covered', `of the ${name} rows: ${shares.join(', ')}`])
+  }
   return facts
 }
 

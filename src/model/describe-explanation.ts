@@ -9,25 +9,26 @@ import { plural } from './design.ts'
 import type { Explanation } from './explain.ts'
 import type { BaselineScores, TrainReport } from './report.ts'
 
-type Titled = Pick<TrainReport, 'target' | 'decision'>
+type Titled = Pick<TrainReport, 'target' | 'targets' | 'decision'>
 
 /** More classes do not fit on a screen. */
 const MOST_CLASSES = 8
 
 /** The parts of an explanation as tables, an empty line between them. */
 export function explanationLines(explanation: Explanation, report: Titled): string[] {
+  const titled = { ...report, target: explanation.target ?? report.target }
   const parts = [
     importanceLines(explanation),
-    ...explanation.dependence.map((dependence) => dependenceLines(dependence, report)),
-    ...explanation.attributions.map((attribution) => attributionLines(attribution, report)),
+    ...explanation.dependence.map((dependence) => dependenceLines(dependence, titled)),
+    ...explanation.attributions.map((attribution) => attributionLines(attribution, titled)),
   ]
   return parts.filter((lines) => lines.length > 0).flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]))
 }
 
-function importanceLines({ rows, metric, score, importance }: Explanation): string[] {
+function importanceLines({ rows, metric, target, score, importance }: Explanation): string[] {
   if (metric === undefined) return []
   const name = metric as keyof BaselineScores
-  const label = scoreLabels[name] ?? metric
+  const label = `${scoreLabels[name] ?? metric}${target === undefined ? '' : ` of ${target}`}`
   const cells = importance.map(({ column, mean, interval: [low, high] }) => [
     column,
     short(mean),
@@ -39,19 +40,24 @@ function importanceLines({ rows, metric, score, importance }: Explanation): stri
   ]
 }
 
-function dependenceLines({ column, points }: PartialDependence, { target, decision }: Titled): string[] {
+function dependenceLines(
+  { column, points }: PartialDependence,
+  { target, targets, decision }: Titled,
+): string[] {
   const first = points[0]?.prediction
   const labels = typeof first === 'object' ? Object.keys(first) : []
   const positive = decision?.positive
   const shown =
     labels.length === 2 && positive !== undefined ? [String(positive)] : labels.slice(0, MOST_CLASSES)
-  const header = labels.length === 0 ? [target] : shown.map((label) => `${target} ${label}`)
+  const isOfClasses = labels.length > 0 && targets === undefined
+  const header =
+    labels.length === 0 ? [target] : isOfClasses ? shown.map((label) => `${target} ${label}`) : shown
   const cells = points.map(({ value, rows, prediction }) => [
     showValue(value),
     ...(typeof prediction === 'number' ? [prediction] : shown.map((label) => prediction[label])).map(short),
     rows.toLocaleString('en'),
   ])
-  const what = labels.length === 0 ? 'prediction' : 'probability'
+  const what = isOfClasses ? 'probability' : 'prediction'
   return [
     `${column}: mean ${what} where every row has this value`,
     ...alignColumns([['', ...header, 'rows with it'], ...cells], [0]),
@@ -59,10 +65,10 @@ function dependenceLines({ column, points }: PartialDependence, { target, decisi
 }
 
 function attributionLines(
-  { row, label, output, baseline, columns, gap }: RowAttribution,
+  { row, label, target: own, output, baseline, columns, gap }: RowAttribution,
   { target }: Titled,
 ): string[] {
-  const what = label === undefined ? target : `probability of ${target} ${String(label)}`
+  const what = label === undefined ? (own ?? target) : `probability of ${target} ${String(label)}`
   const sorted = [...columns].sort(
     (a, b) => Math.abs(b.integratedGradients) - Math.abs(a.integratedGradients),
   )

@@ -1,6 +1,7 @@
 /** Models and scores in words, for `summary()` and for the screen. */
 
 import type { Encoder } from '../data/encoder.ts'
+import type { Target } from '../data/target.ts'
 import type { Network } from '../network.ts'
 import { alignColumns } from './align.ts'
 import { plural } from './design.ts'
@@ -21,7 +22,8 @@ type Titled = Pick<TrainReport, 'task' | 'metric' | 'classes'>
  * class the same come before accuracy.
  */
 export function scoreNames({ task, metric, classes }: Titled): (keyof BaselineScores)[] {
-  const byTask: (keyof BaselineScores)[] = task === 'regression' ? ['r2', 'rmse'] : ['accuracy', 'logLoss']
+  const byTask: (keyof BaselineScores)[] =
+    task === 'regression' ? ['r2', 'rmse', 'mae'] : ['accuracy', 'logLoss']
   const names = isImbalanced(classes)
     ? (['balancedAccuracy', 'averagePrecision', ...byTask] as const)
     : byTask
@@ -37,6 +39,7 @@ export const scoreLabels: Readonly<Record<keyof BaselineScores, string>> = {
   logLoss: 'log loss',
   r2: 'R²',
   rmse: 'RMSE',
+  mae: 'MAE',
 }
 
 /**
@@ -47,13 +50,16 @@ export const scoreLabels: Readonly<Record<keyof BaselineScores, string>> = {
  */
 export function formatScore(name: keyof BaselineScores, value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return '-'
-  if (name !== 'rmse') return value.toFixed(3).replace(/^-(?=0\.000$)/, '')
+  if (name !== 'rmse' && name !== 'mae') return value.toFixed(3).replace(/^-(?=0\.000$)/, '')
   return Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3
     ? value.toExponential(3)
     : String(Number(value.toPrecision(4)))
 }
 
-/** Scores as a table: a row per set of rows and one for the baseline of the last of them. */
+/**
+ * Scores as a table: a row per set of rows and one for the baseline of the last of them. Of several targets these are means;
+ * those of each in the last set follow.
+ */
 export function scoreTable(
   report: Titled,
   sets: readonly (readonly [string, Scores | undefined])[],
@@ -78,22 +84,23 @@ export function scoreTable(
       ...names.map((name) => formatScore(name, baseline[name])),
     ])
   }
-  return alignColumns([['', 'rows', ...names.map((name) => scoreLabels[name])], ...rows], [0])
+  const targets = last?.[1].targets ?? []
+  for (const { target, ...scores } of targets) {
+    const cells = names.map((name) => formatScore(name, scores[name as keyof typeof scores.baseline]))
+    rows.push([`${last?.[0] ?? ''}: ${target}`, '', ...cells])
+  }
+  const title = targets.length === 0 ? '' : `mean of ${targets.length} targets`
+  return alignColumns([[title, 'rows', ...names.map((name) => scoreLabels[name])], ...rows], [0])
 }
 
 /** The text of `model.summary()`. */
 export function describeModel({ encoder, network, report }: Described): string {
-  const { inputs, target } = encoder.data
+  const { inputs } = encoder.data
   const names = inputs.map(({ name }) => name)
   const shown = names.slice(0, 8).join(', ') + (names.length > 8 ? ` and ${names.length - 8} more` : '')
-  const classes = encoder.classes.map(String)
-  const answer =
-    target.task === 'regression'
-      ? `${target.name}, a number (mean ${Number(target.mean.toPrecision(6))}, deviation ${Number(target.deviation.toPrecision(4))})`
-      : `${target.name}, one of ${classes.length} classes: ${classes.slice(0, 12).join(', ')}${classes.length > 12 ? ', …' : ''}`
   const kept = report.bestEpoch === undefined ? '' : `, kept the weights of epoch ${report.bestEpoch}`
   const facts = [
-    ['predicts', answer],
+    ...encoder.targets.map((target, i) => [i === 0 ? 'predicts' : '', describeTarget(target)]),
     ['from', `${plural(names.length, 'column')}: ${shown}`],
     [
       'trained on',
@@ -111,6 +118,14 @@ export function describeModel({ encoder, network, report }: Described): string {
   ])
   const lines = [...alignColumns(facts, [0, 1]), '', ...scores, '', ...decisionLines(report)]
   return [...lines, network.summary()].join('\n')
+}
+
+function describeTarget(target: Target): string {
+  if (target.task === 'regression')
+    return `${target.name}, a number (mean ${Number(target.mean.toPrecision(6))}, deviation ${Number(target.deviation.toPrecision(4))})`
+  const classes = target.classes.map(String)
+  const shown = `${classes.slice(0, 12).join(', ')}${classes.length > 12 ? ', …' : ''}`
+  return `${target.name}, one of ${classes.length} classes: ${shown}`
 }
 
 /** Why a training ended, in words. */

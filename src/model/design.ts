@@ -19,7 +19,7 @@ import type { TrainReport } from './report.ts'
 export function designNetwork(encoder: Encoder, settings: TrainSettings): NetworkOptions {
   const loss = chooseLoss(encoder, settings.loss)
   const { task, needs } = lossInfo(loss)
-  const outputs = task === 'classes' ? encoder.classes.length : 1
+  const outputs = task === 'classes' ? encoder.classes.length : encoder.targets.length
   const place = { task: encoder.task, outputs, output: needs ?? 'linear' }
   const { layers, labelSmoothing } = layersOf(settings, place)
   const front = embeddedInputs(encoder.data.inputs)
@@ -60,7 +60,7 @@ export function leadingMetric(
 ): TrainReport['metric'] {
   const fitting: MetricName[] =
     task === 'regression'
-      ? ['r2', 'rmse', 'loss']
+      ? ['r2', 'rmse', 'mae', 'loss']
       : ['accuracy', 'logLoss', 'loss', 'balancedAccuracy', 'averagePrecision']
   if (asked === undefined) return isImbalanced ? 'balancedAccuracy' : fitting[0]
   if (fitting.includes(asked)) return asked

@@ -35,7 +35,7 @@ export async function divergedOn(
     ...(lines === undefined ? {} : { file: table.source, lines: batch.map((row) => lines[row]) }),
     largest: {
       x: placed(autopsy.largest.x, (position) => inputAt(encoder, position)),
-      y: placed(autopsy.largest.y, () => encoder.data.target.name),
+      y: placed(autopsy.largest.y, (position) => encoder.targets.at(position)?.name),
     },
   })
 }

@@ -7,12 +7,13 @@ import type { ClassLabel } from '../data/target.ts'
 import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
 import { atOnce } from '../paced.ts'
 import { randomStream } from '../random.ts'
+import type { Answering } from './answering.ts'
 import { attributeRows, type RowAttribution } from './attribution.ts'
 import { partialDependence, type PartialDependence } from './dependence.ts'
 import { columnImportance, type ColumnImportance } from './importance.ts'
 import { metricNames, type ColumnOf, type MetricName } from './options.ts'
 import type { TrainReport } from './report.ts'
-import { scoreRows, type Scorer } from './score.ts'
+import { scoreOf, scoreRows, type Scorer } from './score.ts'
 
 /** What to explain, and how closely. */
 export interface ExplanationOptions<Row extends object = Record<string, unknown>> {
@@ -32,6 +33,8 @@ export interface ExplanationOptions<Row extends object = Record<string, unknown>
   baseline?: 'zero' | 'mean' | Partial<Row>
   /** The class whose probability is shared out; default the positive one of two, else the predicted one. */
   label?: ClassLabel
+  /** Of several targets the one to explain; default all, importance then being of the mean of their scores. */
+  target?: ColumnOf<Row>
   /** Seed of shuffles and sample, default 0. */
   seed?: number
 }
@@ -42,6 +45,8 @@ export interface Explanation {
   rows: number
   /** Undefined without importance. */
   metric?: TrainReport['metric']
+  /** The one of several targets that was asked for. */
+  target?: string
   /** The score of the rows as they are. */
   score?: number
   /** The most important column first. */
@@ -53,7 +58,7 @@ export interface Explanation {
 }
 
 /** What an explanation is of. */
-export interface Explained extends Scorer {
+export interface Explained extends Scorer, Answering {
   readonly metric: TrainReport['metric']
 }
 
@@ -67,6 +72,7 @@ export const explanationOptionNames = [
   'rows',
   'baseline',
   'label',
+  'target',
   'seed',
 ] as const satisfies (keyof ExplanationOptions)[]
 const MOST_DEPENDENCES = 3
@@ -83,7 +89,7 @@ type Settings = ExplanationOptions &
 export function normalizeExplanation(options: ExplanationOptions): Settings {
   rejectUnknownKeys('explain', options, explanationOptionNames)
   const { columns, repeats = 10, metric, points = 10, sample = 2000, rows = [], seed = 0 } = options
-  const { baseline = 'zero', label } = options
+  const { baseline = 'zero', label, target } = options
   checkNoneOrMore('repeats', repeats)
   checkNoneOrMore('points', points)
   checkInteger('sample', sample, { min: 2 })
@@ -104,12 +110,12 @@ export function normalizeExplanation(options: ExplanationOptions): Settings {
     const expected = "'zero', 'mean', or a row"
     throw new SpecError({ where: 'baseline', expected, received: describeValue(baseline) })
   }
-  return { columns, repeats, metric, points, sample, rows, seed, baseline, label }
+  return { columns, repeats, metric, points, sample, rows, seed, baseline, label, target }
 }
 
 /** What {@link Model.explain} does with a table, see there. */
 export function explainTable(
-  model: Explained,
+  scored: Explained,
   table: Table,
   settings: Settings,
 ): Omit<Explanation, 'isTrainingData'> {
@@ -122,6 +128,7 @@ export function explainTable(
       received: '0 rows',
     })
   }
+  const model = { ...scored, chosen: targetOf(scored, settings.target) }
   const columns = inputColumns(model, settings.columns)
   const label = classOf(model, settings.label)
   const outside = rows.find((row) => row >= table.rows)
@@ -141,6 +148,7 @@ export function explainTable(
       : found.importance.slice(0, MOST_DEPENDENCES).map(({ column }) => column)
   return {
     rows: sampled.rows,
+    ...(settings.target === undefined ? {} : { target: settings.target }),
     ...(found === undefined ? {} : { metric, score: found.score }),
     importance: found?.importance ?? [],
     dependence: points === 0 ? [] : dependent.map((name) => partialDependence(model, sampled, name, points)),
@@ -174,6 +182,14 @@ function classOf({ encoder }: Explained, label: ClassLabel | undefined): ClassLa
   })
 }
 
+function targetOf({ encoder }: Explained, asked: string | undefined): number | undefined {
+  if (asked === undefined) return undefined
+  const names = encoder.targets.map(({ name }) => name)
+  const found = names.indexOf(asked)
+  if (found < 0) throw unknownColumn('target', asked, names)
+  return names.length === 1 ? undefined : found
+}
+
 // Rows with a target, where importance needs one; drawn by the seed where there are more than wanted.
 function sampleRows(model: Explained, table: Table, { repeats, sample, seed }: Settings): Table {
   const target = repeats === 0 ? undefined : model.encoder.encodeTarget(table)
@@ -194,8 +210,8 @@ function checkMetric(model: Explained, table: Table, metric: TrainReport['metric
       Uint32Array.from({ length: table.rows }, (_, row) => row),
     ),
   )
-  if (scores[metric] !== undefined) return model
-  const fitting = metricNames.filter((name) => scores[name] !== undefined)
+  if (scoreOf(scores, metric, model.chosen) !== undefined) return model
+  const fitting = metricNames.filter((name) => scoreOf(scores, name, model.chosen) !== undefined)
   const expected = `${fitting.join(', ')} for ${model.encoder.task}`
   throw new SpecError({ code: 'HADAMARD_TASK', where: 'metric', expected, received: `'${metric}'` })
 }

@@ -1,7 +1,7 @@
 /** The end of a training: what the model decides by is learnt, its parts are scored, and the report is written. */
 
 import type { Encoder } from '../data/encoder.ts'
-import type { Table } from '../data/table.ts'
+import { nameList, type Table } from '../data/table.ts'
 import type { ClassLabel, Task } from '../data/target.ts'
 import { Model, type Prediction } from '../model.ts'
 import type { Network } from '../network.ts'
@@ -48,6 +48,7 @@ export async function finishTraining<Row extends object, P extends Prediction>(
       ...learnt.warnings,
       ...scored.warnings,
       ...verdict(scored.test, encoder.task),
+      ...unpredicted(scored.test),
     ],
     threads: history.threads,
     stopped: history.stopped,
@@ -93,6 +94,15 @@ function* scoreParts(
     )
   }
   return { train, validation: validation?.scores, test: test?.scores, warnings }
+}
+
+// A mean over targets hides the one that cannot be predicted.
+function unpredicted(test: Scores | undefined): string[] {
+  const names = (test?.targets ?? [])
+    .filter(({ r2 = 0, baseline }) => r2 <= (baseline.r2 ?? 0))
+    .map(({ target }) => target)
+  if (names.length === 0 || names.length === test?.targets?.length) return []
+  return [`No better than the mean on the test rows: ${nameList(names)}. A model of its own may do better.`]
 }
 
 function verdict(test: Scores | undefined, task: Task): string[] {

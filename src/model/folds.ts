@@ -24,9 +24,12 @@ export function foldRows(
   repeat: number,
 ): Uint32Array[] {
   checkRule(table, task, settings)
-  const { group, seed, target, stratify = task === 'classification' } = settings
+  const { group, seed, targets, stratify = task === 'classification' } = settings
   const all = Uint32Array.from({ length: table.rows }, (_, row) => row)
-  const rows = labelledRows(columnOf(table, target), all)
+  const rows = labelledRows(
+    targets.map((target) => columnOf(table, target)),
+    all,
+  )
   const name = `cv.${repeat}`
   const units =
     group === undefined
@@ -41,7 +44,7 @@ export function foldRows(
     })
   }
   if (stratify && group === undefined) {
-    const classes = classesOf(columnOf(table, target), all)
+    const classes = classesOf(columnOf(table, targets[0]), all)
     units.sort((a, b) => classes[a[0]] - classes[b[0]])
   }
   const dealt: number[][] = Array.from({ length: folds }, () => [])

@@ -4,7 +4,7 @@ import { normalizeOptimizer, optimizerInfo, type Optimizer } from '../compiler/o
 import { compileObjective, compileTraining } from '../compiler/training.ts'
 import { checkMemory } from '../memory-limit.ts'
 import { elementsIn } from '../shape.ts'
-import { outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
+import { lossOf, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 
 /** Sizes of a training. */
 export interface Footprint {
@@ -35,12 +35,13 @@ export function footprintOf(
   { train, validation, batchSize, optimizer, isWeighted }: Sizes,
 ): Footprint {
   const rows = train + validation
+  const areTargetsLabels = lossOf(spec).task === 'classes'
   const plan = {
     batchSize: Math.min(batchSize, train),
     totalRows: rows,
     trainRows: train,
     validationRows: validation,
-    areTargetsLabels: outputsOf(spec) > 1,
+    areTargetsLabels,
     isWeighted,
   }
   const normalized = normalizeOptimizer(optimizer)
@@ -50,7 +51,7 @@ export function footprintOf(
       : compileTraining(spec, { ...plan, optimizer: normalized, patience: validation > 0 ? 1 : undefined })
   return {
     parameters: parametersOf(spec).reduce((sum, { shape }) => sum + elementsIn(shape, 1), 0),
-    dataBytes: COPIES * rows * (spec.inputs + 1) * BYTES,
+    dataBytes: COPIES * rows * (spec.inputs + (areTargetsLabels ? 1 : outputsOf(spec))) * BYTES,
     arenaBytes,
   }
 }

@@ -8,7 +8,7 @@ import { DataError, SpecError } from '../errors.ts'
 import { loadModel, Model, type Prediction } from '../model.ts'
 import { Network, type Parameter } from '../network.ts'
 import { plural } from './design.ts'
-import type { TrainOptions, TrainSettings } from './options.ts'
+import { targetNames, type TrainOptions, type TrainSettings } from './options.ts'
 import type { ClassReport } from './report.ts'
 import type { DroppedColumn } from './survey.ts'
 
@@ -52,16 +52,16 @@ export async function originOf(
   }
   const model: AnyModel = isPath ? await loadModel(from, { backend: options.backend }) : from
   const { report, encoder, network } = model
-  const { target } = encoder.data
-  if (options.target !== undefined && options.target !== target.name) {
+  const target = encoder.targets.map(({ name }) => name)
+  if (options.target !== undefined && !isSame(targetNames(options.target), target)) {
     throw new SpecError({
       where: 'target',
-      expected: `'${target.name}', as in the model that training goes on from`,
+      expected: `'${target.join(',')}', as in the model that training goes on from`,
       received: describeValue(options.target),
     })
   }
   const { decision = {} } = report
-  const { positive, threshold, tunedFor, conformal } = decision
+  const { positive, threshold, tunedFor, conformal, intervals } = decision
   const decided = {
     // Its rates are those for weights that have learnt already.
     preset: 'plain' as const,
@@ -71,12 +71,12 @@ export async function originOf(
     weight: report.weight,
     positive,
     threshold: options.validation === 0 ? threshold : ((tunedFor as TrainOptions['threshold']) ?? threshold),
-    coverage: conformal?.coverage,
+    coverage: (conformal ?? intervals?.[0])?.coverage,
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return {
     origin: { model, name: isPath ? from : 'a model in memory' },
-    options: { ...decided, ...Object.fromEntries(given), target: target.name },
+    options: { ...decided, ...Object.fromEntries(given), target },
   }
 }
 
@@ -90,9 +90,7 @@ export async function readLike(
   { model: { encoder } }: Origin,
   read: (types?: TrainOptions['types']) => Promise<Table>,
 ): Promise<Table> {
-  const { target } = encoder.data
-  const isNumeric = target.task === 'regression' || typeof target.classes[0] === 'number'
-  const types = { ...encoder.columnTypes(), [target.name]: isNumeric ? 'numeric' : 'categorical' } as const
+  const types = encoder.columnTypes({ hasTarget: true })
   try {
     return await read(types)
   } catch (error) {
@@ -118,8 +116,8 @@ export function foreignColumns(
   table: Table,
   aside: readonly string[],
 ): DroppedColumn[] {
-  const { inputs, target, ignored } = encoder.data
-  const known = new Set([...inputs.map(({ name }) => name), target.name, ...ignored, ...aside])
+  const { inputs, ignored } = encoder.data
+  const known = new Set([...[...inputs, ...encoder.targets].map(({ name }) => name), ...ignored, ...aside])
   return table.columns
     .filter(({ name }) => !known.has(name))
     .map(({ name }) => ({ name, reason: 'that the model does not know' }))
@@ -138,7 +136,7 @@ export function goingOnEncoder(
 ): Encoder {
   checkClasses(encoder, table)
   if (!refitEncoder) return encoder
-  const { inputs, target, taskReason } = encoder.data
+  const { inputs, target, furtherTargets, taskReason } = encoder.data
   const embedded = inputs.find(isIndexed)
   if (embedded !== undefined) {
     throw new SpecError({
@@ -150,16 +148,17 @@ export function goingOnEncoder(
   }
   const types = Object.fromEntries(inputs.map(({ name, type }) => [name, type]))
   const others = table.columns.map(({ name }) => name).filter((name) => !Object.hasOwn(types, name))
-  const ignore = others.filter((name) => name !== target.name)
+  const targets = encoder.targets.map(({ name }) => name)
+  const ignore = others.filter((name) => !targets.includes(name))
   const { task } = target
   const fitted = Encoder.fit(table, rows, {
-    target: target.name,
+    target: targets,
     task,
     types,
     scale: scalingOf(inputs),
     ignore,
   })
-  return Encoder.fromJSON({ ...fitted.toJSON(), target, taskReason })
+  return Encoder.fromJSON({ ...fitted.toJSON(), target, furtherTargets, taskReason })
 }
 
 function scalingOf(inputs: readonly Input[]): Scaling {

@@ -7,7 +7,8 @@ import { studentQuantile } from '../metrics/student.ts'
 import { atOnce } from '../paced.ts'
 import { randomStream } from '../random.ts'
 import type { TrainReport } from './report.ts'
-import { isLowerBetter, scoreRows, type Scorer } from './score.ts'
+import type { Explained } from './explain.ts'
+import { isLowerBetter, scoreOf, scoreRows } from './score.ts'
 
 /** How much a model relies on a column. */
 export interface ColumnImportance {
@@ -39,21 +40,22 @@ const OUTSIDE = 0.05
  * @source Breiman 2001, Random Forests, section 10; Fisher, Rudin, Dominici 2019, All Models are Wrong, but Many are Useful
  */
 export function columnImportance(
-  scorer: Scorer,
+  scorer: Explained,
   table: Table,
   columns: readonly string[],
   { metric, repeats, seed }: ImportanceSettings,
 ): { score: number; importance: ColumnImportance[] } {
   const all = Uint32Array.from({ length: table.rows }, (_, row) => row)
-  const scoreOf = (rows: Table): number => atOnce(scoreRows(scorer, rows, all)).scores[metric] ?? NaN
-  const score = scoreOf(table)
+  const measure = (rows: Table): number =>
+    scoreOf(atOnce(scoreRows(scorer, rows, all)).scores, metric, scorer.chosen) ?? NaN
+  const score = measure(table)
   const sign = isLowerBetter(metric) ? -1 : 1
   const factor = studentQuantile(OUTSIDE, repeats - 1) / Math.sqrt(repeats)
   const importance = columns.map((name): ColumnImportance => {
     const column = columnOf(table, name)
     const losses = Array.from({ length: repeats }, (_, repeat) => {
       const order = permutation(table.rows, randomStream(seed, `importance ${repeat} ${name}`))
-      return sign * (score - scoreOf(withColumn(table, selectColumn(column, order))))
+      return sign * (score - measure(withColumn(table, selectColumn(column, order))))
     })
     const { mean, deviation } = spreadOf(losses)
     return {

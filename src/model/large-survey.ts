@@ -7,7 +7,7 @@ import { Encoder, type EncoderData } from '../data/encoder.ts'
 import type { ColumnDescription } from '../data/summaries.ts'
 import type { DatasetSchema } from '../data/survey.ts'
 import { concatTables, selectRows, valueAt, type Column, type Table } from '../data/table.ts'
-import type { ClassLabel, Target, Task } from '../data/target.ts'
+import { taskOfKinds, type NumberTarget } from '../data/target.ts'
 import { TrainingSummary } from '../data/training-summary.ts'
 import { DataError } from '../errors.ts'
 import { randomStream } from '../random.ts'
@@ -15,6 +15,7 @@ import type { TrainSettings } from './options.ts'
 import type { ClassReport, Fingerprint } from './report.ts'
 import { calibrationShare } from './parts.ts'
 import { uselessColumns, type DroppedColumn } from './survey.ts'
+import { TargetCounts } from './target-counts.ts'
 
 /** Parts of the rows, in the order in which their samples lie in the sample table. */
 export const partNames = ['train', 'validation', 'test', 'calibration'] as const
@@ -27,8 +28,6 @@ export type PartCounts = Record<PartName, number>
 
 const SAMPLE_BYTES = 24 * 2 ** 20
 const MOST_SAMPLED = 2 ** 16
-const MOST_CLASSES = 20
-const LEAST_ROWS_PER_CLASS = 10
 
 /** What is known of a file; plain data but for the sample. */
 export interface LargeSurvey {
@@ -39,7 +38,7 @@ export interface LargeSurvey {
   classes?: ClassReport[]
   /** Wrong records, where there are any; undefined where there are none. */
   leftOut?: number
-  /** Rows whose target is missing; they are in no part. */
+  /** Rows of which a target is missing; they are in no part. */
   droppedRows: number
   parts: PartCounts
   dropped: DroppedColumn[]
@@ -81,19 +80,18 @@ export async function surveyLarge(
   for await (const chunk of dataset.chunks()) scan.add(chunk)
   const { sample, sampled } = scan.sampleTable(source)
   const dropped = droppedOf(schema, columns, sample, settings, rows)
-  const target = scan.target(settings.task)
+  const { classes, ...targets } = scan.targets()
   const inputs = schema.columns.flatMap((column, index) => {
     const { name } = column
-    const isInput = ![settings.target, ...asideOf(settings), ...dropped.map((one) => one.name)].includes(name)
-    if (!isInput) return []
+    const others = [...settings.targets, ...asideOf(settings), ...dropped.map((one) => one.name)]
+    if (others.includes(name)) return []
     const type = Object.hasOwn(settings.types ?? {}, name) ? settings.types?.[name] : undefined
     return [scan.summary.inputOf(index, type, settings.scale)]
   })
   const encoder: EncoderData = {
     inputs,
-    target: target.target,
+    ...targets,
     ignored: [...new Set([...asideOf(settings), ...dropped.map(({ name }) => name)])],
-    taskReason: target.reason,
   }
   if (Encoder.fromJSON(encoder).width === 0)
     throw new DataError({
@@ -108,7 +106,7 @@ export async function surveyLarge(
       schema,
       columns,
       encoder,
-      ...(target.classes === undefined ? {} : { classes: target.classes }),
+      ...(classes === undefined ? {} : { classes }),
       ...(dataset.rejects.count > 0 ? { leftOut: dataset.rejects.count } : {}),
       droppedRows: scan.droppedRows,
       parts: scan.parts,
@@ -146,10 +144,8 @@ class Scan {
   private readonly chance: (part: PartName) => number
   private readonly draw
   private readonly hashes: Uint32Array
-  private readonly targetIndex: number
-  /** Rows of each value of the target, and those of them that are trained on; undefined beyond what classes may be. */
-  private readonly values = new Map<number | string, { rows: number; trainRows: number }>()
-  private areWhole = true
+  private readonly targetIndices: readonly number[]
+  private readonly counts: readonly TargetCounts[]
 
   constructor(
     private readonly schema: DatasetSchema,
@@ -161,7 +157,8 @@ class Scan {
     this.rule = partRule(settings, rows)
     this.draw = randomStream(settings.seed, 'sample')
     this.hashes = new Uint32Array(2 * columns.length)
-    this.targetIndex = columns.findIndex(({ name }) => name === settings.target)
+    this.targetIndices = settings.targets.map((target) => columns.findIndex(({ name }) => name === target))
+    this.counts = this.targetIndices.map((index) => new TargetCounts(columns[index], settings.task))
     const wanted = Math.min(MOST_SAMPLED, Math.max(1000, Math.floor(SAMPLE_BYTES / (8 * columns.length))))
     // Of how many rows each part will be, before they are counted.
     const shares = { test: settings.test, validation: settings.validation, train: 1, calibration: 1 }
@@ -169,19 +166,21 @@ class Scan {
   }
 
   add({ table, numbers }: Chunk): void {
-    const target = table.columns[this.targetIndex]
+    const targets = this.targetIndices.map((index) => table.columns[index])
     const isTrained = new Uint8Array(table.rows)
     const picked: Record<PartName, number[]> = { train: [], validation: [], test: [], calibration: [] }
     for (let row = 0; row < table.rows; row++) {
-      const value = valueAt(target, row)
-      if (value === null) {
+      const values = targets.map((target) => valueAt(target, row))
+      if (values.includes(null)) {
         this.droppedRows++
         continue
       }
       const part = this.rule(numbers[row])
       this.parts[part]++
       if (part === 'train') isTrained[row] = 1
-      this.count(value as number | string, part)
+      values.forEach((value, i) => {
+        this.counts[i].add(value as number | string, part === 'train')
+      })
       if (this.draw.uint32(numbers[row]) < this.chance(part)) picked[part].push(row)
     }
     this.summary.add(table, numbers[0] ?? 0, isTrained)
@@ -194,35 +193,29 @@ class Scan {
     }
   }
 
-  target(asked: Task | undefined): { target: Target; reason: string; classes?: ClassReport[] } {
-    const { name, type } = this.schema.columns[this.targetIndex]
-    const { task, reason } =
-      asked === undefined ? this.inferred(type === 'numeric') : { task: asked, reason: 'as asked for' }
-    if (task === 'regression') {
-      if (type === 'numeric') {
-        const range =
-          this.settings.preset === 'realmlp' ? { range: this.summary.rangeOf(this.targetIndex) } : {}
-        return { target: { name, task, ...this.summary.scaleOf(this.targetIndex), ...range }, reason }
-      }
-      const received = 'texts'
-      throw this.wrongTarget(
-        'numbers, as the task is regression',
-        received,
-        "Set the task to 'classification'",
-      )
+  /** What is to be predicted, and the rows of each class. */
+  targets(): Pick<EncoderData, 'target' | 'furtherTargets' | 'taskReason'> & { classes?: ClassReport[] } {
+    const { task, reason } = taskOfKinds(
+      this.counts.map((count) => ({ ...count.column, ...count.inferred() })),
+      this.settings.task,
+    )
+    const [count] = this.counts
+    if (task === 'classification') {
+      const { classes, reports } = count.classes()
+      return { target: { name: count.column.name, task, classes }, taskReason: reason, classes: reports }
     }
-    const known = [...this.values].filter(([, { trainRows }]) => trainRows > 0)
-    if (!this.areWhole || known.length > 100_000)
-      throw this.wrongTarget('classes', 'more than 100,000 different values')
-    known.sort(([a], [b]) => (a < b ? -1 : 1))
-    const classes: ClassLabel[] = known.map(([label]) => label)
-    if (classes.length < 2)
-      throw this.wrongTarget(
-        'at least 2 classes',
-        classes.length === 0 ? 'none' : `only '${String(classes[0])}'`,
-      )
-    const reports = known.map(([label, counts]) => ({ label, ...counts }))
-    return { target: { name, task, classes }, reason, classes: reports }
+    const [target, ...furtherTargets] = this.targetIndices.map((index) => this.numbersAt(index))
+    return { target, ...(furtherTargets.length === 0 ? {} : { furtherTargets }), taskReason: reason }
+  }
+
+  private numbersAt(index: number): NumberTarget {
+    const { name, type } = this.schema.columns[index]
+    if (type !== 'numeric') {
+      const cure = "Set the task to 'classification'"
+      throw this.counts[0].wrong('numbers, as the task is regression', 'texts', cure)
+    }
+    const range = this.settings.preset === 'realmlp' ? { range: this.summary.rangeOf(index) } : {}
+    return { name, task: 'regression', ...this.summary.scaleOf(index), ...range }
   }
 
   sampleTable(source: string): { sample: Table; sampled: PartCounts } {
@@ -234,9 +227,9 @@ class Scan {
       return found
     })
     if (sampled.train > 0) return { sample: { ...concatTables(tables), source }, sampled }
-    const { target } = this.settings
+    const names = this.settings.targets.join(' and ')
     const received =
-      this.droppedRows > 0 ? `${this.droppedRows} rows, none with a value in column ${target}` : 'none'
+      this.droppedRows > 0 ? `${this.droppedRows} rows, none with a value in column ${names}` : 'none'
     throw new DataError({ code: 'HADAMARD_NO_ROWS', where: source, expected: 'rows to train on', received })
   }
 
@@ -247,45 +240,6 @@ class Scan {
       .update(JSON.stringify([rows, schema, categories]))
       .update(this.hashes)
     return { rows, schema, hash: hash.digest('hex') }
-  }
-
-  private inferred(isNumeric: boolean): { task: Task; reason: string } {
-    const name = `'${this.settings.target}'`
-    if (!isNumeric) return { task: 'classification', reason: `${name} is text` }
-    if (!this.areWhole)
-      return {
-        task: 'regression',
-        reason: `${name} has numbers that are not integers, or many different ones`,
-      }
-    const distinct = `${name} has ${this.values.size} distinct integer${this.values.size === 1 ? '' : 's'}`
-    const rare = [...this.values].find(([, { rows }]) => rows < LEAST_ROWS_PER_CLASS)
-    if (rare !== undefined) {
-      const rows = rare[1].rows === 1 ? '1 row' : `${rare[1].rows} rows`
-      return {
-        task: 'regression',
-        reason: `${distinct}, but ${rare[0]} in only ${rows} (fewer than ${LEAST_ROWS_PER_CLASS})`,
-      }
-    }
-    return {
-      task: 'classification',
-      reason: `${distinct}, each in at least ${LEAST_ROWS_PER_CLASS} rows`,
-    }
-  }
-
-  // Beyond what classes may be, numbers are no longer counted.
-  private count(value: number | string, part: PartName): void {
-    if (!this.areWhole) return
-    const key = typeof value === 'number' ? value + 0 : value
-    const found = this.values.get(key)
-    if (found !== undefined) {
-      found.rows++
-      if (part === 'train') found.trainRows++
-      return
-    }
-    this.values.set(key, { rows: 1, trainRows: part === 'train' ? 1 : 0 })
-    const isAsked = this.settings.task === 'classification'
-    if (typeof key === 'string' || isAsked) this.areWhole = this.values.size <= 100_000
-    else this.areWhole = Number.isInteger(key) && this.values.size <= MOST_CLASSES
   }
 
   // Two sums of the column's words in the order of the rows, whatever the pieces. The same number has the same bits.
@@ -301,14 +255,6 @@ class Scan {
     }
     this.hashes.set([a, b], 2 * index)
   }
-
-  private wrongTarget(expected: string, received: string, cure?: string): DataError {
-    const { target } = this.settings
-    return new DataError(
-      { code: 'HADAMARD_TARGET_COLUMN', where: `column ${target}`, expected, received, cure },
-      { column: target },
-    )
-  }
 }
 
 // By the sample, and by what is known of all rows where a sample cannot tell.
@@ -319,8 +265,8 @@ function droppedOf(
   settings: TrainSettings,
   rows: number,
 ): DroppedColumn[] {
-  const { types = {}, target } = settings
-  const aside = [target, ...asideOf(settings)]
+  const { types = {}, targets } = settings
+  const aside = [...targets, ...asideOf(settings)]
   const names = columns.map(({ name }) => name).filter((name) => !aside.includes(name))
   const bySample = new Map(uselessColumns(sample, names, types).map((one) => [one.name, one.reason]))
   const descriptionOf = (name: string): ColumnDescription | undefined =>

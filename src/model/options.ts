@@ -34,6 +34,7 @@ export const metricNames = [
   'logLoss',
   'r2',
   'rmse',
+  'mae',
   'loss',
 ] as const
 
@@ -58,8 +59,8 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   CsvOptions,
   'delimiter' | 'missing'
 > {
-  /** Name of the column to predict. */
-  target: ColumnOf<Row>
+  /** Name of the column to predict, or names of several columns of numbers that one network is to predict. */
+  target: ColumnOf<Row> | readonly ColumnOf<Row>[]
   /** Columns that are neither input nor target. */
   ignore?: readonly ColumnOf<Row>[]
   /** What columns are taken as, where it is not what their values suggest; a column with a type is not left out unasked. */
@@ -186,7 +187,7 @@ export type GoingOnOptions<Row extends object = Record<string, unknown>> = Omit<
   Partial<Pick<TrainOptions<Row>, 'target'>>
 
 /** Train options with everything filled in that does not depend on the data. */
-export type TrainSettings = TrainOptions &
+export type TrainSettings = Omit<TrainOptions, 'target'> &
   Required<
     Pick<
       TrainOptions,
@@ -203,7 +204,11 @@ export type TrainSettings = TrainOptions &
       | 'calibrate'
       | 'scale'
     >
-  > & { readonly origin?: Origin }
+  > & {
+    /** Names of the columns to predict, at least one. */
+    readonly targets: readonly string[]
+    readonly origin?: Origin
+  }
 
 /** Defaults that do not depend on the data; `--help` prints them. */
 export const trainDefaults = {
@@ -333,24 +338,43 @@ export function normalizeTrainOptions(options: TrainOptions, origin?: Origin): T
     given.preset ?? (plainOptions.some((name) => given[name] !== undefined) ? 'plain' : 'realmlp')
   checkOneOf('preset', preset, presets)
   const defaults = preset === 'plain' ? trainDefaults : realmlpDefaults
-  const settings: TrainSettings = { ...defaults, ignore: [], ...given, preset }
-  if (typeof settings.target !== 'string' || settings.target === '') {
-    throw new SpecError({
-      where: 'target',
-      expected: 'the name of the column to predict',
-      received: describeValue(settings.target),
-    })
+  const { target, ...others } = given
+  const settings: TrainSettings = {
+    ...defaults,
+    ignore: [],
+    ...others,
+    preset,
+    targets: targetNames(target),
   }
   checkNames(settings)
   checkNumbers(settings)
   checkHidden(settings.hidden)
-  checkSplit(given)
+  checkSplit(given, settings.targets)
   checkDecision(settings)
   checkGoingOn(settings, origin)
   normalizeRecover('recover', settings.recover)
   checkOutOfCore(settings)
   checkCallbacks(settings)
   return { ...settings, origin }
+}
+
+/**
+ * Names of targets as a list.
+ *
+ * @throws SpecError for what are no names, and for a name twice
+ */
+export function targetNames(target: unknown): readonly string[] {
+  const names: readonly unknown[] = Array.isArray(target) ? target : [target]
+  if (names.length === 0 || !names.every((name): name is string => typeof name === 'string' && name !== '')) {
+    throw new SpecError({
+      where: 'target',
+      expected: 'the name of the column to predict, or names of several',
+      received: describeValue(target),
+    })
+  }
+  const repeated = names.find((name, i) => names.indexOf(name) !== i)
+  if (repeated === undefined) return names
+  throw new SpecError({ where: 'target', expected: 'different columns', received: `'${repeated}' twice` })
 }
 
 /** What a column can be taken as. */
@@ -362,8 +386,8 @@ export const columnTypes = [
   'ignored',
 ] as const satisfies ColumnType[]
 
-function checkNames(options: TrainOptions): void {
-  const { ignore, activation, optimizer, loss, metric, task, target, types = {}, scale } = options
+function checkNames(options: TrainSettings): void {
+  const { ignore, activation, optimizer, loss, metric, task, targets, types = {}, scale } = options
   checkOneOf('scale', scale, scalings)
   if (typeof types !== 'object' || types === null) {
     throw new SpecError({
@@ -373,7 +397,8 @@ function checkNames(options: TrainOptions): void {
     })
   }
   for (const [name, type] of Object.entries(types)) checkOneOf(`types.${name}`, type, columnTypes)
-  if (Object.hasOwn(types, target) && !['numeric', 'categorical'].includes(types[target] ?? '')) {
+  for (const target of targets) {
+    if (!Object.hasOwn(types, target) || ['numeric', 'categorical'].includes(types[target] ?? '')) continue
     throw new SpecError({
       where: `types.${target}`,
       expected: 'numeric or categorical for the target',
@@ -387,12 +412,13 @@ function checkNames(options: TrainOptions): void {
       received: describeValue(ignore),
     })
   }
-  if (ignore.includes(target)) {
+  const ignored = targets.find((target) => ignore.includes(target))
+  if (ignored !== undefined) {
     throw new SpecError({
       code: 'HADAMARD_OPTION_CONFLICT',
       where: 'ignore',
       expected: 'columns other than the target',
-      received: describeValue(target),
+      received: describeValue(ignored),
     })
   }
   if (activation !== undefined) checkOneOf('activation', activation, differentiableActivations)
@@ -403,7 +429,7 @@ function checkNames(options: TrainOptions): void {
   if (options.onError !== undefined) checkOneOf('onError', options.onError, ['fail', 'skip', 'report'])
 }
 
-function checkNumbers(settings: TrainOptions): void {
+function checkNumbers(settings: TrainSettings): void {
   const { dropout, learningRate, batchSize, epochs, patience, validation, test, l2, seed, threads } = settings
   checkNumber('dropout', dropout, { min: 0, below: 1 })
   if (learningRate !== undefined) checkNumber('learningRate', learningRate, { above: 0 })
@@ -418,10 +444,10 @@ function checkNumbers(settings: TrainOptions): void {
   if (threads !== undefined) checkInteger('threads', threads, { min: 1, max: 1024 })
 }
 
-function checkDecision(settings: TrainOptions): void {
-  const { classWeight, weight, positive, threshold, calibrate, coverage, target, validation } = settings
+function checkDecision(settings: TrainSettings): void {
+  const { classWeight, weight, positive, threshold, calibrate, coverage, targets, validation } = settings
   checkClassWeight(classWeight)
-  if (weight !== undefined) checkColumnName('weight', weight, target)
+  if (weight !== undefined) checkColumnName('weight', weight, targets)
   if (positive !== undefined && !['string', 'number', 'boolean'].includes(typeof positive)) {
     throw new SpecError({
       where: 'positive',
@@ -454,8 +480,8 @@ function checkClassWeight(classWeight: unknown): void {
     checkNumber(`classWeight: ${label}`, weight, { min: 0 })
 }
 
-function checkColumnName(where: string, name: unknown, target: string): void {
-  if (typeof name === 'string' && name !== '' && name !== target) return
+function checkColumnName(where: string, name: unknown, targets: readonly string[]): void {
+  if (typeof name === 'string' && name !== '' && !targets.includes(name)) return
   throw new SpecError({
     where,
     expected: 'the name of a column other than the target',
@@ -479,9 +505,11 @@ export function timeColumn(splitBy: string): string {
   return splitBy.slice('time:'.length)
 }
 
-function checkSplit({ split, test, stratify, group, splitBy, target }: TrainOptions): void {
+function checkSplit(given: Partial<TrainOptions>, targets: readonly string[]): void {
+  const { split, test, stratify, group, splitBy } = given
+
   if (stratify !== undefined) checkBoolean('stratify', stratify)
-  if (group !== undefined) checkColumnName('group', group, target)
+  if (group !== undefined) checkColumnName('group', group, targets)
   if (splitBy !== undefined) {
     if (typeof splitBy !== 'string' || !/^time:./.test(splitBy)) {
       throw new SpecError({
@@ -490,7 +518,7 @@ function checkSplit({ split, test, stratify, group, splitBy, target }: TrainOpti
         received: describeValue(splitBy),
       })
     }
-    checkColumnName('splitBy', timeColumn(splitBy), target)
+    checkColumnName('splitBy', timeColumn(splitBy), targets)
   }
   const rules = Object.entries({ group, splitBy, stratify: stratify === true ? stratify : undefined })
     .filter(([, value]) => value !== undefined)
@@ -519,7 +547,7 @@ function checkSplit({ split, test, stratify, group, splitBy, target }: TrainOpti
   throw new SpecError({ where: 'split', expected, received: describeValue(split) })
 }
 
-function checkGoingOn({ refitEncoder, keepOptimizer, from }: TrainOptions, origin?: Origin): void {
+function checkGoingOn({ refitEncoder, keepOptimizer, from }: TrainSettings, origin?: Origin): void {
   if (keepOptimizer !== undefined) checkBoolean('keepOptimizer', keepOptimizer)
   if (refitEncoder !== undefined) checkBoolean('refitEncoder', refitEncoder)
   if (refitEncoder === true && origin === undefined) {
@@ -534,7 +562,7 @@ function checkGoingOn({ refitEncoder, keepOptimizer, from }: TrainOptions, origi
   })
 }
 
-function checkOutOfCore({ memory, outOfCore, cache, shuffleWindow, from }: TrainOptions): void {
+function checkOutOfCore({ memory, outOfCore, cache, shuffleWindow, from }: TrainSettings): void {
   if (memory !== undefined) memoryBytes(memory)
   if (outOfCore !== undefined) checkBoolean('outOfCore', outOfCore)
   if (shuffleWindow !== undefined) checkInteger('shuffleWindow', shuffleWindow, { min: 1, max: 2 ** 30 })
@@ -560,7 +588,7 @@ function checkOutOfCore({ memory, outOfCore, cache, shuffleWindow, from }: Train
     throw new SpecError({ code, where, expected: 'training out of core', received: 'outOfCore: false' })
 }
 
-function checkCallbacks(settings: TrainOptions): void {
+function checkCallbacks(settings: TrainSettings): void {
   for (const name of ['onStart', 'onEpoch', 'onProgress', 'onReject', 'onRead', 'onCache'] as const) {
     const given: unknown = settings[name]
     if (given === undefined || typeof given === 'function') continue

@@ -39,7 +39,7 @@ export interface Parts {
  */
 export async function partRows(table: Table, task: Task, settings: TrainSettings): Promise<Parts> {
   checkRule(table, task, settings)
-  const target = columnOf(table, settings.target)
+  const targets = settings.targets.map((name) => columnOf(table, name))
   const copies = copiesOf(table, settings)
   const rule = ruleOf(table, task, settings)
   const together = settings.splitBy === undefined ? keepCopiesTogether(table, copies) : unchanged
@@ -48,8 +48,8 @@ export async function partRows(table: Table, task: Task, settings: TrainSettings
   const all = Uint32Array.from({ length: table.rows }, (_, row) => row)
   const outer =
     settings.split === undefined
-      ? hold(labelledRows(target, all), settings.test, 'split.test')
-      : await givenSplit(settings.split, table, target)
+      ? hold(labelledRows(targets, all), settings.test, 'split.test')
+      : await givenSplit(settings.split, table, targets)
   const { train: others, test: calibration } = hold(
     outer.train,
     settings.coverage === undefined ? 0 : calibrationShare(outer.train.length),
@@ -82,9 +82,10 @@ function ruleOf(table: Table, task: Task, settings: TrainSettings): HoldOut {
   const { seed, group, splitBy, stratify = task === 'classification' } = settings
   if (group !== undefined) return holdOutGroups(table, group, seed)
   if (splitBy !== undefined) return holdOutLatest(table, timeColumn(splitBy))
-  const target = columnOf(table, settings.target)
+  const target = columnOf(table, settings.targets[0])
   return (rows, share, name) => {
     const stream = randomStream(seed, name)
+    // Only a single target has classes.
     if (stratify) return stratifiedSplit(rows, classesOf(target, rows), share, stream)
     return table.source === undefined ? permutedSplit(rows, share, stream) : hashSplit(rows, share, stream)
   }
@@ -151,7 +152,7 @@ export function calibrationShare(rows: number): number {
 async function givenSplit(
   split: NonNullable<TrainSettings['split']>,
   table: Table,
-  target: Column,
+  targets: readonly Column[],
 ): Promise<Split> {
   const { train, test } =
     typeof split === 'string'
@@ -161,7 +162,7 @@ async function givenSplit(
           table.rows,
           'split',
         )
-  return { train: labelledRows(target, train), test: labelledRows(target, test) }
+  return { train: labelledRows(targets, train), test: labelledRows(targets, test) }
 }
 
 // By index: a typed array that has lost its memory has a length, 0, but nothing to iterate over.

@@ -2,8 +2,9 @@
 
 import { dateForm } from '../data/dates.ts'
 import type { Encoder } from '../data/encoder.ts'
+import { rowNumbers } from '../data/split.ts'
 import { column as columnOf, type Table } from '../data/table.ts'
-import { inferTask } from '../data/target.ts'
+import { inferTasks, labelledRows } from '../data/target.ts'
 import type { Network } from '../network.ts'
 import { describeNetwork, plural } from './design.ts'
 import { withRowsBefore } from './going-on.ts'
@@ -24,11 +25,12 @@ export function planOf(
   course: Course,
   dropped: readonly DroppedColumn[],
 ): TrainingPlan {
-  const { target, weight, preset, missing = [] } = settings
+  const { targets, weight, preset, missing = [] } = settings
   const types = Object.fromEntries(encoder.data.inputs.map(({ name, type }) => [name, type]))
-  const columns = describeColumns(table, target, asideColumns(settings), rolesOf(settings), dropped, types)
-  const inferred = inferTask(columnOf(table, target))
+  const columns = describeColumns(table, targets, asideColumns(settings), rolesOf(settings), dropped, types)
   const { origin } = settings
+  const targetColumns = targets.map((name) => columnOf(table, name))
+  const taskReason = origin?.model.report.taskReason ?? inferTasks(targetColumns, settings.task).reason
   const counted = describeClasses(table, encoder, parts.train)
   const classes = origin === undefined ? counted : withRowsBefore(counted, origin)
   return {
@@ -36,12 +38,12 @@ export function planOf(
     ...(table.source === undefined ? {} : { source: table.source }),
     rows: table.rows,
     columns,
-    target,
+    target: targets.join(', '),
+    ...(targets.length === 1 ? {} : { targets: [...targets] }),
     task: encoder.task,
-    taskReason:
-      origin?.model.report.taskReason ?? (settings.task === undefined ? inferred.reason : 'as asked for'),
+    taskReason,
     ...(classes === undefined ? {} : { classes }),
-    droppedRows: columnOf(table, target).missing,
+    droppedRows: table.rows - labelledRows(targetColumns, rowNumbers(table.rows)).length,
     split: {
       rule: parts.rule,
       train: parts.train.length,

@@ -27,7 +27,7 @@ export function preflight(
   classes: readonly ClassReport[] = [],
   types: Readonly<Record<string, unknown>> = {},
 ): string[] {
-  const target = encoder.data.target.name
+  const targets = encoder.targets.map(({ name }) => columnOf(table, name))
   const inputs = encoder.data.inputs.map(({ name }) => columnOf(table, name))
   const tiny = classes.filter(({ trainRows }) => trainRows < LEAST.rowsPerClass)
   return [
@@ -43,24 +43,25 @@ export function preflight(
           `Only ${plural(validation, 'validation row')}: early stopping follows chance; set a larger share, or 0 to train on all rows.`,
         ]
       : []),
-    ...[columnOf(table, target), ...inputs]
-      .filter(({ name }) => !Object.hasOwn(types, name))
-      .flatMap(numbersAsText),
+    ...[...targets, ...inputs].filter(({ name }) => !Object.hasOwn(types, name)).flatMap(numbersAsText),
   ]
 }
 
 function leaks(encoder: Encoder, table: Table, inputs: readonly Column[], train: Uint32Array): string[] {
   if (train.length < LEAST.rows) return []
   const target = encoder.encodeTarget(table, train)
-  const suspects = inputs.filter((column) =>
-    target.task === 'regression'
-      ? column.type === 'numeric' && isSameNumber(column.values, target.raw, target.rows)
-      : determines(column, target.classes, target.rows),
-  )
-  return suspects.map(
-    ({ name }) =>
-      `Column '${name}' alone determines ${encoder.data.target.name} in all training rows: if it is only known afterwards, leave it out with --ignore.`,
-  )
+  const { targets } = encoder
+  return targets.flatMap(({ name: predicted }, j) => {
+    const suspects = inputs.filter((column) => {
+      if (target.task === 'classification') return determines(column, target.classes, target.rows)
+      const raw = target.raw.filter((_, i) => i % targets.length === j)
+      return column.type === 'numeric' && isSameNumber(column.values, raw, target.rows)
+    })
+    return suspects.map(
+      ({ name }) =>
+        `Column '${name}' alone determines ${predicted} in all training rows: if it is only known afterwards, leave it out with --ignore.`,
+    )
+  })
 }
 
 // Every text has one class, or every class its own stretch of numbers.

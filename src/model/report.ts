@@ -31,7 +31,7 @@ export interface ClassReport {
   trainRows: number
 }
 
-/** Scores without a count of rows: those of the naive baseline. */
+/** Scores without a count of rows: those of the naive baseline. Of several targets `rmse`, `mae` and `r2` are means. */
 export interface BaselineScores {
   /** Share of right answers, for classification. */
   accuracy?: number
@@ -39,6 +39,8 @@ export interface BaselineScores {
   logLoss?: number
   /** Root of the mean squared error in the target's unit, for regression. */
   rmse?: number
+  /** Mean of the absolute errors in the target's unit, for regression. */
+  mae?: number
   /** 1 − squared error / squared error of the rows' own mean, for regression. */
   r2?: number
   /** Mean over the classes of the share of their rows that are right, for classification. */
@@ -69,8 +71,18 @@ export interface Scores extends BaselineScores {
   f1?: number
   /** Share of rows whose target is in their interval or set, where the model gives these. */
   coverage?: number
-  /** Mean width of the intervals in the target's unit, or mean size of the sets. */
+  /** Mean width of the intervals in the target's unit, or mean size of the sets; none for several targets together. */
   width?: number
+  /** Scores of each of several targets, in their order. */
+  targets?: TargetScores[]
+}
+
+/** How good the predictions of one of several targets are. */
+export interface TargetScores extends Pick<Scores, 'rmse' | 'mae' | 'r2' | 'coverage' | 'width'> {
+  /** Name of the column. */
+  target: string
+  /** Scores of always predicting the mean of the training rows. */
+  baseline: Pick<BaselineScores, 'rmse' | 'mae' | 'r2'>
 }
 
 /** How well probabilities agree with frequencies. */
@@ -101,6 +113,14 @@ export interface Decision {
   /** What logits are divided by, and what that does to the validation rows; undefined where it does not help. */
   calibration?: { temperature: number; rows: number; before: Reliability; after: Reliability }
   conformal?: Conformal
+  /** In the place of `conformal` where there are several targets: one for each, in their order, each holding by itself. */
+  intervals?: TargetConformal[]
+}
+
+/** What the intervals of one of several targets come from. */
+export interface TargetConformal extends Conformal {
+  /** Name of the column. */
+  target: string
 }
 
 /** What is known before training starts. */
@@ -111,13 +131,16 @@ export interface TrainingPlan {
   from?: string
   rows: number
   columns: ColumnReport[]
+  /** The column that is predicted; of several their names with commas between. */
   target: string
+  /** Names of several columns that are predicted; undefined for one. */
+  targets?: string[]
   task: Task
   /** Why the task is what it is. */
   taskReason: string
   /** Undefined under regression. */
   classes?: ClassReport[]
-  /** Rows left out because their target is missing. */
+  /** Rows left out because a target is missing. */
   droppedRows: number
   /** Column with the weight of each row; scores are weighted by it too. */
   weight?: string
@@ -183,6 +206,7 @@ type OptionalPart =
   | 'source'
   | 'outOfCore'
   | 'classes'
+  | 'targets'
   | 'bestEpoch'
   | 'validation'
   | 'test'
@@ -219,6 +243,7 @@ const scoreNumbers = [
   'accuracy',
   'logLoss',
   'rmse',
+  'mae',
   'r2',
   'balancedAccuracy',
   'averagePrecision',
@@ -265,7 +290,8 @@ export function readReport(json: unknown, where: string): TrainReport {
   if (report.decision !== undefined) checkDecision(report.decision, `${where}.decision`)
   const data = plainObject(report.data, `${where}.data`)
   checkShape(data.hash, 'string', `${where}.data.hash`)
-  for (const name of ['missingTexts', 'warnings']) {
+  if (report.targets !== undefined) checkShape(report.targets, 'array', `${where}.targets`)
+  for (const name of ['missingTexts', 'warnings', ...(report.targets === undefined ? [] : ['targets'])]) {
     ;(report[name] as unknown[]).forEach((text, i) => checkShape(text, 'string', `${where}.${name}[${i}]`))
   }
   return report as unknown as TrainReport
@@ -274,10 +300,14 @@ export function readReport(json: unknown, where: string): TrainReport {
 function checkScores(json: unknown, where: string): void {
   const scores = plainObject(json, where)
   for (const name of ['rows', 'loss']) checkShape(scores[name], 'number', `${where}.${name}`)
-  for (const part of [scores, plainObject(scores.baseline, `${where}.baseline`)]) {
-    for (const name of scoreNumbers) {
-      if (part[name] !== undefined) checkShape(part[name], 'number', `${where}: ${name}`)
-    }
+  checkScoreNumbers(scores, where)
+  if (scores.targets !== undefined) {
+    checkShape(scores.targets, 'array', `${where}.targets`)
+    ;(scores.targets as unknown[]).forEach((entry, i) => {
+      const part = plainObject(entry, `${where}.targets[${i}]`)
+      checkShape(part.target, 'string', `${where}.targets[${i}].target`)
+      checkScoreNumbers(part, `${where}.targets[${i}]`)
+    })
   }
   if (scores.confusion === undefined) return
   const { labels, counts } = plainObject(scores.confusion, `${where}.confusion`)
@@ -286,9 +316,17 @@ function checkScores(json: unknown, where: string): void {
   ;(counts as unknown[]).forEach((row, i) => checkShape(row, 'array', `${where}.confusion.counts[${i}]`))
 }
 
+function checkScoreNumbers(scores: Record<string, unknown>, where: string): void {
+  for (const part of [scores, plainObject(scores.baseline, `${where}.baseline`)]) {
+    for (const name of scoreNumbers) {
+      if (part[name] !== undefined) checkShape(part[name], 'number', `${where}: ${name}`)
+    }
+  }
+}
+
 // What predictions are computed from: a wrong one would give wrong answers rather than a wrong text.
 function checkDecision(json: unknown, where: string): void {
-  const { positive, threshold, calibration, conformal } = plainObject(json, where)
+  const { positive, threshold, calibration, conformal, intervals } = plainObject(json, where)
   if (positive !== undefined && !['string', 'number', 'boolean'].includes(typeof positive))
     throw wrong(`${where}.positive`, 'a class', positive)
   if (threshold !== undefined) checkWithin(threshold, { min: 0, max: 1 }, `${where}.threshold`)
@@ -300,11 +338,17 @@ function checkDecision(json: unknown, where: string): void {
       for (const value of [logLoss, brier, calibrationError]) checkWithin(value, {}, `${where}.calibration`)
     }
   }
-  if (conformal === undefined) return
-  const { coverage, quantile, rows } = plainObject(conformal, `${where}.conformal`)
-  checkWithin(coverage, { above: 0, below: 1 }, `${where}.conformal.coverage`)
-  checkWithin(quantile, { min: 0 }, `${where}.conformal.quantile`)
-  checkWithin(rows, { min: 1 }, `${where}.conformal.rows`)
+  if (conformal !== undefined) checkConformal(conformal, `${where}.conformal`)
+  if (intervals === undefined) return
+  checkShape(intervals, 'array', `${where}.intervals`)
+  ;(intervals as unknown[]).forEach((entry, i) => checkConformal(entry, `${where}.intervals[${i}]`))
+}
+
+function checkConformal(json: unknown, where: string): void {
+  const { coverage, quantile, rows } = plainObject(json, where)
+  checkWithin(coverage, { above: 0, below: 1 }, `${where}.coverage`)
+  checkWithin(quantile, { min: 0 }, `${where}.quantile`)
+  checkWithin(rows, { min: 1 }, `${where}.rows`)
 }
 
 function checkWithin(value: unknown, limits: Limits, where: string): void {

@@ -14,12 +14,12 @@ import {
 } from '../metrics/classification.ts'
 import { brierScore, calibrationError, logLoss } from '../metrics/probability.ts'
 import { averagePrecision } from '../metrics/ranking.ts'
-import { r2, rootMeanSquaredError } from '../metrics/regression.ts'
+import { meanAbsoluteError, r2, rootMeanSquaredError } from '../metrics/regression.ts'
 import type { Network } from '../network.ts'
 import type { Paced } from '../paced.ts'
 import { classProbabilities, conformalSet, decideClasses } from './answers.ts'
 import { metricOptions } from './calibrate.ts'
-import type { BaselineScores, Conformal, Decision, Scores } from './report.ts'
+import type { BaselineScores, Conformal, Decision, Scores, TargetScores, TrainReport } from './report.ts'
 import { rowWeights } from './row-weights.ts'
 
 /** What predictions and baselines come from. */
@@ -36,7 +36,14 @@ export interface Scorer {
 /** More would make a report unwieldy, or take longer than the training. */
 const MOST_CLASSES = { confusion: 50, averagePrecision: 20 }
 
-const LOWER_IS_BETTER: readonly string[] = ['rmse', 'logLoss', 'loss']
+const LOWER_IS_BETTER: readonly string[] = ['rmse', 'mae', 'logLoss', 'loss']
+
+/** A score of all targets, or of the one at a place among several; undefined where there is no such score. */
+export function scoreOf(scores: Scores, name: TrainReport['metric'], chosen?: number): number | undefined {
+  if (chosen === undefined) return scores[name]
+  const own: Partial<Record<TrainReport['metric'], unknown>> = { ...scores.targets?.[chosen] }
+  return typeof own[name] === 'number' ? own[name] : undefined
+}
 
 /** Whether a smaller score of that name is the better one. */
 export function isLowerBetter(name: string): boolean {
@@ -44,7 +51,7 @@ export function isLowerBetter(name: string): boolean {
 }
 
 /**
- * Scores the given rows; those without a target are left out. Rows of a class that training did not have count as wrong in
+ * Scores the given rows; those of which a target is missing are left out. Rows of a class that training did not have count as wrong in
  * the accuracy, and are left out of the loss, which would be infinite.
  *
  * @returns the scores, the number of rows of unknown classes, and the rows left out
@@ -60,7 +67,7 @@ export function* scoreRows(
     throw new DataError({
       code: 'HADAMARD_NO_ROWS',
       where: table.source ?? 'rows',
-      expected: `rows with a value in column ${scorer.encoder.data.target.name}`,
+      expected: `rows with a value in column ${scorer.encoder.targets.map(({ name }) => name).join(' and ')}`,
       received: `${rows.length} without`,
     })
   }
@@ -81,18 +88,48 @@ function* scoreNumbers(
   yield
   const sampleWeights = rowWeights(table, weight, target.rows)
   yield
-  const predictions = Float64Array.from(network.predict(x), (output) => encoder.decodeValue(output))
-  const mean = encoder.decodeValue(0)
-  return {
+  const outputs = network.predict(x)
+  const width = encoder.targets.length
+  const common = {
     rows: target.rows.length,
     loss: network.evaluate(x, target.values, optional({ sampleWeights })).loss,
-    ...numberScores(target.raw, predictions, sampleWeights),
-    ...intervalScores(target.raw, predictions, decision.conformal),
-    baseline: numberScores(
-      target.raw,
-      target.raw.map(() => mean),
-      sampleWeights,
-    ),
+  }
+  const scored: Omit<TargetScores, 'target'>[] = []
+  for (let j = 0; j < width; j++) {
+    yield
+    const raw = target.raw.filter((_, i) => i % width === j)
+    const predictions = raw.map((_, row) => encoder.decodeValue(outputs[row * width + j], j))
+    const mean = encoder.decodeValue(0, j)
+    scored.push({
+      ...numberScores(raw, predictions, sampleWeights),
+      ...intervalScores(raw, predictions, decision.intervals?.[j] ?? decision.conformal),
+      baseline: numberScores(
+        raw,
+        raw.map(() => mean),
+        sampleWeights,
+      ),
+    })
+  }
+  if (width === 1) return { ...common, ...scored[0] }
+  const targets = scored.map((scores, j): TargetScores => ({ target: encoder.targets[j].name, ...scores }))
+  return { ...common, ...meanScores(targets), targets }
+}
+
+// Each target counts the same, whatever its unit.
+function meanScores(targets: readonly TargetScores[]): Omit<Scores, 'rows' | 'loss'> {
+  const mean = (of: (scores: TargetScores) => number | undefined): number =>
+    targets.reduce((sum, scores) => sum + (of(scores) ?? NaN), 0) / targets.length
+  const coverage = mean((scores) => scores.coverage)
+  return {
+    rmse: mean(({ rmse }) => rmse),
+    mae: mean(({ mae }) => mae),
+    r2: mean((scores) => scores.r2),
+    ...(Number.isNaN(coverage) ? {} : { coverage }),
+    baseline: {
+      rmse: mean(({ baseline }) => baseline.rmse),
+      mae: mean(({ baseline }) => baseline.mae),
+      r2: mean(({ baseline }) => baseline.r2),
+    },
   }
 }
 
@@ -102,7 +139,11 @@ function numberScores(
   sampleWeights?: Float64Array,
 ): BaselineScores {
   const options = optional({ sampleWeights })
-  return { rmse: rootMeanSquaredError(targets, predictions, options), r2: r2(targets, predictions, options) }
+  return {
+    rmse: rootMeanSquaredError(targets, predictions, options),
+    mae: meanAbsoluteError(targets, predictions, options),
+    r2: r2(targets, predictions, options),
+  }
 }
 
 // What conformal prediction promises is about rows, whatever they weigh.

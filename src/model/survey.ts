@@ -12,10 +12,14 @@ import type { ClassReport, ColumnReport } from './report.ts'
  *
  * @throws DataError for no rows, a missing target column (naming those there are), a target without values or with only one
  */
-export function checkTarget(table: Table, target: string): void {
+export function checkTargets(table: Table, targets: readonly string[]): void {
   const where = table.source ?? 'rows'
   if (table.rows === 0)
     throw new DataError({ code: 'HADAMARD_NO_ROWS', where, expected: 'rows to train on', received: '0 rows' })
+  for (const target of targets) checkTarget(table, target, where)
+}
+
+function checkTarget(table: Table, target: string, where: string): void {
   const found = columnOf(table, target)
   if (found.missing === table.rows) {
     throw new DataError(
@@ -50,13 +54,16 @@ export function checkTarget(table: Table, target: string): void {
  */
 export function describeColumns(
   table: Table,
-  target: string,
+  targets: readonly string[],
   ignore: readonly string[],
   roles: Partial<Record<ColumnReport['role'], string>>,
   dropped: readonly DroppedColumn[] = [],
   types: Readonly<Record<string, Input['type']>> = {},
 ): ColumnReport[] {
-  const named = Object.entries({ ...roles, target }) as [ColumnReport['role'], string | undefined][]
+  const named = [...Object.entries(roles), ...targets.map((name) => ['target', name])] as [
+    ColumnReport['role'],
+    string | undefined,
+  ][]
   const roleOf = (name: string): ColumnReport['role'] =>
     named.find(([, column]) => column === name)?.[0] ??
     (ignore.includes(name) || dropped.some((column) => column.name === name) ? 'ignored' : 'input')

@@ -20,7 +20,7 @@ import { windowRowsOf } from '../data/window-rows.ts'
 import { DataError, SpecError } from '../errors.ts'
 import type { Model, Prediction } from '../model.ts'
 import { Network } from '../network.ts'
-import { lossOf, normalizeSpec, parametersOf, type NetworkSpec } from '../spec.ts'
+import { lossOf, normalizeSpec, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { positiveClass } from './decision.ts'
 import { designNetwork, leadingMetric } from './design.ts'
@@ -30,7 +30,7 @@ import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
 import type { TrainSettings } from './options.ts'
 import type { TrainingPlan } from './report.ts'
 import { weightsByCount } from '../training/weights.ts'
-import { checkTarget, isImbalanced } from './survey.ts'
+import { checkTargets, isImbalanced } from './survey.ts'
 import { courseOf, type Course } from './recipe.ts'
 import { finishTraining } from './finish.ts'
 import { follow } from './follow.ts'
@@ -179,7 +179,7 @@ function planOfLarge(
     rule: `at random by row number, seed ${settings.seed}`,
     warnings: [],
   }
-  checkTarget(sample, settings.target)
+  checkTargets(sample, settings.targets)
   const plan = planOf(sample, encoder, drawn, network, settings, course, dropped)
   return {
     ...plan,
@@ -276,12 +276,12 @@ async function filesOf(source: string): Promise<SourceFile[]> {
 
 // What the packed numbers follow from, beside the files.
 function encodingOf(settings: TrainSettings): object {
-  const { target, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage } =
+  const { targets, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage } =
     settings
   const { weight, classWeight, loss, preset, schema, onError } = settings
   return {
     version: CACHE_VERSION,
-    ...{ target, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage },
+    ...{ targets, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage },
     ...{ weight, classWeight, loss, preset, schema, onError },
   }
 }
@@ -317,7 +317,7 @@ async function packRows(
 ): Promise<PackedRows> {
   const { types = {} } = settings
   const names = dataset.schema.columns.map(({ name }) => name)
-  for (const name of [settings.target, ...settings.ignore, ...Object.keys(types), settings.weight])
+  for (const name of [...settings.targets, ...settings.ignore, ...Object.keys(types), settings.weight])
     if (name !== undefined && !names.includes(name)) throw unknownColumn(source, name, names)
   const { survey, sample } = await surveyLarge(dataset, settings, source)
   const encoder = Encoder.fromJSON(survey.encoder)
@@ -347,11 +347,12 @@ async function packRows(
 }
 
 function layoutOf(spec: NetworkSpec, settings: TrainSettings): RowLayout {
+  const areTargetsLabels = lossOf(spec).task === 'classes'
   return {
     dtype: spec.dtype,
     inputs: spec.inputs,
-    targets: 1,
-    areTargetsLabels: lossOf(spec).task === 'classes',
+    targets: areTargetsLabels ? 1 : outputsOf(spec),
+    areTargetsLabels,
     isWeighted: settings.weight !== undefined || settings.classWeight !== undefined,
   }
 }

@@ -2,7 +2,7 @@
 
 import { Encoder } from '../data/encoder.ts'
 import { column as columnOf, unknownColumn, type Table } from '../data/table.ts'
-import { inferTask, type Task } from '../data/target.ts'
+import { inferTasks, type Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
 import { positiveClass } from './decision.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
@@ -25,7 +25,7 @@ import { isInput, readSource, type TrainSource } from './read-source.ts'
 import { courseOf, type Course } from './recipe.ts'
 import { isTrainedByParts, trainLarge } from './train-large.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
-import { checkTarget, isImbalanced, uselessColumns, type DroppedColumn } from './survey.ts'
+import { checkTargets, isImbalanced, uselessColumns, type DroppedColumn } from './survey.ts'
 import { Network } from '../network.ts'
 import { normalizeSpec } from '../spec.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
@@ -35,7 +35,7 @@ import type { History } from '../training/run.ts'
  * Trains a model on a CSV file, on rows of another source, or on raw rows.
  *
  * The task follows from the target: text and booleans are classes, and so are at most 20 different integers with at least
- * 10 rows each; all else is regression. A fifth of the rows is held out for the test and a tenth of the rest watches for
+ * 10 rows each; all else is regression. Several targets are numbers, which one network predicts together. A fifth of the rows is held out for the test and a tenth of the rest watches for
  * overfitting; the weights of the best epoch are kept. The same seed gives the same bits.
  *
  * @param source path of a CSV file or another input of {@link openDataset}, a dataset, or an array of objects
@@ -76,12 +76,11 @@ export async function trainOnTable<
   Row extends object = Record<string, unknown>,
   P extends Prediction = Prediction,
 >(table: Table, settings: TrainSettings): Promise<Model<Row, P>> {
-  checkTarget(table, settings.target)
+  checkTargets(table, settings.targets)
   for (const name of settings.ignore) columnOf(table, name)
   checkNamed(table, 'weight', settings.weight)
   const { origin } = settings
-  const task: Task =
-    origin?.model.encoder.task ?? settings.task ?? inferTask(columnOf(table, settings.target)).task
+  const task = origin?.model.encoder.task ?? taskOf(table, settings)
   const drawn = await partRows(table, task, settings)
   const dropped =
     origin === undefined
@@ -130,13 +129,21 @@ export async function trainOnTable<
   return finishTraining<Row, P>(trained, table, parts, settings)
 }
 
+/** The task of the targets in a table, as asked for or as their values suggest. */
+export function taskOf(table: Table, { targets, task }: Pick<TrainSettings, 'targets' | 'task'>): Task {
+  return inferTasks(
+    targets.map((name) => columnOf(table, name)),
+    task,
+  ).task
+}
+
 function checkNamed(table: Table, option: string, name: string | undefined): void {
   const names = table.columns.map((column) => column.name)
   if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
 }
 
 function droppedColumns(table: Table, settings: TrainSettings): DroppedColumn[] {
-  const aside = [settings.target, ...asideColumns(settings)]
+  const aside = [...settings.targets, ...asideColumns(settings)]
   const inputs = table.columns.map(({ name }) => name).filter((name) => !aside.includes(name))
   return uselessColumns(table, inputs, settings.types)
 }
@@ -147,15 +154,15 @@ function fitEncoder(
   settings: TrainSettings,
   dropped: readonly DroppedColumn[],
 ): Encoder {
-  const { target, task, types, scale, preset } = settings
+  const { targets, types, scale, preset } = settings
   return Encoder.fit(table, parts.train, {
-    target,
+    target: targets,
     types,
     scale,
     clampTarget: preset === 'realmlp',
     indexCategories: true,
     ignore: [...asideColumns(settings), ...dropped.map(({ name }) => name)],
-    task: task ?? inferTask(columnOf(table, target)).task,
+    task: taskOf(table, settings),
   })
 }
 
@@ -214,7 +221,7 @@ async function fit(
   }
 }
 
-/** A weight for each row with a target; none where every row counts once. */
+/** A weight for each row that has all targets; none where every row counts once. */
 interface FitWeights {
   train?: Float64Array
   validation?: Float64Array
