@@ -19,12 +19,14 @@ import { PackedRows, PackedWriter, type RowArrays } from './data/packed-rows.ts'
 import { ShuffledRows } from './data/shuffled-rows.ts'
 import { windowRowsOf } from './data/window-rows.ts'
 import { optimizerInfo } from './compiler/optimizers.ts'
-import { DataError, rejectUnknownKeys, SpecError } from './errors.ts'
+import { locateRows } from './data/locate-rows.ts'
+import { DataError, DivergenceError, rejectUnknownKeys, SpecError } from './errors.ts'
 import { regressionMetrics } from './metrics/regression.ts'
 import type { Evaluation, Network } from './network.ts'
 import { floatArray, type FloatArray } from './ops/arithmetic.ts'
 import { randomStream } from './random.ts'
 import { headsOf } from './spec.ts'
+import { divergenceIn, rowsNamed } from './training/divergence.ts'
 import type { PreparedFit } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type FitSettings } from './training/options.ts'
 import { prepareWindowFit, type WindowJob } from './training/window-fit.ts'
@@ -82,7 +84,8 @@ export function prepareDatasetFit(
       const source = new ShuffledRows(open.packed, spec.seed)
       open.fit = prepareWindowFit({ ...parts, settings, source, windowRows }, keep)
       return await open.fit(report, onProgress)
-    } catch (error) {
+    } catch (given) {
+      const error = await divergedIn(given, dataset, { spec, columns, validation })
       // Once it runs, a fit gives the weights back itself.
       if (open.fit === undefined) keep(parts.parameters)
       throw error
@@ -138,6 +141,43 @@ async function temporaryFolder(parent = tmpdir()): Promise<string> {
   }
 }
 
+// The error of a fit in the terms of the dataset: its training rows are counted once more.
+async function divergedIn(
+  error: unknown,
+  dataset: Dataset,
+  plan: Pick<PackPlan, 'spec' | 'columns' | 'validation'>,
+): Promise<unknown> {
+  if (!(error instanceof DivergenceError) || error.autopsy === undefined) return error
+  const { inputs, targets, weight } = plan.columns
+  const isWatched = watchedRule(plan)
+  const trained = ({ numbers }: Chunk): number[] =>
+    Array.from(numbers.keys()).filter((row) => isWatched?.(numbers[row]) !== true)
+  try {
+    const rows = await locateRows(dataset.chunks(), rowsNamed(error.autopsy), trained)
+    return divergenceIn(error.autopsy, {
+      rows,
+      inputColumn: (position) => inputs[position],
+      targetColumn: (position) => targets[position] ?? targets[0],
+      weightColumn: weight,
+      typical: () => undefined,
+    })
+  } catch {
+    // A source that has gone is no reason to hide why the fit failed.
+    return error
+  }
+}
+
+// Which rows are held out, by their numbers.
+function watchedRule({
+  spec,
+  validation,
+}: Pick<PackPlan, 'spec' | 'validation'>): ((number: number) => boolean) | undefined {
+  if (typeof validation !== 'number' || validation === 0) return undefined
+  const stream = randomStream(spec.seed, 'validation')
+  const limit = validation * 2 ** 32
+  return (number) => stream.uint32(number) < limit
+}
+
 interface PackPlan {
   readonly spec: WindowJob['spec']
   readonly columns: ChosenColumns
@@ -152,13 +192,10 @@ async function packDataset(
 ): Promise<PackedRows> {
   const writer = await PackedWriter.create(path, '', layoutOf(spec, columns))
   try {
-    const share = typeof validation === 'number' ? validation : 0
-    const stream = randomStream(spec.seed, 'validation')
-    const limit = share * 2 ** 32
-    const isWatched = (number: number): boolean => stream.uint32(number) < limit
+    const isWatched = watchedRule({ spec, validation })
     for await (const chunk of dataset.chunks()) {
       const arrays = rowArraysOf(chunk, spec, columns)
-      await appendSplit(writer, chunk, arrays, share === 0 ? undefined : isWatched)
+      await appendSplit(writer, chunk, arrays, isWatched)
       if (signal?.aborted === true) break
     }
     if (validation instanceof Dataset) {

@@ -132,41 +132,93 @@ export class DivergenceError extends HadamardError {
   }
 }
 
-/** Why numbers grow beyond bounds, as far as the batch tells. */
-export type DivergenceCause = 'learningRate' | 'badValue' | 'unscaledInput' | 'unscaledTarget' | 'logarithm'
+/**
+ * Why numbers grow beyond bounds, as far as weights and training rows tell: the rate is high; a value or weight of a row stands far
+ * beyond those of the others or is not finite; inputs or targets are large throughout; an activation takes the logarithm of 0 or
+ * less, divides by 0, or is a function that gives no finite number; the weights were large before the first step.
+ */
+export type DivergenceCause =
+  | 'learningRate'
+  | 'badValue'
+  | 'unscaledInput'
+  | 'unscaledTarget'
+  | 'sampleWeight'
+  | 'logarithm'
+  | 'division'
+  | 'customActivation'
+  | 'initialWeights'
 
 /** Where and on what a fit diverged. */
 export interface Autopsy {
   /** From 1. */
   readonly epoch: number
-  /** From 1, over all epochs. */
+  /** From 1, over all epochs: the step whose instruction failed. */
   readonly step: number
-  /** What was not finite, such as `loss` or `gradient of dense1.weight`; `exploding loss` where it was found in time. */
+  /** What was found not to be finite, such as `loss` or `gradient of dense1.weight`; `exploding loss` where it was found in time. */
   readonly what: string
+  /** The instruction whose result was the first that is not finite; undefined where the loss explodes, while all is finite. */
+  readonly instruction?: FailedInstruction
   /** The layer that it belongs to, where it is one's. */
   readonly layer?: string
   /** Numbers of the rows of the batch, in their order; none where the loss of whole epochs explodes. */
   readonly rows: readonly number[]
-  /** The CSV file that these rows are of, and their lines in it; where `train` has read one. */
+  /** The file that these rows are of, or of several files each row's, and their lines; where they come from CSV files. */
   readonly file?: string
+  readonly files?: readonly string[]
   readonly lines?: readonly number[]
-  /** The largest input and the largest target of these rows, or the first that is not finite. */
-  readonly largest: { readonly x?: PlacedValue; readonly y?: PlacedValue }
+  /** Rows of the batch with their values, at most 8: first the one on which the instruction failed. */
+  readonly samples: readonly AutopsyRow[]
+  /** The largest input, target and weight of the rows that are trained on, or the first that is not finite. */
+  readonly largest: {
+    readonly x?: PlacedValue
+    readonly y?: PlacedValue
+    readonly weight?: PlacedValue
+  }
   readonly likelyCause: DivergenceCause
   /** What to do about it. */
   readonly fix: string
   readonly optimizer: string
+  /** Of the step. */
   readonly learningRate: number
+}
+
+/** An instruction that gave infinity or NaN from finite numbers. */
+export interface FailedInstruction {
+  /** Name of the op, such as `matmul_bias`. */
+  readonly op: string
+  readonly phase: 'forward' | 'loss' | 'backward' | 'update'
+  readonly layer?: string
+  /** Number of the first row of the batch that it failed on, where it works row by row. */
+  readonly row?: number
+}
+
+/** A row of a batch with its values. */
+export interface AutopsyRow {
+  readonly row: number
+  readonly file?: string
+  readonly line?: number
+  /** Inputs as the network gets them. */
+  readonly x: readonly number[]
+  /** Targets as the loss gets them, or the class index. */
+  readonly y: readonly number[]
+  readonly weight?: number
+  /** By column, as they stand in the file; where `train` or a dataset knows them. */
+  readonly values?: Readonly<Record<string, number | string | boolean | null>>
 }
 
 /** A number of x or y as the network gets it, with its row and its position in it. */
 export interface PlacedValue {
   readonly row: number
   readonly position: number
-  /** Its column and its line in the file, where `train` knows them. */
+  /** Its column and its line in the file, where they are known. */
   readonly column?: string
+  readonly file?: string
   readonly line?: number
   readonly value: number
+  /** As it stands in the file, where it does. */
+  readonly raw?: number | string | boolean | null
+  /** Bounds of the middle 90 % of the column, in the units of the file where `raw` is known. */
+  readonly typical?: readonly [number, number]
 }
 
 /**

@@ -181,7 +181,9 @@ export {
   DivergenceError,
   SpecError,
   type Autopsy,
+  type AutopsyRow,
   type DivergenceCause,
+  type FailedInstruction,
   type PlacedValue,
 } from './errors.ts'
 export { errorCodes, type ErrorCode, type ErrorCodeInfo } from './error-codes.ts'

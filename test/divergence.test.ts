@@ -1,11 +1,21 @@
 /** What is told of fits that diverge, and how they go on with `recover`. */
 
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DivergenceError } from '../src/errors.ts'
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { dense, Network, train } from '../src/index.ts'
+import {
+  batchNorm,
+  composed,
+  customActivation,
+  dense,
+  Network,
+  openCsv,
+  train,
+  type Activation,
+  type Autopsy,
+} from '../src/index.ts'
 import { isExploding } from '../src/training/divergence.ts'
 import type { BackendOptions } from '../src/backends/choose.ts'
 import { backendsUnderTest } from './support/backends.ts'
@@ -14,6 +24,20 @@ const rows = Array.from({ length: 40 }, (_, i) => [Math.sin(i), Math.cos(2 * i)]
 const targets = rows.map(([a, b]) => [a - 2 * b])
 const net = (options?: BackendOptions): Network =>
   new Network({ inputs: 2, layers: [dense(8, 'relu'), dense(1)], seed: 3, ...options })
+const twoOutputs = (): Network =>
+  new Network({
+    inputs: 2,
+    layers: [
+      dense(4, 'relu'),
+      dense(1, 'linear', { name: 'a', from: 'dense1' }),
+      dense(1, 'linear', { name: 'b', from: 'dense1' }),
+    ],
+    outputs: [
+      { layer: 'a', loss: 'squaredError' },
+      { layer: 'b', loss: 'squaredError' },
+    ],
+    seed: 3,
+  })
 const wild = { epochs: 30, batchSize: 8, optimizer: { name: 'sgd', learningRate: 1e4 } } as const
 
 async function errorOf(run: PromiseLike<unknown>): Promise<DivergenceError> {
@@ -31,14 +55,13 @@ describe.each(backendsUnderTest)('on $label', ({ options: backend }) => {
     expect(message).toContain(`rows ${autopsy?.rows.join(', ')}`)
   })
 
-  test.each([
-    ['x', 'unscaledInput'],
-    ['y', 'unscaledTarget'],
-  ])('a large value of %s is found in its row: %s', async (where, cause) => {
+  test.each(['x', 'y'])('a value of %s that stands alone is found in its row', async (where) => {
     const [x, y] = [rows.map((row) => [...row]), targets.map((row) => [...row])]
     ;(where === 'x' ? x : y)[17][0] = 1e20
     const { autopsy } = await errorOf(net(backend).fit(x, y, { ...wild, batchSize: 40 }))
-    expect(autopsy?.likelyCause).toBe(cause)
+    expect(autopsy).toMatchObject({ likelyCause: 'badValue', instruction: { phase: 'loss', row: 17 } })
+    const [sample] = autopsy?.samples ?? []
+    expect([sample.row, sample[where as 'x' | 'y'][0]]).toEqual([17, Math.fround(1e20)])
     expect(autopsy?.largest[where as 'x' | 'y']).toMatchObject({
       row: 17,
       position: 0,
@@ -88,6 +111,178 @@ test('a loss that explodes is found before it is infinite', async () => {
   for (const { data } of Object.values(linear.parameters)) expect(data.every(Number.isFinite)).toBe(true)
 })
 
+const scaledBy = (factor: number, values: number[][]): number[][] =>
+  values.map((row) => row.map((value) => value * factor))
+const withCell = (row: number, value: number): number[][] =>
+  rows.map(([a, b], i) => [a, i === row ? value : b])
+const activated = (activation: Activation): Network =>
+  new Network({ inputs: 2, layers: [dense(4, activation), dense(1)], seed: 1 })
+const sgd = { optimizer: 'sgd', batchSize: 8, epochs: 30 } as const
+const from = (weight: number): Network => {
+  const network = net()
+  network.setParameters({ 'dense2.weight': new Array<number>(8).fill(weight) })
+  return network
+}
+
+test.each<[string, () => PromiseLike<unknown>, Partial<Autopsy>]>([
+  [
+    'a rate of 1e6',
+    () => net().fit(rows, targets, { ...wild, optimizer: { name: 'sgd', learningRate: 1e6 } }),
+    { likelyCause: 'learningRate', learningRate: 1e6 },
+  ],
+  [
+    'a rate of 1e6 in float64',
+    () =>
+      new Network({ ...net().spec, dtype: 'float64' }).fit(rows, targets, {
+        ...wild,
+        optimizer: { name: 'sgd', learningRate: 1e6 },
+      }),
+    { likelyCause: 'learningRate' },
+  ],
+  [
+    'a rate of 1e6 with accumulation',
+    () => net().fit(rows, targets, { ...wild, accumulate: 2 }),
+    { likelyCause: 'learningRate', step: 3 },
+  ],
+  [
+    'a rate that a schedule raises',
+    () => net().fit(rows, targets, { ...sgd, schedule: (epoch) => 10 ** epoch }),
+    { likelyCause: 'learningRate' },
+  ],
+  ['one cell of 1e30', () => net().fit(withCell(17, 1e30), targets, sgd), { likelyCause: 'badValue' }],
+  [
+    'one cell of 1e6, in an earlier batch',
+    () => net().fit(withCell(17, 1e6), targets, sgd),
+    { likelyCause: 'badValue' },
+  ],
+  [
+    'all of a column about 1e12',
+    () =>
+      net().fit(
+        rows.map(([a, b]) => [a, 1e12 * b]),
+        targets,
+        sgd,
+      ),
+    { likelyCause: 'unscaledInput' },
+  ],
+  [
+    'inputs about 300, at the usual rate',
+    () => net().fit(scaledBy(300, rows), targets, sgd),
+    { likelyCause: 'unscaledInput' },
+  ],
+  [
+    'targets about 1e10',
+    () => net().fit(rows, scaledBy(1e10, targets), sgd),
+    { likelyCause: 'unscaledTarget' },
+  ],
+  [
+    'one weight of 1e30',
+    () => net().fit(rows, targets, { ...sgd, sampleWeights: rows.map((_, i) => (i === 5 ? 1e30 : 1)) }),
+    { likelyCause: 'sampleWeight' },
+  ],
+  [
+    'weights of 1e30 to begin with',
+    () => from(1e30).fit(rows, targets, sgd),
+    { likelyCause: 'initialWeights', step: 1 },
+  ],
+  [
+    'the logarithm of 0',
+    () => activated(composed('ln', (x, { log, relu }) => log(relu(x)))).fit(rows, targets, sgd),
+    { likelyCause: 'logarithm', layer: 'dense1' },
+  ],
+  [
+    'a division by 0',
+    () => activated(composed('inverse', (x, { divide, relu }) => divide(x, relu(x)))).fit(rows, targets, sgd),
+    { likelyCause: 'division', layer: 'dense1' },
+  ],
+  [
+    'a function that gives NaN',
+    () =>
+      activated(customActivation({ name: 'root', forward: Math.sqrt, backward: () => 1 })).fit(
+        rows,
+        targets,
+        sgd,
+      ),
+    { likelyCause: 'customActivation', layer: 'dense1' },
+  ],
+  [
+    'lbfgs, with one cell of 1e30',
+    () => net().fit(withCell(17, 1e30), targets, { optimizer: 'lbfgs' }),
+    { likelyCause: 'badValue' },
+  ],
+  [
+    'the second of two outputs',
+    () =>
+      twoOutputs().fit(
+        rows,
+        targets.map(([y], i) => [y, i === 7 ? 1e30 : y]),
+        sgd,
+      ),
+    { likelyCause: 'badValue', layer: 'b' },
+  ],
+])('%s is told as the cause', async (_, run, expected) => {
+  const { autopsy, message } = await errorOf(run())
+  expect(autopsy).toMatchObject(expected)
+  expect(message).toContain(`, first from ${autopsy?.instruction?.op} of layer `)
+})
+
+test('the instruction is named with its layer, its pass and the row that it failed on', async () => {
+  const { autopsy } = await errorOf(activated(composed('ln', (x, { log }) => log(x))).fit(rows, targets, sgd))
+  const { op, phase, layer, row } = autopsy?.instruction ?? {}
+  expect({ op, phase, layer }).toEqual({ op: 'log', phase: 'forward', layer: 'dense1' })
+  // The first row of the batch for which a unit's sum is not positive.
+  const { data } = activated('linear').parameters['dense1.weight']
+  const isRefused = ([a, b]: number[]): boolean =>
+    [0, 1, 2, 3].some((unit) => a * data[unit] + b * data[4 + unit] <= 0)
+  expect(row).toBe(autopsy?.rows.find((at) => isRefused(rows[at])))
+})
+
+test('an update that overflows is told of, with the rows of its step', async () => {
+  const linear = new Network({ inputs: 2, layers: [dense(1)], seed: 3 })
+  const { autopsy } = await errorOf(
+    linear.fit(rows, targets, { batchSize: 40, epochs: 1, optimizer: { name: 'sgd', learningRate: 1e39 } }),
+  )
+  expect(autopsy).toMatchObject({
+    epoch: 1,
+    step: 1,
+    what: 'weights',
+    instruction: { op: 'sgd', phase: 'update', layer: 'dense1' },
+  })
+  expect(new Set(autopsy?.rows).size).toBe(40)
+})
+
+test.each([
+  [
+    'NaN in a typed array',
+    () => net().fit(Float32Array.of(1, NaN), targets.slice(0, 1)),
+    /^x: row 0, position 1: .*NaN/,
+  ],
+  [
+    'a weight that is NaN',
+    () => net().fit(rows, targets, { sampleWeights: rows.map(() => NaN) }),
+    /^sampleWeights: row 0/,
+  ],
+  [
+    'batch norm on batches of one row',
+    () =>
+      new Network({ inputs: 2, layers: [dense(2), batchNorm(), dense(1)] }).fit(rows, targets, {
+        batchSize: 1,
+      }),
+    /^fit: batchSize: expected at least 2 rows/,
+  ],
+])('%s is refused before anything runs', (_, run, message) => {
+  expect(run).toThrow(message)
+})
+
+test('with early stopping, too, a loss that explodes is found before it is infinite', async () => {
+  const linear = new Network({ inputs: 2, layers: [dense(1)], seed: 3, dtype: 'float64' })
+  const options = { validation: 0.2, earlyStopping: { patience: 50 }, epochs: 60, batchSize: 40 }
+  const { autopsy } = await errorOf(
+    linear.fit(rows, targets, { ...options, optimizer: { name: 'sgd', learningRate: 4 } }),
+  )
+  expect(autopsy).toMatchObject({ what: 'exploding loss', likelyCause: 'learningRate' })
+})
+
 test.each([
   ['rising by thousands, epoch by epoch', [1, 10, 1e3, 1e5], true],
   ['high, but falling', [1, 1e5, 1e4, 1e3], false],
@@ -99,6 +294,93 @@ test.each([
 
 test.each([[{ factor: 1 }], [{ factor: 0 }], [{ faktor: 0.5 }], [3]])('recover: %j is refused', (recover) => {
   expect(() => net().fit(rows, targets, { recover: recover as never })).toThrow(/fit: recover/)
+})
+
+describe('data of several files', () => {
+  const folder = join(tmpdir(), `hadamard-diverged-${process.pid}`)
+  const bad = withCell(30, 1e30)
+  const lines = bad.map(([a, b], i) => `${a},${b},${targets[i][0]}`)
+  const pattern = join(folder, '*.csv')
+  beforeAll(async () => {
+    await mkdir(folder)
+    await writeFile(join(folder, '1.csv'), `a,b,y\n${lines.slice(0, 20).join('\n')}\n`)
+    // A blank line puts the lines three ahead of the rows of the file.
+    await writeFile(join(folder, '2.csv'), `a,b,y\n\n${lines.slice(20).join('\n')}\n`)
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+  const place = { file: join(folder, '2.csv'), line: 13, column: 'b', raw: 1e30 }
+  const plain = {
+    target: 'y',
+    preset: 'plain',
+    optimizer: 'sgd',
+    scale: 'robust',
+    batchSize: 8,
+    test: 0,
+    validation: 0,
+  } as const
+
+  test.each<[string, () => PromiseLike<unknown>]>([
+    ['train', () => train(pattern, plain)],
+    [
+      'train out of core',
+      () => train(pattern, { ...plain, outOfCore: true, cache: false, shuffleWindow: 16 }),
+    ],
+    [
+      'fit on a dataset',
+      async () =>
+        net().fit(await openCsv(pattern), { ...sgd, target: 'y', validation: 0.1, shuffleWindow: 16 }),
+    ],
+    [
+      'fit on a view',
+      async () =>
+        net().fit(
+          (await openCsv(pattern)).filter((_, number) => number > 8),
+          { ...sgd, target: 'y', shuffleWindow: 16 },
+        ),
+    ],
+  ])('%s names file, line and the value as it stands there', async (_, run) => {
+    const { autopsy, message } = await errorOf(run())
+    expect(autopsy).toMatchObject({
+      likelyCause: 'badValue',
+      largest: { x: place },
+      instruction: { row: 30 },
+    })
+    expect(autopsy?.samples[0]).toMatchObject({
+      line: 13,
+      values: { a: rows[30][0], b: 1e30, y: targets[30][0] },
+    })
+    const [low = NaN, high = NaN] = autopsy?.largest.x?.typical ?? []
+    expect(low >= -1 && low < high && high <= 1).toBe(true)
+    expect(message).toContain(`olumn 'b' has 1e+30`)
+    expect(message).toContain(`${place.file} line 13`)
+  })
+
+  test('the lines of a batch are those of its rows, whichever file they are of', async () => {
+    const { autopsy } = await errorOf(train(pattern, { ...plain, scale: 'clipped', learningRate: 1e9 }))
+    const { rows: batch = [], files, lines: found } = autopsy ?? {}
+    expect(new Set(files).size).toBe(2)
+    expect(found).toEqual(batch.map((row) => (row < 20 ? row + 2 : row - 17)))
+    expect(files).toEqual(batch.map((row) => join(folder, row < 20 ? '1.csv' : '2.csv')))
+  })
+
+  test('recover serves datasets and trainings out of core as well', async () => {
+    const first = join(folder, '1.csv')
+    const tooFast = { batchSize: 8, epochs: 20, recover: { factor: 0.05 }, shuffleWindow: 16 }
+    const options = { ...tooFast, target: 'y', optimizer: { name: 'sgd', learningRate: 1e4 } } as const
+    const { recoveries = [], epochs } = await net().fit(await openCsv(first), options)
+    expect(recoveries.length).toBeGreaterThan(0)
+    recoveries.forEach(({ learningRate }, i) => expect(learningRate).toBeCloseTo(1e4 * 0.05 ** (i + 1), 6))
+    expect(epochs).toHaveLength(20)
+    const { report } = await train(first, {
+      ...plain,
+      ...tooFast,
+      learningRate: 1e4,
+      outOfCore: true,
+      cache: false,
+    })
+    expect(report.warnings.some((text) => text.startsWith('Training diverged in epoch'))).toBe(true)
+    expect(Number.isFinite(report.train.loss)).toBe(true)
+  })
 })
 
 describe('train', () => {

@@ -250,7 +250,6 @@ test('what does not go is an error with its cure, before anything is trained', a
   const attempt = (options: object, file = path): Promise<unknown> =>
     train(file, { ...streamed, ...options } as TrainOptions)
   await expect(attempt({ group: 'color' })).rejects.toThrow(/group: .*Raise memory/)
-  await expect(attempt({ recover: true })).rejects.toThrow(/recover: .*Raise memory/)
   await expect(attempt({ optimizer: 'lbfgs' })).rejects.toThrow(/optimizer: .*Raise memory/)
   await expect(attempt({ memory: '20MB' })).rejects.toThrow(
     /two windows of 262,144 rows of \d+ bytes; received 20 MB/,

@@ -2,13 +2,17 @@
 
 import { CommanderError } from 'commander'
 import type { ErrorCode } from '../error-codes.ts'
-import { HadamardError, InternalError, ParityError, withCode } from '../errors.ts'
+import { DivergenceError, HadamardError, InternalError, ParityError, withCode } from '../errors.ts'
+import type { AutopsyRow } from '../errors.ts'
 import { explanationOptionNames } from '../model/explain.ts'
 import { trainOptionNames } from '../model/options.ts'
 import { flagName } from './flags.ts'
 
 /** Exit codes of all commands. */
 export const EXIT = { ok: 0, wrongInput: 1, internal: 2, interrupted: 130 } as const
+
+/** Of a batch that diverged. */
+const MOST_SHOWN = { rows: 3, columns: 20 }
 
 /** Ends a command with exit code 1 and one line. */
 export class CommandError extends HadamardError {
@@ -25,11 +29,23 @@ export function reportError(error: unknown): number {
   }
   if (isOfInput(error)) {
     writeNote(oneLine(nameFlag(error.message)))
+    if (error instanceof DivergenceError) sampleLines(error.autopsy?.samples).forEach(writeNote)
     return EXIT.wrongInput
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   process.stderr.write(`hadamard: internal error, please report it\n${stack}\n`)
   return EXIT.internal
+}
+
+// The first rows of a batch that diverged, as they stand in the file.
+function sampleLines(samples: readonly AutopsyRow[] = []): string[] {
+  return samples.slice(0, MOST_SHOWN.rows).flatMap(({ row, file, line, values }) => {
+    if (values === undefined) return []
+    const fields = Object.entries(values).map(([name, value]) => `${name}=${value ?? ''}`)
+    const more = fields.length > MOST_SHOWN.columns ? ', …' : ''
+    const where = line === undefined ? `row ${row}` : `${file ?? ''} line ${line}`.trim()
+    return [`${where}: ${fields.slice(0, MOST_SHOWN.columns).join(', ')}${more}`]
+  })
 }
 
 // Whether the input is at fault, and not the library.

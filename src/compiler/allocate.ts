@@ -63,8 +63,8 @@ function toInstruction(step: Step, placeOf: (value: Value) => Place): Instructio
   }
 }
 
-// A node counts if it writes something that is pinned, lies outside the activations, or is read by one that counts.
-function withoutDeadNodes(steps: readonly Step[]): Step[] {
+/** The steps that count: which write something that is pinned or lies outside the activations, or is read by one that counts. */
+export function withoutDeadNodes(steps: readonly Step[]): Step[] {
   const live = new Set<Value>()
   const kept: Step[] = []
   for (const step of [...steps].reverse()) {

@@ -35,6 +35,8 @@ export interface ForwardPass {
   /** By layer; without those that nothing uses. */
   readonly layerOutputs: ReadonlyMap<string, Value>
   readonly nodes: readonly Node[]
+  /** The layer that each value is computed by. */
+  readonly layerOf: ReadonlyMap<Value, string>
   /** What layers put off until the weights are updated. */
   readonly updates: readonly (() => void)[]
 }
@@ -90,6 +92,7 @@ export function forwardPass(
 ): ForwardPass {
   const first = builder.steps.length
   const outputs = new Map<string, Value>()
+  const layerOf = new Map<Value, string>()
   const updates: (() => void)[] = []
   const inputs = inputValues(builder, spec, x)
   for (const { layer, from, owner } of usedLayers(spec)) {
@@ -105,6 +108,7 @@ export function forwardPass(
       return builder.emit('dropout_mask', { key, step }, { rate }, { mask })
     }
     const [source, ...others] = from.map((name) => outputs.get(name) ?? inputs(name))
+    const before = builder.steps.length
     const output = layerTypeOf(layer).forward(layer, source, {
       builder,
       others,
@@ -117,9 +121,14 @@ export function forwardPass(
       mask,
     })
     outputs.set(layer.name, output)
+    for (const node of nodesFrom(builder, before))
+      outputsOf(node).forEach((value) => layerOf.set(value, layer.name))
   }
-  const nodes = builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
-  return { layerOutputs: outputs, nodes, updates }
+  return { layerOutputs: outputs, nodes: nodesFrom(builder, first), layerOf, updates }
+}
+
+function nodesFrom(builder: Builder, first: number): Node[] {
+  return builder.steps.slice(first).filter((node): node is Node => node.kind === 'op')
 }
 
 // The inputs by name; the columns of one are cut out when a layer first asks for them.

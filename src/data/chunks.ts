@@ -7,6 +7,8 @@ export interface Chunk {
   table: Table
   /** Number of each row in the files, from 0. */
   numbers: Float64Array
+  /** The file of the rows, and the physical line of each; where they are records of a CSV. To be asked before the next chunk. */
+  places?: () => { file: string; lines: ArrayLike<number> }
 }
 
 /** Chunks, from the first on whenever it is called. */
@@ -41,8 +43,19 @@ export async function* rebatch(chunks: AsyncGenerator<Chunk>, wanted: number): A
 }
 
 /** The chosen rows of a chunk. */
-export function selectChunk({ table, numbers }: Chunk, rows: readonly number[]): Chunk {
-  return { table: selectRows(table, rows), numbers: Float64Array.from(rows, (row) => numbers[row]) }
+export function selectChunk({ table, numbers, places }: Chunk, rows: readonly number[]): Chunk {
+  return {
+    table: selectRows(table, rows),
+    numbers: Float64Array.from(rows, (row) => numbers[row]),
+    ...(places === undefined ? {} : { places: () => selectPlaces(places(), rows) }),
+  }
+}
+
+function selectPlaces(
+  { file, lines }: ReturnType<NonNullable<Chunk['places']>>,
+  rows: readonly number[],
+): ReturnType<NonNullable<Chunk['places']>> {
+  return { file, lines: rows.map((row) => lines[row]) }
 }
 
 /** Columns of numbers as rows of float32. */

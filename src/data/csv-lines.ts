@@ -1,8 +1,42 @@
-/** The physical lines on which the rows of a CSV begin, for those who want to look them up in the file. */
+/** The physical lines on which the records of a CSV begin, for those who want to look them up in the file. */
 
 import { readBytes } from './csv-bytes.ts'
 import { readHead } from './csv-head.ts'
 import { Tokenizer } from './csv-parser.ts'
+
+/** Records of a file: `bytes[start, end)`, the first at the physical line `line`. */
+export interface RecordBytes {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly line: number
+}
+
+/**
+ * The line of each record.
+ *
+ * @param columns of the file; where there is one, blank lines are records
+ * @param leftOut offsets in `bytes` that lie in records which are not to be counted
+ * @example
+ * recordLines({ bytes: Buffer.from('1,2\n\n3,4\n'), start: 0, end: 9, line: 2 }, ',', 2) // [ 2, 4 ]
+ */
+export function recordLines(
+  { bytes, start, end, line }: RecordBytes,
+  delimiter: number,
+  columns: number,
+  leftOut: readonly number[] = [],
+): number[] {
+  const field = new Tokenizer(bytes.subarray(0, end), delimiter, start, line)
+  const lines: number[] = []
+  while (!field.isAtEnd()) {
+    if (columns > 1 && field.skipBlankLine()) continue
+    const [from, at] = [field.position, field.line]
+    do if (field.next() !== undefined) field.skipRecord()
+    while (!field.isLast)
+    if (!leftOut.some((offset) => offset >= from && offset < field.position)) lines.push(at)
+  }
+  return lines
+}
 
 /**
  * The line of each row of a file that has been read without an error; the first line of the file is 1.
@@ -18,13 +52,5 @@ export async function rowLines(
 ): Promise<Uint32Array> {
   const bytes = await readBytes(path)
   const { delimiter, start, line, names } = readHead(bytes, options, path)
-  const field = new Tokenizer(bytes, delimiter, start, line)
-  const lines: number[] = []
-  while (!field.isAtEnd()) {
-    if (names.length > 1 && field.skipBlankLine()) continue
-    lines.push(field.line)
-    do field.next()
-    while (!field.isLast)
-  }
-  return Uint32Array.from(lines)
+  return Uint32Array.from(recordLines({ bytes, start, end: bytes.length, line }, delimiter, names.length))
 }

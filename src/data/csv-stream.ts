@@ -17,6 +17,7 @@ import {
 } from './csv-block.ts'
 import type { ByteSource } from './csv-bytes.ts'
 import { checkMark, checkText, lineAt } from './csv-encoding.ts'
+import { recordLines } from './csv-lines.ts'
 import { csvComplaint, type CsvComplaint } from './csv-errors.ts'
 import { readHead, type CsvHead } from './csv-head.ts'
 import type { CsvFailure } from './csv-parser.ts'
@@ -61,6 +62,8 @@ export interface StreamBlock extends BlockResult {
   firstRow: number
   /** As errors, in the order of the file. */
   errors: { error: DataError; reject: CsvReject }[]
+  /** The file, and the physical line of each row; to be asked before the next block. */
+  places: () => { file: string; lines: readonly number[] }
   /** The errors of `doubtful`, with the column of each. */
   doubts: { column: number; error: DataError }[]
 }
@@ -164,7 +167,8 @@ export class CsvStream {
         const next = waiting.shift()
         if (next === undefined) return
         const { piece, result, targets } = await next
-        const block = { ...result, targets, firstRow: row, ...this.wordings(piece, result) }
+        const places = (): ReturnType<StreamBlock['places']> => this.placesOf(piece, result)
+        const block = { ...result, targets, firstRow: row, places, ...this.wordings(piece, result) }
         this.spare.push(piece.bytes)
         row += result.rows
         await breathe()
@@ -261,6 +265,12 @@ export class CsvStream {
         error: this.complaint(piece, failure).error,
       })),
     }
+  }
+
+  private placesOf(piece: Piece, { rejects }: BlockResult): ReturnType<StreamBlock['places']> {
+    const { delimiter, names } = this.head
+    const leftOut = rejects.map(({ start }) => start)
+    return { file: this.source.name, lines: recordLines(piece, delimiter, names.length, leftOut) }
   }
 
   private complaint(piece: Piece, failure: CsvFailure): CsvComplaint {

@@ -213,7 +213,7 @@ function chunkOf(
   })
   const numbers = new Float64Array(rows)
   for (let row = 0; row < rows; row++) numbers[row] = firstRow + row
-  return { table: { rows, columns: made, source }, numbers }
+  return { table: { rows, columns: made, source }, numbers, places: block.places }
 }
 
 // Shared memory is used again; tables have memory of their own.

@@ -77,6 +77,12 @@ export class ShuffledRows implements WindowSource {
     return this.packed.read(part, runs, into)
   }
 
+  numberOf(part: 'train' | 'validation', epoch: number, position: number): number {
+    const { blockRows } = this.packed
+    const [{ block, from }] = runsOf(this.orderOf(part, epoch), blockRows, this.rows[part], position, 1)
+    return block * blockRows + from
+  }
+
   private orderOf(part: 'train' | 'validation', epoch: number): Uint32Array {
     if (this.order?.part === part && this.order.epoch === epoch) return this.order.blocks
     const count = Math.ceil(this.rows[part] / this.packed.blockRows)

@@ -2,8 +2,9 @@
 
 import { describeValue } from '../check.ts'
 import type { CsvInput } from '../data/csv-files.ts'
-import { Dataset } from '../data/dataset.ts'
+import { Dataset, openCsv } from '../data/dataset.ts'
 import { checkRow } from '../data/object-rows.ts'
+import { isOtherSource } from '../data/open-dataset.ts'
 import { readTable } from '../data/read-table.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
 import type { DatasetSchema } from '../data/survey.ts'
@@ -40,6 +41,27 @@ export async function readSource(source: unknown, settings: TrainSettings): Prom
   }
   source.forEach((row, index) => checkRow(row, `train: row ${index}`))
   return withTypes(tableFromRows(source as object[]), types)
+}
+
+/** Reads a source once more; undefined where it cannot be read twice, or has no rows that a file has. */
+export async function reread<T>(
+  source: unknown,
+  settings: TrainSettings,
+  read: (dataset: Dataset) => Promise<T>,
+): Promise<T | undefined> {
+  if (source instanceof Dataset) return read(source as Dataset)
+  const isFile = typeof source === 'string' ? source !== '-' && !isOtherSource(source) : Array.isArray(source)
+  if (!isFile || !isInput(source)) return undefined
+  const dataset = await openCsv(source, {
+    ...openOptionsOf(settings),
+    onReject: undefined,
+    onProgress: undefined,
+  })
+  try {
+    return await read(dataset)
+  } finally {
+    await dataset.close()
+  }
 }
 
 /** How files are opened that are trained on. */

@@ -10,32 +10,37 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { describeValue } from '../check.ts'
 import { optimizerInfo } from '../compiler/optimizers.ts'
 import { expandPattern, unreadableFile } from '../data/csv-bytes.ts'
+import type { Chunk } from '../data/chunks.ts'
 import { Dataset, openCsv } from '../data/dataset.ts'
 import { Encoder } from '../data/encoder.ts'
 import { isOtherSource } from '../data/open-dataset.ts'
 import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/packed-rows.ts'
 import { ShuffledRows } from '../data/shuffled-rows.ts'
 import { unknownColumn, type Column, type Table } from '../data/table.ts'
+import type { EncodedTarget } from '../data/target.ts'
+import { locateRows } from '../data/locate-rows.ts'
 import { windowRowsOf } from '../data/window-rows.ts'
-import { DataError, SpecError } from '../errors.ts'
+import { DataError, DivergenceError, SpecError } from '../errors.ts'
 import type { Model, Prediction } from '../model.ts'
 import { Network } from '../network.ts'
 import { lossOf, normalizeSpec, outputsOf, parametersOf, type NetworkSpec } from '../spec.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { positiveClass } from './decision.ts'
+import { columnsOf } from './diverged.ts'
 import { designNetwork, leadingMetric } from './design.ts'
 import { footprintOf } from './footprint.ts'
 import { partNames, partRule, sampleParts, surveyLarge, type LargeSurvey } from './large-survey.ts'
 import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
 import type { TrainSettings } from './options.ts'
 import type { TrainingPlan } from './report.ts'
+import { divergenceIn, rowsNamed } from '../training/divergence.ts'
 import { weightsByCount } from '../training/weights.ts'
 import { checkTargets, isImbalanced } from './survey.ts'
 import { courseOf, type Course } from './recipe.ts'
 import { finishTraining } from './finish.ts'
 import { follow } from './follow.ts'
 import { planOf } from './plan.ts'
-import { openOptionsOf } from './read-source.ts'
+import { openOptionsOf, reread } from './read-source.ts'
 
 /** Of what encoding and packing make; another number where their results change. */
 const CACHE_VERSION = 1
@@ -99,11 +104,12 @@ export async function trainLarge<Row extends object, P extends Prediction>(
     const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
     const positive = positiveClass(encoder, plan.classes, settings)
     settings.onStart?.(plan)
-    const { threads, maxTime, seed } = settings
+    const { threads, maxTime, seed, recover } = settings
     const { earlyStopping, ...steps } = course
     const options = {
       ...steps,
       threads,
+      recover,
       maxTimeMs: maxTime === undefined ? undefined : 1000 * maxTime,
       ...(packed.rowsOf('validation') > 0 ? { earlyStopping } : {}),
     }
@@ -111,7 +117,9 @@ export async function trainLarge<Row extends object, P extends Prediction>(
     const history = await follow(
       (signal) => network.fitWindows(rows, windowRows, { ...options, signal }, settings.onProgress),
       settings,
-    )
+    ).catch(async (error: unknown) => {
+      throw await divergedInFile(error, source, { survey, sample }, encoder, settings)
+    })
     const parts = { ...sampleParts(survey.sampled), rule: plan.split.rule, warnings: [] }
     const trained = { encoder, network, plan, metric, positive, history, warnings: [], data: survey.data }
     return await finishTraining<Row, P>(trained, sample, parts, settings)
@@ -121,7 +129,7 @@ export async function trainLarge<Row extends object, P extends Prediction>(
 }
 
 function checkSettings(settings: TrainSettings): void {
-  const { group, splitBy, stratify, split, optimizer, keepOptimizer, recover } = settings
+  const { group, splitBy, stratify, split, optimizer, keepOptimizer } = settings
   const needing = {
     group,
     splitBy,
@@ -129,7 +137,6 @@ function checkSettings(settings: TrainSettings): void {
     split,
     optimizer: optimizerInfo(optimizer).isFullBatch === true ? optimizer : undefined,
     keepOptimizer: keepOptimizer === true ? keepOptimizer : undefined,
-    recover: recover === false ? undefined : recover,
   }
   const found = Object.entries(needing).find(([, value]) => value !== undefined)
   if (found === undefined) return
@@ -368,14 +375,11 @@ async function writeRows(
   const byClass = largeClassWeights(settings, encoder, classes)
   // Test and calibration rows are scored by their samples.
   const written = partNames.filter((name) => (name === 'train' || name === 'validation') && parts[name] > 0)
-  for await (const { table: rows, numbers } of dataset.chunks()) {
-    const table = { ...rows, source: `${rows.source ?? ''}, rows from ${numbers[0] ?? 0}:` }
-    const names = Array.from(numbers, rule)
+  for await (const chunk of dataset.chunks()) {
+    const table = namedByRows(chunk)
+    const names = Array.from(chunk.numbers, rule)
     for (const name of written) {
-      const wanted = names.flatMap((part, row) => (part === name ? [row] : []))
-      const target = encoder.encodeTarget(table, wanted)
-      const isKnown = (i: number): boolean => target.task === 'regression' || target.classes[i] >= 0
-      const kept = target.rows.filter((_, i) => isKnown(i))
+      const { kept, target, isKnown } = keptRows(table, names, name, encoder)
       if (kept.length === 0) continue
       const classesOf =
         target.task === 'classification' ? target.classes.filter((_, i) => isKnown(i)) : new Int32Array()
@@ -392,6 +396,45 @@ async function writeRows(
       )
     }
   }
+}
+
+// For messages: which rows of the file these are.
+function namedByRows({ table, numbers }: Chunk): Table {
+  return { ...table, source: `${table.source ?? ''}, rows from ${numbers[0] ?? 0}:` }
+}
+
+// The rows of a part that are written: those with a target, of a class that training has.
+function keptRows(
+  table: Table,
+  names: readonly string[],
+  part: string,
+  encoder: Encoder,
+): { kept: Uint32Array; target: EncodedTarget; isKnown: (i: number) => boolean } {
+  const wanted = names.flatMap((name, row) => (name === part ? [row] : []))
+  const target = encoder.encodeTarget(table, wanted)
+  const isKnown = (i: number): boolean => target.task === 'regression' || target.classes[i] >= 0
+  return { kept: target.rows.filter((_, i) => isKnown(i)), target, isKnown }
+}
+
+// What a fit has thrown in the terms of the file: its training rows are counted once more.
+async function divergedInFile(
+  error: unknown,
+  source: string,
+  { survey, sample }: Pick<PackedData, 'survey' | 'sample'>,
+  encoder: Encoder,
+  settings: TrainSettings,
+): Promise<unknown> {
+  if (!(error instanceof DivergenceError) || error.autopsy === undefined) return error
+  const { autopsy } = error
+  const trained = (rows: number) => (chunk: Chunk) => {
+    const names = Array.from(chunk.numbers, partRule(settings, rows))
+    return keptRows(namedByRows(chunk), names, 'train', encoder).kept
+  }
+  const found = await reread(source, settings, (dataset) =>
+    locateRows(dataset.chunks(), rowsNamed(autopsy), trained(survey.rows)),
+  ).catch(() => undefined)
+  if (found === undefined) return error
+  return divergenceIn(autopsy, { rows: found, ...columnsOf(encoder, sample, settings.weight) })
 }
 
 function largeClassWeights(

@@ -7,7 +7,7 @@ import { DataError } from '../errors.ts'
 import { positiveClass } from './decision.ts'
 import { Model, type ClassPrediction, type Prediction } from '../model.ts'
 import { foreignColumns, goingOnEncoder, goingOnNetwork, originOf, readLike } from './going-on.ts'
-import { divergedOn } from './diverged.ts'
+import { divergedOn, type Reopen } from './diverged.ts'
 import { designNetwork, leadingMetric } from './design.ts'
 import { finishTraining } from './finish.ts'
 import { follow } from './follow.ts'
@@ -21,7 +21,7 @@ import {
   type TrainSettings,
 } from './options.ts'
 import { partRows, type Parts } from './parts.ts'
-import { isInput, readSource, type TrainSource } from './read-source.ts'
+import { isInput, readSource, reread, type TrainSource } from './read-source.ts'
 import { courseOf, type Course } from './recipe.ts'
 import { isTrainedByParts, trainLarge } from './train-large.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
@@ -63,19 +63,20 @@ export async function train(
     const settings = normalizeTrainOptions(options as TrainOptions)
     if (await isTrainedByParts(source, settings))
       return trainLarge<object, ClassPrediction>(source as string, settings)
-    return trainOnTable<object, ClassPrediction>(await readSource(source, settings), settings)
+    const table = await readSource(source, settings)
+    return trainOnTable<object, ClassPrediction>(table, settings, (read) => reread(source, settings, read))
   }
   const found = await originOf(options, isInput(source))
   const settings = normalizeTrainOptions(found.options, found.origin)
   const table = await readLike(found.origin, (types) => readSource(source, { ...settings, types }))
-  return trainOnTable<object, ClassPrediction>(table, settings)
+  return trainOnTable<object, ClassPrediction>(table, settings, (read) => reread(source, settings, read))
 }
 
 /** Trains on a table that has been read, by options that have been checked. */
 export async function trainOnTable<
   Row extends object = Record<string, unknown>,
   P extends Prediction = Prediction,
->(table: Table, settings: TrainSettings): Promise<Model<Row, P>> {
+>(table: Table, settings: TrainSettings, reopen?: Reopen): Promise<Model<Row, P>> {
   checkTargets(table, settings.targets)
   for (const name of settings.ignore) columnOf(table, name)
   checkNamed(table, 'weight', settings.weight)
@@ -115,7 +116,7 @@ export async function trainOnTable<
   const positive = positiveClass(encoder, plan.classes, settings)
   const weights = fitWeights(encoder, table, parts, settings)
   settings.onStart?.(plan)
-  const history = await fit(network, encoder, table, parts, settings, course, weights)
+  const history = await fit(network, encoder, table, parts, settings, course, weights, reopen)
   const trained = {
     encoder,
     network,
@@ -193,6 +194,7 @@ async function fit(
   settings: TrainSettings,
   { earlyStopping, ...course }: Course,
   weights: FitWeights,
+  reopen?: Reopen,
 ): Promise<History> {
   const { keepOptimizer, recover, threads, maxTime, onProgress } = settings
   const { x, y } = encodePart(encoder, table, parts.train)
@@ -217,7 +219,7 @@ async function fit(
     return await follow((signal) => network.fit(x, y, { ...options, signal }, onProgress), settings)
   } catch (error) {
     const { rows } = encoder.encodeTarget(table, parts.train)
-    throw await divergedOn(error, { table, encoder, rows }, settings.delimiter)
+    throw await divergedOn(error, { table, encoder, rows }, settings.weight, reopen)
   }
 }
 

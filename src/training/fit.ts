@@ -23,7 +23,8 @@ import {
 } from '../spec.ts'
 import type { CarriedOptimizer } from './carried-optimizer.ts'
 import type { Monitoring } from './monitor.ts'
-import { divergenceOf, EPOCHS_OF_EXPLOSION, EXPLODING, isExploding, whatDiverged } from './divergence.ts'
+import { currentRate, examine, weightsOf, type Findings, type HaltedRun } from './autopsy.ts'
+import { divergenceOf, EPOCHS_OF_EXPLOSION, EXPLODING, isExploding } from './divergence.ts'
 import type { FitSettings } from './options.ts'
 import type { EpochRecord, History, OutputScores, Progress, StopReason } from './run.ts'
 import { Rollback } from './recovery.ts'
@@ -320,15 +321,15 @@ async function runEpochs(
     return executable.read(slotNamed(program, slot), floatArray(job.spec.dtype, length))
   }
   const rollback = new Rollback(program, executable, job.settings, job.parameters, rates?.rates)
-  const diverged = (what: string, stepsOfRun?: number): void => {
+  const halted = { ...job, program, executable, regionLength: job.parameters.length }
+  const diverged = (findings: Findings): void => {
     const point = {
-      epoch: records.length + (what === EXPLODING ? 0 : 1),
-      step: steps + (what === EXPLODING ? 0 : 1),
-      what,
+      ...findings,
+      epoch: records.length + (findings.what === EXPLODING ? 0 : 1),
+      step: steps + (findings.isUpdate ? 0 : 1),
     }
     if (rollback.tryAgain(point)) return
-    const rows = stepsOfRun === undefined ? undefined : rowsOfStep(job, { program, executable }, stepsOfRun)
-    throw divergenceOf(job, { ...point, rows, learningRate: rollback.recoveries.at(-1)?.learningRate })
+    throw divergenceOf(job, point)
   }
   if (stop.reason() === undefined) await monitoring?.observe(0, job.parameters)
   while (records.length < epochs) {
@@ -360,14 +361,14 @@ async function runEpochs(
     steps += outcome.steps
     threads = outcome.threads
     if (outcome.status !== 0 && outcome.status !== EARLY_STOP) {
-      diverged(whatDiverged(job.spec, { program, executable }, outcome.status), outcome.steps)
+      diverged(examine(halted, { ...outcome, rowsOf: (step) => rowsOfStep(job, halted, step) }))
       forgotten = records.length
       continue
     }
     const losses = recentLosses(job.spec, records, forgotten)
     if (isRecovering) rollback.observe(losses.at(-1) ?? Infinity)
-    if ((isRecovering || earlyStopping === undefined) && isExploding(losses)) {
-      diverged(EXPLODING)
+    if (isExploding(losses)) {
+      diverged(explosion(halted))
       forgotten = records.length
       continue
     }
@@ -395,13 +396,22 @@ async function runEpochs(
   return { history, weights: readWeights('parameters') }
 }
 
-// To be lowered: the first that counts, and the last ones, by which an explosion is told.
-function recentLosses(spec: NetworkSpec, records: readonly EpochRecord[], forgotten: number): number[] {
+/** To be lowered: the first that counts, and the last ones, by which an explosion is told. */
+export function recentLosses(
+  spec: NetworkSpec,
+  records: readonly EpochRecord[],
+  forgotten: number,
+): number[] {
   const last = records.slice(Math.max(forgotten + 1, records.length - EPOCHS_OF_EXPLOSION - 1))
   return [...records.slice(forgotten, forgotten + 1), ...last].map(({ loss }) => objectiveSign(spec) * loss)
 }
 
-// The rows of the batch that a run stopped at, after so many whole steps; a run begins with an epoch.
+/** What an explosion of the loss tells: it is seen between epochs, with weights that are finite. */
+export function explosion(run: HaltedRun): Findings {
+  return { what: EXPLODING, isUpdate: true, learningRate: currentRate(run), parameters: weightsOf(run) }
+}
+
+// The rows of the batch of a step, counted from the beginning of a run, which begins with an epoch.
 function rowsOfStep(
   { settings, trainRows }: FitJob,
   { program, executable }: Pick<LinkedFit, 'program' | 'executable'>,

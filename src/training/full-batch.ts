@@ -3,7 +3,7 @@
 import type { Executable } from '../backends/backend.ts'
 import { compileObjective, trainingMetrics } from '../compiler/training.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
-import { SpecError } from '../errors.ts'
+import { SpecError, type DivergenceError } from '../errors.ts'
 import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { parameterPlaces } from '../parameters.ts'
 import { layerTypeOf } from '../layers/index.ts'
@@ -19,9 +19,11 @@ import {
   type FitJob,
   type PreparedFit,
 } from './fit.ts'
+import { failureOf } from './autopsy.ts'
 import { divergenceOf } from './divergence.ts'
 import { minimize, type Evaluation } from './lbfgs.ts'
 import type { Monitoring } from './monitor.ts'
+import type { ReplayFailure } from './replay.ts'
 import type { EpochRecord, History, StopReason } from './run.ts'
 
 /**
@@ -133,6 +135,33 @@ class Objective {
     return { loss, accuracy: this.#metric('validation.correct') / validationRows.length }
   }
 
+  /** The error where no weights that were tried have a finite loss: looks at the first ones. */
+  divergence(): DivergenceError {
+    const { settings, trainRows, parameters } = this.#job
+    const run = {
+      ...this.#job,
+      program: this.#program,
+      executable: this.#executable,
+      regionLength: parameters.length,
+    }
+    const { batchSize } = settings
+    let [rows, failure]: [number[], ReplayFailure | undefined] = [[], undefined]
+    for (let first = 0; first < trainRows.length && failure === undefined; first += batchSize) {
+      rows = Array.from(trainRows.subarray(first, first + batchSize))
+      failure = failureOf(run, rows, parameters)
+    }
+    const { learningRate } = settings.optimizer
+    return divergenceOf(this.#job, {
+      epoch: 1,
+      step: 1,
+      what: 'loss',
+      rows,
+      failure,
+      learningRate,
+      parameters,
+    })
+  }
+
   #write(point: Float64Array): void {
     this.#executable.write(slotNamed(this.#program, 'parameters'), toRegion(this.#job, point))
   }
@@ -199,7 +228,7 @@ class FullBatchFit {
       while (stopped === undefined) {
         const { value: iterate, done } = await iterates.next()
         if (done === true) {
-          if (!this.#objective.wasFinite) throw divergenceOf(this.#job, { epoch: 1, step: 1, what: 'loss' })
+          if (!this.#objective.wasFinite) throw this.#objective.divergence()
           stopped = 'tolerance'
           break
         }

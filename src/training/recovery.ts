@@ -39,7 +39,7 @@ export class Rollback {
   }
 
   /** Goes back, unless that has been done too often. */
-  tryAgain(at: Pick<Recovery, 'epoch' | 'step' | 'what'>): boolean {
+  tryAgain({ epoch, step, what }: Pick<Recovery, 'epoch' | 'step' | 'what'>): boolean {
     const { program, executable, settings } = this
     const factor = settings.recover?.factor
     if (factor === undefined || this.recoveries.length === MOST_RECOVERIES) return false
@@ -53,7 +53,7 @@ export class Rollback {
       const slot = slotNamed(program, name)
       executable.write(slot, new Uint32Array(slot.length))
     }
-    this.recoveries.push({ ...at, learningRate: this.lowerRate(factor) })
+    this.recoveries.push({ epoch, step, what, learningRate: this.lowerRate(factor) })
     return true
   }
 

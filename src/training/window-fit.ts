@@ -6,22 +6,24 @@
 import type { Backend, Executable, RunOutcome } from '../backends/backend.ts'
 import { compileWindows } from '../compiler/training.ts'
 import { slotNamed, type Program } from '../compiler/program.ts'
-import { SpecError } from '../errors.ts'
 import { floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { EARLY_STOP } from '../ops/control.ts'
 import { outputsOf, type NetworkSpec } from '../spec.ts'
 import { allocate, allocateIndices } from './arrays.ts'
-import { divergenceOf, whatDiverged } from './divergence.ts'
+import { examine, type Findings, type HaltedRun } from './autopsy.ts'
+import { divergenceIn, divergenceOf, EXPLODING, isExploding, rowsNamed } from './divergence.ts'
 import {
   batchesOf,
   bestWeights,
   checkBatches,
+  explosion,
   initializeArena,
   lastGoodWeights,
   loweredScale,
   plateauOf,
   ratesOf,
   readReports,
+  recentLosses,
   rowsOfEpoch,
   watchForStop,
   watchOf,
@@ -30,6 +32,7 @@ import {
   type StopWatch,
 } from './fit.ts'
 import type { FitSettings } from './options.ts'
+import { Rollback } from './recovery.ts'
 import type { EpochRecord, History, Progress, StopReason } from './run.ts'
 
 /** Memory on shared buffers that a window's rows go to. */
@@ -49,6 +52,8 @@ export interface WindowSource {
   readonly isWeighted: boolean
   /** Fills `into` with the epoch's rows from `first` on, as many as it has room for. Epochs count from 0. */
   load(part: 'train' | 'validation', epoch: number, first: number, into: WindowMemory): Promise<void>
+  /** The number among all rows of a part of the epoch's row at a position. */
+  numberOf(part: 'train' | 'validation', epoch: number, position: number): number
 }
 
 /** What a fit by windows works on. */
@@ -94,9 +99,6 @@ export function rowsPerWindow(
 export function prepareWindowFit(job: WindowJob, keep: (parameters: FloatArray) => void): PreparedFit {
   const { spec, settings, source } = job
   checkBatches(spec, source.rows.train, settings.batchSize)
-  if (settings.recover !== undefined) {
-    throw new SpecError({ where: 'fit: recover', expected: 'arrays to fit on', received: 'a dataset' })
-  }
   const windowRows = rowsPerWindow(settings, source.rows, job.windowRows)
   const counts = countsOf(job)
   const windows = [
@@ -117,7 +119,7 @@ export function prepareWindowFit(job: WindowJob, keep: (parameters: FloatArray) 
   return async (report, onProgress) => {
     const stop = watchForStop(settings, executable)
     try {
-      const fit = new WindowFit(job, { program, executable }, feed, stop)
+      const fit = new WindowFit(job, { program, executable, rates: rates?.rates }, feed, stop)
       const history = await fit.run(report, onProgress)
       keep(isWatched ? bestWeights(program, executable, job) : fit.weights())
       return history
@@ -171,7 +173,7 @@ function programOf(job: WindowJob, windows: readonly Window[], windowRows: numbe
 
 /** Two windows of memory: one to train on, the other to be filled meanwhile. */
 class WindowFeed {
-  private readonly memory: WindowMemory
+  readonly memory: WindowMemory
   private readonly places: Uint32Array
   private next = 0
   private loading: Promise<void> | undefined
@@ -214,6 +216,23 @@ class WindowFeed {
     return window
   }
 
+  /** The window that was taken last: its epoch from 0, and its first place in memory. */
+  current(): Window & { epoch: number; place: number } {
+    const at = this.next - 1
+    return {
+      ...this.windows[at % this.windows.length],
+      epoch: Math.floor(at / this.windows.length),
+      place: (at % 2) * this.windowRows,
+    }
+  }
+
+  /** Goes back to the beginning of an epoch that was not ended. */
+  async restart(): Promise<void> {
+    await this.close()
+    this.next -= this.next % this.windows.length
+    this.loading = undefined
+  }
+
   /** Waits until no memory is written to any more. */
   async close(): Promise<void> {
     await this.loading?.catch(() => undefined)
@@ -242,15 +261,21 @@ class WindowFeed {
 
 class WindowFit {
   private readonly records: EpochRecord[] = []
+  private readonly rollback: Rollback
   private steps = 0
   private threads = 1
+  /** Epochs before the last roll-back. */
+  private forgotten = 0
 
   constructor(
     private readonly job: WindowJob,
-    private readonly linked: { program: Program; executable: Executable },
+    private readonly linked: { program: Program; executable: Executable; rates: FloatArray | undefined },
     private readonly feed: WindowFeed,
     private readonly stop: StopWatch,
-  ) {}
+  ) {
+    const { program, executable, rates } = linked
+    this.rollback = new Rollback(program, executable, job.settings, job.parameters, rates)
+  }
 
   async run(
     report: (epochs: readonly EpochRecord[]) => void,
@@ -261,12 +286,15 @@ class WindowFit {
     let stopped: StopReason = 'epochs'
     while (this.records.length < settings.epochs) {
       const ended = await this.epoch(report, onProgress)
-      if (ended === undefined) continue
-      stopped = ended
-      break
+      if (typeof ended === 'object') await this.diverged(ended)
+      else if (ended !== undefined) {
+        stopped = ended
+        break
+      }
     }
     onProgress({ epochs: this.records.length, steps: this.steps })
     const { program, executable } = this.linked
+    const { recoveries } = this.rollback
     const state =
       settings.earlyStopping && executable.read(slotNamed(program, 'best.state'), new Float64Array(4))
     return {
@@ -274,6 +302,7 @@ class WindowFit {
       stopped,
       ...(state === undefined ? {} : { bestEpoch: state[1] }),
       steps: this.steps,
+      ...(recoveries.length === 0 ? {} : { recoveries }),
       durationMs: performance.now() - started,
       threads: this.threads,
     }
@@ -286,17 +315,18 @@ class WindowFit {
     return executable.read(slotNamed(program, 'parameters'), floatArray(spec.dtype, parameters.length))
   }
 
-  // Why the run ends with this epoch; undefined where it goes on.
+  // Why the run ends with this epoch, or what it diverged by; undefined where it goes on.
   private async epoch(
     report: (epochs: readonly EpochRecord[]) => void,
     onProgress: (progress: Progress) => void,
-  ): Promise<StopReason | undefined> {
-    const { spec } = this.job
+  ): Promise<StopReason | Findings | undefined> {
+    const { spec, settings } = this.job
     const counts = countsOf(this.job)
     const { program, executable } = this.linked
     const { offset, length } = slotNamed(program, 'metrics')
     if (this.stop.reason() !== undefined) return this.stop.reason()
     await this.runEntry('begin')
+    let ofWindow = 0
     for (let done = 0; done < counts.train + counts.validation;) {
       const { part, rows } = await this.feed.take()
       if (this.stop.reason() !== undefined) return this.stop.reason()
@@ -304,33 +334,83 @@ class WindowFit {
         if (part === 'train') onProgress({ epochs: this.records.length, steps: this.steps + steps })
       })
       done += rows
+      ofWindow = outcome.steps
       if (part === 'train') {
         this.steps += outcome.steps
         this.threads = outcome.threads
       }
+      if (hasHalted(outcome)) return this.examined(outcome.status, ofWindow)
       if (outcome.wasCancelled) return this.stop.reason() ?? 'aborted'
     }
-    const { status } = await this.runEntry('end', () => undefined, { offset, count: length })
+    const outcome = await this.runEntry('end', () => undefined, { offset, count: length })
+    if (hasHalted(outcome)) return this.examined(outcome.status, ofWindow)
     const fresh = readReports(spec, counts, executable.history(0), this.records.length)
     this.records.push(...fresh)
     report(fresh)
     onProgress({ epochs: this.records.length, steps: this.steps })
-    return status === EARLY_STOP ? 'earlyStopping' : undefined
+    const losses = recentLosses(spec, this.records, this.forgotten)
+    if (settings.recover !== undefined) this.rollback.observe(losses.at(-1) ?? Infinity)
+    if (isExploding(losses)) return explosion(this.halted())
+    return outcome.status === EARLY_STOP ? 'earlyStopping' : undefined
   }
 
-  private async runEntry(
+  private runEntry(
     entry: string,
     onSteps: (steps: number) => void = () => undefined,
     report = { offset: 0, count: 0 },
   ): Promise<RunOutcome> {
-    const { job, linked } = this
-    const outcome = await linked.executable.run(entry, 1, {
-      report,
-      onProgress: ({ steps }) => onSteps(steps),
-    })
-    const { status, steps } = outcome
-    if (status === 0 || status === EARLY_STOP) return outcome
-    const what = whatDiverged(job.spec, linked, status)
-    throw divergenceOf(job, { epoch: this.records.length + 1, step: this.steps + steps + 1, what })
+    const onProgress = ({ steps }: { steps: number }): void => onSteps(steps)
+    return this.linked.executable.run(entry, 1, { report, onProgress })
   }
+
+  private halted(): HaltedRun {
+    return { ...this.job, ...this.linked, ...this.feed.memory, regionLength: this.job.parameters.length }
+  }
+
+  // `steps`: whole ones of the present window, whose rows are in memory; those of earlier ones are not.
+  private examined(status: number, steps: number): Findings {
+    const { part, rows } = this.feed.current()
+    const { program, executable } = this.linked
+    const { batchSize, accumulate } = batchesOf(this.job.settings, this.job.source.rows.train)
+    const perStep = batchSize * accumulate
+    const rowsOf = (step: number): number[] => {
+      if (part !== 'train' || step < 0) return []
+      const order = executable.read(slotNamed(program, 'order'), new Uint32Array(rows))
+      return Array.from(order.subarray(step * perStep, (step + 1) * perStep))
+    }
+    return examine(this.halted(), { status, steps, rowsOf })
+  }
+
+  // Goes back, or throws the error with the rows' numbers among all training rows.
+  private async diverged(findings: Findings): Promise<void> {
+    const isExplosion = findings.what === EXPLODING
+    const point = {
+      ...findings,
+      epoch: this.records.length + (isExplosion ? 0 : 1),
+      step: this.steps + (findings.isUpdate ? 0 : 1),
+    }
+    if (this.rollback.tryAgain(point)) {
+      this.forgotten = this.records.length
+      if (!isExplosion) await this.feed.restart()
+      return
+    }
+    const { job, feed } = this
+    const { part, first, rows, epoch, place } = feed.current()
+    const trainRows = Uint32Array.from({ length: part === 'train' ? rows : 0 }, (_, i) => place + i)
+    const error = divergenceOf({ ...job, ...feed.memory, trainRows }, point)
+    if (error.autopsy === undefined) throw error
+    const numbers = rowsNamed(error.autopsy).map((at) => {
+      const row = job.source.numberOf('train', epoch, first + at - place)
+      return [at, { row, values: {} }] as const
+    })
+    const unknown = (): undefined => undefined
+    throw divergenceIn(error.autopsy, {
+      rows: new Map(numbers),
+      ...{ inputColumn: unknown, targetColumn: unknown, typical: unknown },
+    })
+  }
+}
+
+function hasHalted({ status }: RunOutcome): boolean {
+  return status !== 0 && status !== EARLY_STOP
 }
