@@ -47,9 +47,13 @@ const forBrowsers = {
 
 function nodeOnlyModule(name) {
   const cure = NODE_ONLY[name] === undefined ? '' : `. ${NODE_ONLY[name]}`
+  const code = 'HADAMARD_NOT_POSSIBLE'
   // As a prototype: esbuild copies what a module has of its own.
   return `module.exports = Object.create(new Proxy({}, {
-    get: (_, key) => function () { throw new Error(\`\${String(key)}: expected Node; received a browser${cure}\`) },
+    get: (_, key) => function () {
+      const message = \`\${String(key)}: expected Node; received a browser${cure} [${code}]\`
+      throw Object.assign(new Error(message), { code: '${code}' })
+    },
   }))`
 }
 

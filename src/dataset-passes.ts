@@ -25,6 +25,7 @@ import { regressionMetrics } from './metrics/regression.ts'
 import type { Evaluation, Network } from './network.ts'
 import { floatArray, type FloatArray } from './ops/arithmetic.ts'
 import { randomStream } from './random.ts'
+import { fileTrouble } from './serialize.ts'
 import { headsOf } from './spec.ts'
 import { divergenceIn, rowsNamed } from './training/divergence.ts'
 import type { PreparedFit } from './training/fit.ts'
@@ -101,6 +102,7 @@ function checkOptions(options: DatasetFitOptions): FitSettings {
   const foreign = arrayKeys.find((name) => given[name] !== undefined)
   if (foreign !== undefined) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: `fit: ${foreign}`,
       expected: 'arrays to fit on',
       received: 'a dataset',
@@ -112,6 +114,7 @@ function checkOptions(options: DatasetFitOptions): FitSettings {
   const { name } = settings.optimizer
   if (optimizerInfo(name).isFullBatch === true) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: 'fit: optimizer',
       expected: 'an optimizer that works step by step, for a dataset',
       received: `'${name}', which takes all rows at once`,
@@ -133,9 +136,13 @@ async function temporaryFolder(parent = tmpdir()): Promise<string> {
   try {
     return await mkdtemp(join(parent, 'hadamard-'))
   } catch (error) {
-    const { message } = error as Error
     throw new DataError(
-      { where: 'fit: cache', expected: 'a folder that can be written', received: message },
+      {
+        code: 'HADAMARD_CACHE',
+        where: 'fit: cache',
+        expected: 'a folder that can be written',
+        received: fileTrouble(error),
+      },
       { cause: error },
     )
   }
@@ -211,7 +218,12 @@ async function packDataset(
   if (!(packed instanceof PackedRows)) throw new Error(`the packed rows of ${path} are ${packed ?? 'gone'}`)
   if (packed.rowsOf('train') > 0) return packed
   await packed.close()
-  throw new DataError({ where: 'fit: dataset', expected: 'rows to train on', received: 'none' })
+  throw new DataError({
+    code: 'HADAMARD_NO_ROWS',
+    where: 'fit: dataset',
+    expected: 'rows to train on',
+    received: 'none',
+  })
 }
 
 // Runs of rows of one part go together.
@@ -263,7 +275,12 @@ export async function evaluateDataset(
     kept.predictions.push(network.predict(x))
   }
   if (total.rows === 0) {
-    throw new DataError({ where: 'evaluate: dataset', expected: 'at least one row', received: '0 rows' })
+    throw new DataError({
+      code: 'HADAMARD_NO_ROWS',
+      where: 'evaluate: dataset',
+      expected: 'at least one row',
+      received: '0 rows',
+    })
   }
   if (kept.targets.length === 0) return total
   return { ...total, ...regressionMetrics(joined(kept.targets), joined(kept.predictions), network.outputs) }

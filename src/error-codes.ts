@@ -89,7 +89,7 @@ export const errorCodes = /* @__PURE__ */ tableOf({
       'first',
   },
   HADAMARD_NOT_POSSIBLE: {
-    meaning: 'What was asked for cannot be done with this network or data set.',
+    meaning: 'What was asked for cannot be done with this network, model or data set, or in a browser.',
     cure: 'See the message for what it can be done with.',
     example:
       'predict: samples: expected a network with dropout, whose predictions then differ; received one ' +
@@ -262,6 +262,36 @@ export const errorCodes = /* @__PURE__ */ tableOf({
     meaning: 'Several files or chunks that are read as one do not have the same columns.',
     cure: 'Give all of them the same columns in the same order.',
     example: "b.csv: expected the columns 'x', 'y', as in a.csv; received 'x', 'z'",
+  },
+  HADAMARD_SOURCE: {
+    meaning: 'A query, or a file in another format than CSV, cannot be read.',
+    cure: 'Correct the query, or take another copy of the file; the message has what the reader said.',
+    example:
+      'duckdb: expected SQL that DuckDB can answer; received Failed to extract statements: Parser Error: syntax error at or near "SELEKT"',
+  },
+  HADAMARD_SOURCE_COLUMN: {
+    meaning:
+      'A column of a query or an Arrow file has values that a table cannot hold, or its name is there twice.',
+    cure: 'Convert, rename or leave out the column that the message names.',
+    example:
+      "duckdb, column x: expected a name of its own for every column; received 'x' twice. Rename one with AS",
+  },
+  HADAMARD_PEER_MISSING: {
+    meaning: 'A package that is installed only where it is needed is not there, or does not load.',
+    cure: 'Install it beside this package, by the command of the message.',
+    example:
+      'people.parquet: expected the package @duckdb/node-api, with which SQL and Parquet files are read; received none. Install it beside hadamard: npm install @duckdb/node-api',
+  },
+  HADAMARD_SCHEMA: {
+    meaning: 'A schema, or the file of one, is not of the form that `dataset.schema` has.',
+    cure: 'Write one with `hadamard schema FILE --output SCHEMA.json`, or take that of a dataset.',
+    example: "schema.columns: expected a list of columns; received 'x,y'",
+  },
+  HADAMARD_CACHE: {
+    meaning: 'Rows that training keeps on disk cannot be written there, or changed meanwhile.',
+    cure: 'Give it a folder with room that nobody else writes to (`cache`, TMPDIR).',
+    example:
+      'fit: cache: expected a folder that can be written; received a path through something that is no folder',
   },
   HADAMARD_MODEL_FILE: {
     meaning: 'A model file is damaged, is none, or its parts do not fit together.',

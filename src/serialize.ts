@@ -440,7 +440,8 @@ const fileTroubles: Readonly<Record<string, string | undefined>> = {
   ERR_INVALID_ARG_VALUE: 'a path that no file can have',
 }
 
-function fileTrouble(error: unknown): string {
+/** What a file operation ran into, in words. */
+export function fileTrouble(error: unknown): string {
   const { code = '', message } = error as NodeJS.ErrnoException
   return fileTroubles[code] ?? message
 }

@@ -7,7 +7,17 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { errorCodes, type ErrorCode } from '../src/error-codes.ts'
 import { complain, DataError, SpecError } from '../src/errors.ts'
-import { batchNorm, composed, dense, loadModel, logLoss, Network, openCsv, precision } from '../src/index.ts'
+import {
+  batchNorm,
+  composed,
+  dense,
+  loadModel,
+  logLoss,
+  Network,
+  openCsv,
+  openDataset,
+  precision,
+} from '../src/index.ts'
 import { readCsv, train } from '../src/index.ts'
 import { matmul } from '../src/kernels.ts'
 import { loadBinding } from '../src/backends/native.ts'
@@ -126,6 +136,16 @@ const triggers: Partial<Record<ErrorCode, () => unknown>> = {
   },
   HADAMARD_CSV_FILES: async () =>
     openCsv([await csv('a.csv', 'x,y\n1,2\n'), await csv('b.csv', 'x,z\n1,2\n')]),
+  HADAMARD_SOURCE: () => openDataset('duckdb:SELEKT 1'),
+  HADAMARD_SOURCE_COLUMN: () => openDataset('duckdb:SELECT 1 AS x, 2 AS x'),
+  HADAMARD_SCHEMA: async () =>
+    openCsv(await csv('a.csv', 'x,y\n1,2\n'), { schema: { columns: 'x,y' as never } }),
+  HADAMARD_CACHE: async () =>
+    net().fit(await openCsv(await csv('a.csv', 'x,z,y\n1,2,3\n')), {
+      target: 'y',
+      epochs: 1,
+      cache: await csv('cache', ''),
+    }),
   HADAMARD_MODEL_FILE: async () => loadModel(await csv('a.model', '')),
   HADAMARD_METRIC_LABEL: () => precision(['a', 'b'], ['a', 'b'], { positive: 'c' }),
   HADAMARD_PROBABILITY: () => logLoss([0, 1], [0.5, 1.5]),

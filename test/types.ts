@@ -237,6 +237,8 @@ export async function models(penguins: Penguin[], unlabelled: Unlabelled): Promi
   expectTypeOf(probabilities).toEqualTypeOf<Record<string, number>>()
   // @ts-expect-error: no column has this name
   await train<Penguin>('penguins.csv', { target: 'spezies' })
+  // @ts-expect-error: nor one of these
+  await train<Penguin>('penguins.csv', { target: ['mass', 'mas'] })
   // @ts-expect-error: nor here
   await train<Penguin>('penguins.csv', { target: 'species', ignore: ['iland'] })
   // @ts-expect-error: nor here

@@ -41,7 +41,7 @@ export function chooseBackend(options: BackendOptions = {}, needsFallback?: stri
     const nearest = nearestName(asked, BACKENDS)
     throw new BackendError({
       code: 'HADAMARD_BACKEND_CHOICE',
-      where: 'backend',
+      where: options.backend === undefined ? 'HADAMARD_BACKEND' : 'backend',
       expected: 'native or fallback',
       received: asked,
       cure: nearest && `Did you mean ${nearest}`,

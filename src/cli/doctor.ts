@@ -60,13 +60,14 @@ export function addDoctor(program: Command): void {
     .option('--json', 'print one JSON line')
     .action(({ backend, json = false }: DoctorFlags) => {
       if (backend !== undefined) checkOneOf('--backend', backend, ['native', 'fallback'])
-      process.exitCode = runDoctor(backend ?? (process.env.HADAMARD_BACKEND || undefined), json)
+      process.exitCode = runDoctor(backend, json)
     })
 }
 
-function runDoctor(asked: string | undefined, isJson: boolean): number {
+function runDoctor(given: DoctorFlags['backend'], isJson: boolean): number {
+  const asked = given ?? (process.env.HADAMARD_BACKEND || undefined)
   const examination = examine()
-  const runs = whatRuns(asked, examination.trouble)
+  const runs = whatRuns(given, asked, examination.trouble)
   process.stdout.write(isJson ? jsonOf(examination, runs) : screenOf(examination, runs))
   return examination.trouble === undefined || asked === 'fallback' ? EXIT.ok : EXIT.wrongInput
 }
@@ -110,14 +111,18 @@ function loadBindingSafely(path: string): ReturnType<typeof loadBinding> {
   })
 }
 
-function whatRuns(asked: string | undefined, trouble: BinaryError | undefined): Runs {
+function whatRuns(
+  backend: DoctorFlags['backend'],
+  asked: string | undefined,
+  trouble: BinaryError | undefined,
+): Runs {
   if (asked === 'native' && trouble !== undefined) {
     return { backend: 'nothing', reason: 'the native core was asked for and cannot serve' }
   }
   if (trouble !== undefined && asked !== 'fallback') {
     return { backend: 'fallback', reason: 'the native core cannot serve' }
   }
-  const { name, isa } = chooseBackend({ backend: asked as BackendOptions['backend'] })
+  const { name, isa } = chooseBackend({ backend })
   const reason = asked === undefined ? 'the default where it loads' : 'asked for'
   return { backend: name, ...(name === 'native' ? { isa } : {}), reason }
 }

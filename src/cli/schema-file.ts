@@ -59,11 +59,15 @@ function columnsOf(text: string, path: string): WrittenColumn[] {
     json = parseUntrusted(text)
   } catch (error) {
     const { message } = error as Error
-    throw new DataError({ where: path, expected: 'a schema as JSON', received: message }, { cause: error })
+    throw new DataError(
+      { code: 'HADAMARD_SCHEMA', where: path, expected: 'a schema as JSON', received: message },
+      { cause: error },
+    )
   }
   const { columns } = (json ?? {}) as { columns?: unknown }
   if (!Array.isArray(columns) || columns.length === 0) {
     throw new DataError({
+      code: 'HADAMARD_SCHEMA',
       where: path,
       expected: '{"columns":[{"name":…,"type":…},…]}',
       received: describeValue(columns ?? json),
@@ -76,13 +80,18 @@ function columnsOf(text: string, path: string): WrittenColumn[] {
     const where = `${path}, columns[${index}]`
     if (typeof name !== 'string' || names.has(name)) {
       const received = typeof name === 'string' ? `'${name}' twice` : describeValue(name)
-      throw new DataError({ where: `${where}.name`, expected: 'a name of its own', received })
+      throw new DataError({
+        code: 'HADAMARD_SCHEMA',
+        where: `${where}.name`,
+        expected: 'a name of its own',
+        received,
+      })
     }
     names.add(name)
     if (!columnTypes.includes(type as 'numeric')) {
       const expected = `one of ${columnTypes.join(', ')}`
       throw new DataError(
-        { where: `${where}.type`, expected, received: describeValue(type) },
+        { code: 'HADAMARD_SCHEMA', where: `${where}.type`, expected, received: describeValue(type) },
         { column: name },
       )
     }
@@ -90,7 +99,7 @@ function columnsOf(text: string, path: string): WrittenColumn[] {
     if (categories !== undefined && !isList) {
       const received = describeValue(categories)
       throw new DataError(
-        { where: `${where}.categories`, expected: 'a list of texts', received },
+        { code: 'HADAMARD_SCHEMA', where: `${where}.categories`, expected: 'a list of texts', received },
         { column: name },
       )
     }

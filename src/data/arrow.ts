@@ -39,7 +39,7 @@ async function* tablesOf(arrow: Arrow, path: string): AsyncGenerator<Table> {
     const cure =
       'It is damaged, cut off or packed in a way that is not read here: write it anew, without compression'
     throw new DataError(
-      { where: path, expected: 'a complete Arrow file', received: message, cure },
+      { code: 'HADAMARD_SOURCE', where: path, expected: 'a complete Arrow file', received: message, cure },
       { cause: error },
     )
   } finally {
@@ -75,6 +75,7 @@ function readerOf({ DataType }: Arrow, type: DataType, where: string): Reader {
   if (DataType.isDate(type) || DataType.isTimestamp(type))
     return (value) => new Date(Number(value)).toISOString()
   throw new DataError({
+    code: 'HADAMARD_SOURCE_COLUMN',
     where,
     expected: 'numbers, texts, booleans or dates',
     received: describeType(type),

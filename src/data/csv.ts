@@ -135,6 +135,7 @@ export function checkCsvOptions(options: CsvOptions): void {
   }
   if (backend !== undefined && backend !== 'native' && backend !== 'fallback') {
     throw new SpecError({
+      code: 'HADAMARD_BACKEND_CHOICE',
       where: 'backend',
       expected: "'native' or 'fallback'",
       received: `'${backend as string}'`,

@@ -70,6 +70,7 @@ export function chooseColumns(
   }
   if (chosen.length !== spec.inputs) {
     throw new SpecError({
+      code: 'HADAMARD_SHAPE',
       where: `${where}: inputs`,
       expected: `${spec.inputs} columns, as the network has inputs`,
       received: `${chosen.length}: ${nameList(chosen)}`,
@@ -78,7 +79,12 @@ export function chooseColumns(
   const outputs = outputsOf(spec)
   if (isTargetWanted && targets.length !== 1 && targets.length !== outputs) {
     const expected = `a column, or one for each of ${outputs} outputs`
-    throw new SpecError({ where: `${where}: target`, expected, received: nameList(targets) })
+    throw new SpecError({
+      code: 'HADAMARD_SHAPE',
+      where: `${where}: target`,
+      expected,
+      received: nameList(targets),
+    })
   }
   return { inputs: chosen, targets, ...(weight === undefined ? {} : { weight }) }
 }
@@ -116,6 +122,7 @@ export function inputsOf({ table, numbers }: Chunk, spec: NetworkSpec, names: re
       if (Number.isFinite(x[at])) continue
       throw new DataError(
         {
+          code: 'HADAMARD_NOT_FINITE',
           where: `${table.source ?? 'dataset'} row ${numbers[row]}, column ${name}`,
           expected: `a finite ${spec.dtype} number`,
           received: Number.isNaN(values[row]) ? 'a missing value' : String(values[row]),
@@ -148,6 +155,7 @@ export function rowArraysOf(chunk: Chunk, spec: NetworkSpec, columns: ChosenColu
   if (wrong < 0) return { ...arrays, weights }
   throw new DataError(
     {
+      code: 'HADAMARD_WEIGHT',
       where: `${table.source ?? 'dataset'} row ${numbers[wrong]}, column ${weight}`,
       expected: 'a weight, a number of at least 0',
       received: String(weights[wrong]),
@@ -177,6 +185,7 @@ function targetsOf(
   const received = describeTarget(column, wrong < 0 ? 0 : wrong)
   throw new DataError(
     {
+      code: 'HADAMARD_TARGET_VALUE',
       where: `${table.source ?? 'dataset'} row ${numbers[wrong < 0 ? 0 : wrong]}, column ${column.name}`,
       expected: isOfClasses ? 'a class: a text, or 0, 1, 2 and so on' : 'a number',
       received,
@@ -208,7 +217,12 @@ function numbersOf(table: Table, name: string): Float64Array {
   const { codes, categories } = column satisfies CategoricalColumn
   const received = codes.length === 0 ? 'texts' : `'${categories[codes[0]] ?? ''}'`
   throw new DataError(
-    { where: `${table.source ?? 'dataset'}, column ${name}`, expected: 'numbers', received },
+    {
+      code: 'HADAMARD_COLUMN_TYPE',
+      where: `${table.source ?? 'dataset'}, column ${name}`,
+      expected: 'numbers',
+      received,
+    },
     { column: name },
   )
 }

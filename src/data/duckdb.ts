@@ -84,7 +84,7 @@ function refusal(error: unknown, name: string): DataError {
   if (error instanceof DataError) return error
   const [first] = (error as Error).message.split('\n')
   const expected = name === 'duckdb' ? 'SQL that DuckDB can answer' : 'a Parquet file'
-  return new DataError({ where: name, expected, received: first }, { cause: error })
+  return new DataError({ code: 'HADAMARD_SOURCE', where: name, expected, received: first }, { cause: error })
 }
 
 function columnsOf(result: DuckDBResult, duck: Duck, name: string): ResultColumn[] {
@@ -94,7 +94,13 @@ function columnsOf(result: DuckDBResult, duck: Duck, name: string): ResultColumn
     if (names.indexOf(column) < index) {
       const expected = 'a name of its own for every column'
       throw new DataError(
-        { where, expected, received: `'${column}' twice`, cure: 'Rename one with AS' },
+        {
+          code: 'HADAMARD_SOURCE_COLUMN',
+          where,
+          expected,
+          received: `'${column}' twice`,
+          cure: 'Rename one with AS',
+        },
         { column },
       )
     }
@@ -102,7 +108,16 @@ function columnsOf(result: DuckDBResult, duck: Duck, name: string): ResultColumn
     if (read !== undefined) return { name: column, read }
     const received = String(result.columnType(index))
     const cure = 'Take what is in it into columns of their own, or leave it out, with duckdb:SELECT …'
-    throw new DataError({ where, expected: 'numbers, texts, booleans or times', received, cure }, { column })
+    throw new DataError(
+      {
+        code: 'HADAMARD_SOURCE_COLUMN',
+        where,
+        expected: 'numbers, texts, booleans or times',
+        received,
+        cure,
+      },
+      { column },
+    )
   })
 }
 

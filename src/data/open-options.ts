@@ -89,6 +89,7 @@ function checkSchema(schema: DatasetSchema): void {
   const { columns } = schema as { columns?: unknown }
   if (!Array.isArray(columns)) {
     throw new SpecError({
+      code: 'HADAMARD_SCHEMA',
       where: 'schema.columns',
       expected: 'a list of columns',
       received: describeValue(columns),
@@ -98,6 +99,7 @@ function checkSchema(schema: DatasetSchema): void {
     const where = `schema.columns[${index}]`
     if (typeof column?.name !== 'string') {
       throw new SpecError({
+        code: 'HADAMARD_SCHEMA',
         where: `${where}.name`,
         expected: 'a text',
         received: describeValue(column?.name),
@@ -108,6 +110,11 @@ function checkSchema(schema: DatasetSchema): void {
     const isList = Array.isArray(categories) && categories.every((text) => typeof text === 'string')
     if (categories === undefined || (isList && new Set(categories).size === categories.length)) return
     const received = isList ? 'one with a text twice' : describeValue(categories)
-    throw new SpecError({ where: `${where}.categories`, expected: 'a list of different texts', received })
+    throw new SpecError({
+      code: 'HADAMARD_SCHEMA',
+      where: `${where}.categories`,
+      expected: 'a list of different texts',
+      received,
+    })
   })
 }

@@ -359,7 +359,12 @@ export class PackedRows {
   private unreadable(error: unknown): DataError {
     const received = error === undefined ? 'one that has been cut off' : (error as Error).message
     return new DataError(
-      { where: this.path, expected: 'a cache that stays as it is while it is trained on', received },
+      {
+        code: 'HADAMARD_CACHE',
+        where: this.path,
+        expected: 'a cache that stays as it is while it is trained on',
+        received,
+      },
       { cause: error },
     )
   }

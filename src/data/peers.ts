@@ -31,6 +31,7 @@ function absent(name: PeerName, where: string, error: unknown): DataError {
   const isAbsent = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
   return new DataError(
     {
+      code: 'HADAMARD_PEER_MISSING',
       where,
       expected: `the package ${name}, with which ${peers[name]}`,
       received: isAbsent ? 'none' : `one that cannot be loaded (${message.split('\n')[0]})`,

@@ -38,7 +38,10 @@ async function writeTables(path: string, tables: AsyncIterable<Table>): Promise<
         const { message } = error as Error
         const expected = 'room for rows that can be read only once'
         const cure = 'Set TMPDIR to a folder with more room'
-        throw new DataError({ where: path, expected, received: message, cure }, { cause: error })
+        throw new DataError(
+          { code: 'HADAMARD_CACHE', where: path, expected, received: message, cure },
+          { cause: error },
+        )
       })
     }
   } finally {

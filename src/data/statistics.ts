@@ -85,7 +85,12 @@ export function quartileScale(name: string, sorted: Float64Array, low: number, h
   if (Number.isFinite(high - low))
     return { mean: quantileOf(sorted, 0.5), deviation: deviation === 0 ? 1 : deviation }
   throw new DataError(
-    { where: `column ${name}`, expected: 'values that can be scaled', received: `${low} and ${high}` },
+    {
+      code: 'HADAMARD_NOT_FINITE',
+      where: `column ${name}`,
+      expected: 'values that can be scaled',
+      received: `${low} and ${high}`,
+    },
     { column: name },
   )
 }

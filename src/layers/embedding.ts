@@ -62,6 +62,7 @@ export const embeddingLayer: LayerType<EmbeddingSpec> = {
   outputs({ units }, inputs) {
     if (inputs === 1) return units
     throw new SpecError({
+      code: 'HADAMARD_WIRING',
       where: 'embedding',
       expected: 'one column with the numbers of categories',
       received: `${inputs} columns`,

@@ -111,6 +111,7 @@ function checkContinuous({ encoder }: Answering): void {
   const embedded = encoder.data.inputs.find(isIndexed)
   if (embedded === undefined) return
   throw new SpecError({
+    code: 'HADAMARD_NOT_POSSIBLE',
     where: 'explain: attributions',
     expected: 'a model without embedded columns, as gradients do not reach their categories',
     received: `one with the column '${embedded.name}'`,

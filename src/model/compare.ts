@@ -114,7 +114,12 @@ function checkComparable(first: AnyModel, second: AnyModel): void {
     return `${report.target}, ${what}`
   })
   if (a === b) return
-  throw new DataError({ where: 'second model', expected: `one that predicts ${a}`, received: `one of ${b}` })
+  throw new DataError({
+    code: 'HADAMARD_NOT_POSSIBLE',
+    where: 'second model',
+    expected: `one that predicts ${a}`,
+    received: `one of ${b}`,
+  })
 }
 
 // With the target where it is there.

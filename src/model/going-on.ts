@@ -44,6 +44,7 @@ export async function originOf(
   const answered = ANSWERED.find((name) => options[name] !== undefined)
   if (answered !== undefined) {
     throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
       where: answered,
       expected: 'nothing, as training goes on from a model that has it',
       received: describeValue(options[answered]),
@@ -55,6 +56,7 @@ export async function originOf(
   const target = encoder.targets.map(({ name }) => name)
   if (options.target !== undefined && !isSame(targetNames(options.target), target)) {
     throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
       where: 'target',
       expected: `'${target.join(',')}', as in the model that training goes on from`,
       received: describeValue(options.target),
@@ -101,6 +103,7 @@ export async function readLike(
     if (missing.length === 0) throw error
     throw new DataError(
       {
+        code: 'HADAMARD_COLUMN_MISSING',
         where: source,
         expected: `the columns of the model that training goes on from, also ${nameList(missing)}`,
         received: nameList(names),

@@ -556,6 +556,7 @@ function checkGoingOn({ refitEncoder, keepOptimizer, from }: TrainSettings, orig
   }
   if (from === undefined || origin !== undefined) return
   throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
     where: 'from',
     expected: 'nothing here, where every model begins anew',
     received: describeValue(from),

@@ -40,6 +40,7 @@ export class CarriedOptimizer {
     if (state === undefined) return
     if (state.optimizer !== name) {
       throw new SpecError({
+        code: 'HADAMARD_OPTION_CONFLICT',
         where: 'fit: optimizer',
         expected: `'${state.optimizer}', whose state the network has`,
         received: describeValue(name),
@@ -49,6 +50,7 @@ export class CarriedOptimizer {
     const length = program.slots.get('optimizer')?.length ?? 0
     if (state.values.length !== length) {
       throw new SpecError({
+        code: 'HADAMARD_PARAMETERS',
         where: 'fit: keepOptimizer',
         expected: `a state of ${length} numbers, as ${name} has for this network`,
         received: String(state.values.length),
@@ -91,6 +93,7 @@ export function checkOptimizerState(state: OptimizerState, dtype: Dtype): void {
   checkOneOf('optimizerState.optimizer', optimizer, Object.keys(optimizerTable))
   if (!isFloatArray(values) || dtypeOf(values) !== dtype) {
     throw new SpecError({
+      code: 'HADAMARD_PARAMETERS',
       where: 'optimizerState.values',
       expected: `a ${dtype === 'float32' ? 'Float32Array' : 'Float64Array'}`,
       received: describeValue(values),
@@ -99,6 +102,7 @@ export function checkOptimizerState(state: OptimizerState, dtype: Dtype): void {
   values.forEach((value, i) => checkNumber(`optimizerState.values[${i}]`, value))
   if (!Array.isArray(powers) || powers.length !== 2) {
     throw new SpecError({
+      code: 'HADAMARD_PARAMETERS',
       where: 'optimizerState.powers',
       expected: 'two numbers',
       received: describeValue(powers),
@@ -117,6 +121,7 @@ export function checkOptimizerState(state: OptimizerState, dtype: Dtype): void {
 export function checkCarried(optimizer: OptimizerSpec): void {
   if (optimizerInfo(optimizer.name).isFullBatch !== true) return
   throw new SpecError({
+    code: 'HADAMARD_NOT_POSSIBLE',
     where: 'fit: keepOptimizer',
     expected: 'an optimizer that works step by step',
     received: describeValue(optimizer.name),

@@ -160,6 +160,7 @@ export function watchOf(
   const { patience, minDelta, watch } = earlyStopping
   if (watch === 'error' && !hasAccuracy(spec)) {
     throw new SpecError({
+      code: 'HADAMARD_NOT_POSSIBLE',
       where: 'fit: earlyStopping.watch',
       expected: "'loss', or a network whose rows are right or wrong",
       received: "'error'",

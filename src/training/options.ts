@@ -206,9 +206,19 @@ function checkWatch(
   if (earlyStopping?.watch !== 'error') return
   const where = 'fit: earlyStopping.watch'
   if (validation === undefined || validation === 0)
-    throw new SpecError({ where, expected: "'loss', or validation rows", received: "'error' without any" })
+    throw new SpecError({
+      code: 'HADAMARD_OPTION_CONFLICT',
+      where,
+      expected: "'loss', or validation rows",
+      received: "'error' without any",
+    })
   if (optimizerInfo(optimizer).isFullBatch !== true) return
-  throw new SpecError({ where, expected: `'loss' with the optimizer ${optimizer}`, received: "'error'" })
+  throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
+    where,
+    expected: `'loss' with the optimizer ${optimizer}`,
+    received: "'error'",
+  })
 }
 
 function checkValidation(validation: unknown): void {
@@ -237,6 +247,7 @@ function normalizeEarlyStopping(
   checkOneOf('fit: earlyStopping.watch', watch, ['loss', 'error'])
   if (watch === 'loss' || minDelta === 0) return { patience, minDelta, watch }
   throw new SpecError({
+    code: 'HADAMARD_OPTION_CONFLICT',
     where: 'fit: earlyStopping.minDelta',
     expected: '0 where the error is watched, as every row counts',
     received: describeValue(minDelta),
