@@ -15,7 +15,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CsvFiles } from '../src/data/csv-files.ts'
+import { openCsv } from '../src/data/dataset.ts'
 import { PackedRows, PackedWriter, type RowLayout } from '../src/data/packed-rows.ts'
 import { DataError } from '../src/errors.ts'
 import { loadModel, type Model } from '../src/model.ts'
@@ -80,6 +82,40 @@ test('parts, columns, classes and encoder are those of training in memory', asyn
   expect(parts.report.test?.rows).toBe(whole.report.test?.rows)
   expect(parts.report.test?.baseline.logLoss).toBeCloseTo(whole.report.test?.baseline.logLoss ?? NaN, 12)
   expect(parts.report.test?.accuracy).toBeGreaterThan(0.85)
+})
+
+test('the file is read twice, and by its cache not at all', async () => {
+  const reads = vi.spyOn(CsvFiles.prototype, 'blocks')
+  const passesOf = async (options: Partial<TrainOptions>): Promise<number> => {
+    reads.mockClear()
+    await train(path, { ...streamed, epochs: 1, ...options })
+    return reads.mock.calls.length
+  }
+  expect(await passesOf({})).toBe(2)
+  expect(await passesOf({})).toBe(0)
+  const { schema } = await openCsv(path)
+  expect(await passesOf({ schema })).toBe(2)
+  // How many calibration rows there are follows from the rows of a small file.
+  expect(await passesOf({ coverage: 0.9 })).toBe(3)
+  reads.mockRestore()
+})
+
+test('a target whose schema lists fewer texts is missing in the other rows', async () => {
+  const { schema } = await openCsv(path)
+  const columns = schema.columns.map((column) =>
+    column.name === 'color'
+      ? { name: 'color', type: 'categorical' as const, categories: ['blue', 'red'] }
+      : column,
+  )
+  const options = { target: 'color', schema: { columns }, epochs: 1, hidden: [4], seed: 1 }
+  const [whole, parts] = [
+    await train(path, options),
+    await train(path, { ...options, outOfCore: true, cache: false }),
+  ]
+  expect(parts.report.droppedRows).toBe(whole.report.droppedRows)
+  expect(parts.report.droppedRows).toBeGreaterThan(500)
+  expect(parts.encoder.classes).toEqual(['blue', 'red'])
+  expect(parts.report.classes?.map(({ rows }) => rows)).toEqual(whole.report.classes?.map(({ rows }) => rows))
 })
 
 test('a regression is encoded as in memory', async () => {

@@ -18,7 +18,7 @@ import { objectSource, type RowIterable } from './object-rows.ts'
 import { checkOpenOptions, checkSourceOptions, type OpenCsvOptions } from './open-options.ts'
 import { SourceRows, surveyTables, type SourceOptions } from './source-rows.ts'
 import type { ColumnDescription } from './summaries.ts'
-import type { DatasetSchema } from './survey.ts'
+import type { DatasetSchema, WatchSurvey } from './survey.ts'
 import {
   concatTables,
   unknownColumn,
@@ -51,11 +51,20 @@ export async function openCsv<Row extends object = DatasetRow>(
   input: CsvInput,
   options: OpenCsvOptions = {},
 ): Promise<Dataset<Row>> {
+  return openWatched(input, options)
+}
+
+/** What {@link openCsv} opens, with somebody who sees all rows while they are surveyed. */
+export async function openWatched<Row extends object = DatasetRow>(
+  input: CsvInput,
+  options: OpenCsvOptions,
+  watch?: WatchSurvey,
+): Promise<Dataset<Row>> {
   checkOpenOptions(options)
   const { delimiter, header, backend, threads, chunkBytes } = options
   const files = await CsvFiles.find(input, { delimiter, header, backend, threads, chunkBytes })
   try {
-    return await openFiles(files, options)
+    return await openFiles(files, options, watch)
   } catch (error) {
     await files.close()
     throw error
@@ -66,8 +75,9 @@ export async function openCsv<Row extends object = DatasetRow>(
 export async function openFiles<Row extends object = DatasetRow>(
   files: CsvFiles,
   options: OpenCsvOptions,
+  watch?: WatchSurvey,
 ): Promise<Dataset<Row>> {
-  const rows = new FileRows(files, options)
+  const rows = new FileRows(files, options, watch)
   await rows.prepare()
   return new Dataset(rows, () => rows.chunks(), rows.schema)
 }

@@ -14,6 +14,7 @@ import {
   type ErrorRule,
   type SchemaColumn,
   type Survey,
+  type WatchSurvey,
 } from './survey.ts'
 import { unknownColumn, type Column } from './table.ts'
 
@@ -32,6 +33,7 @@ export class FileRows implements DatasetOrigin {
   constructor(
     private readonly files: CsvFiles,
     private readonly options: OpenCsvOptions,
+    private readonly watch?: WatchSurvey,
   ) {}
 
   get name(): string {
@@ -66,6 +68,7 @@ export class FileRows implements DatasetOrigin {
       allowMissing,
       onProgress,
       rule: this.rule(),
+      watch: this.watch,
     })
     return this.survey
   }

@@ -89,7 +89,12 @@ export class PackedWriter {
       await removeLeftovers(path)
       const handle = await open(temporary, 'w')
       const writer = new PackedWriter(path, temporary, handle, key, layout)
-      await writer.write([Buffer.from(MARK)])
+      try {
+        await writer.write([Buffer.from(MARK)])
+      } catch (error) {
+        await writer.abandon()
+        throw error
+      }
       return writer
     } catch (error) {
       throw unwritable(path, error, 0)
@@ -159,19 +164,16 @@ export class PackedWriter {
 
   // Offsets stay multiples of 8, so that blocks can be read into any typed array.
   private async write(pieces: readonly Uint8Array[]): Promise<void> {
-    const bytes = totalBytes(pieces)
-    const padding = Buffer.alloc((8 - (bytes % 8)) % 8)
+    const bytes = Buffer.concat([...pieces, Buffer.alloc((8 - (totalBytes(pieces) % 8)) % 8)])
     try {
-      for (const piece of [...pieces, padding]) {
-        for (let done = 0; done < piece.length;) {
-          const { bytesWritten } = await this.handle.write(piece, done, piece.length - done)
-          done += bytesWritten
-        }
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done)
+        done += bytesWritten
       }
     } catch (error) {
       throw unwritable(this.path, error, this.offset)
     }
-    this.offset += bytes + padding.length
+    this.offset += bytes.length
   }
 }
 

@@ -4,7 +4,14 @@ import type { DataError } from '../errors.ts'
 import { columnKinds, type BlockTargets } from './csv-block.ts'
 import type { CsvFiles, ReadProgress } from './csv-files.ts'
 import type { CsvReject, StreamBlock } from './csv-stream.ts'
-import { NumberSummary, RowSample, sampleCapacity, TextSummary, type ColumnDescription } from './summaries.ts'
+import {
+  NumberSummary,
+  RowSample,
+  sampleCapacity,
+  TextSummary,
+  type ColumnDescription,
+  type SampledRows,
+} from './summaries.ts'
 import { unknownColumn } from './table.ts'
 
 /** A column as a schema has it. */
@@ -37,7 +44,30 @@ export interface ErrorRule {
   onReject: (reject: CsvReject) => void
 }
 
+/** A column of a piece of the rows: numbers, or codes of the piece's own texts, -1 being a missing one. */
+export type SurveyedColumn =
+  { readonly values: Float64Array } | { readonly codes: Int32Array; readonly texts: readonly string[] }
+
+/** A piece of the rows, whose memory is used again when the watcher returns. */
+export interface SurveyedRows {
+  readonly firstRow: number
+  readonly rows: number
+  /** Of the columns that are read; undefined where a column has turned out to be another, and the pass is made anew. */
+  readonly columns: readonly (SurveyedColumn | undefined)[]
+  /** What the sample that quantiles come from does with these rows. */
+  readonly sampled: SampledRows
+}
+
+/** Who sees all rows while they are surveyed. */
+export interface SurveyWatcher {
+  add(rows: SurveyedRows): void
+}
+
+/** Makes the watcher of a pass over columns of these names; of several passes the last has seen what holds. */
+export type WatchSurvey = (names: readonly string[]) => SurveyWatcher
+
 export interface SurveyOptions {
+  watch?: WatchSurvey
   /** Of all columns of the files. */
   names: readonly string[]
   /** Which of them are read, ascending. */
@@ -158,15 +188,17 @@ class SurveyPass {
   private readonly doubts: (DataError | undefined)[] = []
   private readonly sample: RowSample
   private readonly pool = new TargetPool()
+  private readonly watcher: SurveyWatcher | undefined
   private rows = 0
 
-  constructor(kinds: Uint8Array, { names, places, missing, allowMissing, rule }: SurveyOptions) {
+  constructor(kinds: Uint8Array, { names, places, missing, allowMissing, rule, watch }: SurveyOptions) {
     this.names = names
     this.places = places
     this.kinds = kinds.slice()
     this.numbers = names.map(() => new NumberSummary())
     this.texts = Array.from(kinds, (kind) => (kind === columnKinds.texts ? new TextSummary() : undefined))
     this.sample = new RowSample(sampleCapacity(places.length))
+    this.watcher = watch?.(places.map((place) => names[place]))
     this.plan = {
       targets: (capacity: number): BlockTargets => this.pool.columns(this.kinds.slice(), capacity),
       categories: names.map(() => undefined),
@@ -187,8 +219,25 @@ class SurveyPass {
       else if (this.texts[column] !== undefined) this.mustRepeat = true
       else this.numbers[column].add(targets.arrays[column] as Float64Array, rows, firstRow, sampled)
     }
+    this.watcher?.add({
+      firstRow,
+      rows,
+      sampled,
+      columns: this.places.map((place) => this.columnOf(block, place)),
+    })
     this.rows = firstRow + rows
     this.pool.release(targets)
+  }
+
+  private columnOf({ targets, rows, texts }: StreamBlock, place: number): SurveyedColumn | undefined {
+    const array = targets.arrays[place]
+    const ofPlace = texts[place]
+    if (array === undefined) return undefined
+    // A column to be found has memory for numbers; as text it takes codes.
+    if (ofPlace !== undefined)
+      return { codes: new Int32Array(array.buffer, array.byteOffset, rows), texts: ofPlace }
+    if (this.texts[place] !== undefined || !(array instanceof Float64Array)) return undefined
+    return { values: array.subarray(0, rows) }
   }
 
   /** The first number that is not finite, and the like, of a column that is numeric. */

@@ -13,47 +13,130 @@ import {
   type Scaling,
 } from './input.ts'
 import { quantiles, quartileScale, robustScale, type Scale } from './statistics.ts'
-import { NumberSummary, RowSample, sampleCapacity } from './summaries.ts'
-import type { SchemaColumn } from './survey.ts'
-import type { CategoricalColumn, Column, Table } from './table.ts'
+import { mostCategories, NumberSummary } from './summaries.ts'
+import type { SchemaColumn, SurveyedRows } from './survey.ts'
+import type { CategoricalColumn, Column } from './table.ts'
 
-/** Counts, moments and samples of every column over the training rows. */
-export class TrainingSummary {
+/** The different texts of a column, numbered as they come, and how many training rows have each. */
+class TextCounts {
+  private readonly places = new Map<string, number>()
+  private readonly counts: number[] = []
+  private isTooMany = false
+
+  /** The numbers of a piece's own codes; -1 beyond what a column keeps a list of. */
+  add(codes: Int32Array, texts: readonly string[], isTrained: Uint8Array): Int32Array {
+    const places = Int32Array.from(texts, (text) => this.placeOf(text))
+    const found = new Int32Array(codes.length)
+    for (let row = 0; row < codes.length; row++) {
+      const place = codes[row] < 0 ? -1 : places[codes[row]]
+      found[row] = place
+      if (place >= 0 && isTrained[row] === 1) this.counts[place]++
+    }
+    return found
+  }
+
+  /** For every number the code among `categories`; -1 for texts that these lack. */
+  codesIn(categories: readonly string[]): Int32Array {
+    const codes = new Int32Array(this.counts.length).fill(-1)
+    categories.forEach((text, code) => {
+      const place = this.places.get(text)
+      if (place !== undefined) codes[place] = code
+    })
+    return codes
+  }
+
+  /** Training rows of each of the categories. */
+  countsOf(categories: readonly string[]): Float64Array {
+    return Float64Array.from(categories, (text) => this.counts[this.places.get(text) ?? -1] ?? 0)
+  }
+
+  private placeOf(text: string): number {
+    if (this.isTooMany) return -1
+    const known = this.places.get(text)
+    if (known !== undefined) return known
+    this.isTooMany = this.counts.length === mostCategories
+    if (this.isTooMany) return -1
+    this.places.set(text, this.counts.length)
+    return this.counts.push(0) - 1
+  }
+}
+
+// Rows that are not trained on have no number.
+function mask(values: Float64Array, isTrained: Uint8Array, into: Float64Array, rows: number): void {
+  for (let row = 0; row < rows; row++) into[row] = isTrained[row] === 1 ? values[row] : NaN
+}
+
+/** Counts, moments and samples of every column over the training rows, while these pass by. */
+export class TrainingTally {
   private readonly numbers: readonly NumberSummary[]
-  private readonly counts: readonly Float64Array[]
-  private readonly sample: RowSample
+  private readonly texts: readonly TextCounts[]
   private masked = new Float64Array(0)
   private rows = 0
   private others = 0
 
-  constructor(private readonly columns: readonly SchemaColumn[]) {
-    this.numbers = columns.map(() => new NumberSummary())
-    this.counts = columns.map((column) => new Float64Array(categoriesOf(column).length))
-    this.sample = new RowSample(sampleCapacity(columns.length))
+  constructor(columns: number) {
+    this.numbers = Array.from({ length: columns }, () => new NumberSummary())
+    this.texts = Array.from({ length: columns }, () => new TextCounts())
   }
 
-  /** Takes in the next rows of the file, of which some are trained on. */
-  add(table: Table, firstRow: number, isTrained: Uint8Array): void {
-    const { rows } = table
-    const sampled = this.sample.add(firstRow, rows)
+  /**
+   * Takes in the next rows of the file, of which some are trained on.
+   *
+   * @returns per column its numbers, or the numbers that texts have here
+   */
+  add({ rows, firstRow, columns, sampled }: SurveyedRows, isTrained: Uint8Array): ArrayLike<number>[] {
     if (this.masked.length < rows) this.masked = new Float64Array(rows)
     const { masked } = this
     for (let row = 0; row < rows; row++) {
       if (isTrained[row] === 1) this.rows++
       else this.others++
     }
-    table.columns.forEach((column, index) => {
-      if (column.type === 'numeric') {
-        const { values } = column
-        for (let row = 0; row < rows; row++) masked[row] = isTrained[row] === 1 ? values[row] : NaN
-        this.numbers[index].add(masked, rows, firstRow, sampled)
-        return
-      }
-      const counts = this.counts[index]
-      if (counts.length === 0) return
-      for (let row = 0; row < rows; row++)
-        if (isTrained[row] === 1 && column.codes[row] >= 0) counts[column.codes[row]]++
+    return columns.map((column, index) => {
+      if (column === undefined) return new Float64Array(rows)
+      if ('codes' in column) return this.texts[index].add(column.codes, column.texts, isTrained)
+      const { values } = column
+      mask(values, isTrained, masked, rows)
+      this.numbers[index].add(masked, rows, firstRow, sampled)
+      return values
     })
+  }
+
+  /** The codes of a column's texts among the categories that it has in the end, by their numbers here. */
+  codesOf(index: number, categories: readonly string[]): Int32Array {
+    return this.texts[index].codesIn(categories)
+  }
+
+  /** What the rows have been, once the columns are known. */
+  summary(columns: readonly SchemaColumn[]): TrainingSummary {
+    const { numbers, texts, rows, others } = this
+    const counts = columns.map((column, index) => texts[index].countsOf(categoriesOf(column)))
+    return new TrainingSummary(columns, { numbers, counts, rows, others })
+  }
+}
+
+interface Tallied {
+  readonly numbers: readonly NumberSummary[]
+  readonly counts: readonly Float64Array[]
+  /** Rows that are trained on, and others. */
+  readonly rows: number
+  readonly others: number
+}
+
+/** What inputs are made of. */
+export class TrainingSummary {
+  private readonly numbers: Tallied['numbers']
+  private readonly counts: Tallied['counts']
+  private readonly rows: number
+  private readonly others: number
+
+  constructor(
+    private readonly columns: readonly SchemaColumn[],
+    tallied: Tallied,
+  ) {
+    this.numbers = tallied.numbers
+    this.counts = tallied.counts
+    this.rows = tallied.rows
+    this.others = tallied.others
   }
 
   /** Mean and population deviation of a column of numbers. */

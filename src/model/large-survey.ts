@@ -1,21 +1,29 @@
 /** What training on a file larger than memory must know of its rows: parts, encoder, classes, and a sample of every part. */
 
-import { createHash } from 'node:crypto'
-import type { Chunk } from '../data/chunks.ts'
-import type { Dataset } from '../data/dataset.ts'
+import { openWatched, type Dataset } from '../data/dataset.ts'
 import { Encoder, type EncoderData } from '../data/encoder.ts'
+import type { OpenCsvOptions } from '../data/open-options.ts'
+import { RowSampleStore } from '../data/row-sample-store.ts'
 import type { ColumnDescription } from '../data/summaries.ts'
-import type { DatasetSchema } from '../data/survey.ts'
-import { concatTables, selectRows, valueAt, type Column, type Table } from '../data/table.ts'
+import type {
+  DatasetSchema,
+  SchemaColumn,
+  SurveyedColumn,
+  SurveyedRows,
+  SurveyWatcher,
+} from '../data/survey.ts'
+import { unknownColumn, type Column, type Table } from '../data/table.ts'
 import { taskOfKinds, type NumberTarget } from '../data/target.ts'
-import { TrainingSummary } from '../data/training-summary.ts'
+import { TrainingTally, type TrainingSummary } from '../data/training-summary.ts'
 import { DataError } from '../errors.ts'
+import { breathe } from '../paced.ts'
 import { randomStream } from '../random.ts'
 import type { TrainSettings } from './options.ts'
 import type { ClassReport, Fingerprint } from './report.ts'
 import { calibrationShare } from './parts.ts'
+import { openOptionsOf } from './read-source.ts'
 import { uselessColumns, type DroppedColumn } from './survey.ts'
-import { TargetCounts } from './target-counts.ts'
+import { TargetCounts, wrongTarget } from './target-counts.ts'
 
 /** Parts of the rows, in the order in which their samples lie in the sample table. */
 export const partNames = ['train', 'validation', 'test', 'calibration'] as const
@@ -47,61 +55,117 @@ export interface LargeSurvey {
   sampled: PartCounts
 }
 
-/** The part of every row by the hash rule of docs/data.md: it depends on seed and row number alone. */
-export function partRule(settings: TrainSettings, rows: number): (row: number) => PartName {
-  const { seed, test, validation, coverage } = settings
-  const calibration = coverage === undefined ? 0 : calibrationShare(Math.round(rows * (1 - test)))
+/** The part of every row, its place in `partNames`, by the hash rule of docs/data.md: it depends on seed and row number alone. */
+export function partRule(settings: TrainSettings, rows: number): (row: number) => number {
+  const { seed, test, validation } = settings
   const rules = (
     [
       ['test', test],
-      ['calibration', calibration],
+      ['calibration', calibrationOf(settings, rows)],
       ['validation', validation],
     ] as const
-  ).map(([name, share]) => ({ name, limit: share * 2 ** 32, stream: randomStream(seed, `split.${name}`) }))
-  return (row) => rules.find(({ limit, stream }) => limit > 0 && stream.uint32(row) < limit)?.name ?? 'train'
+  )
+    .filter(([, share]) => share > 0)
+    .map(([name, share]) => ({
+      part: partNames.indexOf(name),
+      limit: share * 2 ** 32,
+      stream: randomStream(seed, `split.${name}`),
+    }))
+  return (row) => {
+    for (const { part, limit, stream } of rules) if (stream.uint32(row) < limit) return part
+    return 0
+  }
+}
+
+// Of few rows a larger share.
+function calibrationOf({ coverage, test }: TrainSettings, rows: number): number {
+  return coverage === undefined ? 0 : calibrationShare(Math.round(rows * (1 - test)))
 }
 
 /**
- * Reads all rows once.
+ * Reads all rows once; files of few rows twice, where a share of them depends on how many there are.
  *
- * @param dataset whose columns are known
- * @returns the survey, and the sample of its rows
+ * @returns the dataset, to be closed, its survey, and a sample of its rows
  * @throws DataError where nothing can be learnt from the rows, or a column cannot be encoded
  */
 export async function surveyLarge(
-  dataset: Dataset,
+  source: string,
+  settings: TrainSettings,
+): Promise<{ dataset: Dataset; survey: Omit<LargeSurvey, 'data'>; sample: Table }> {
+  const options = openOptionsOf(settings)
+  const many = await scanned(source, settings, options, Infinity)
+  const { rows = 0 } = many.dataset
+  if (calibrationOf(settings, rows) === calibrationOf(settings, Infinity))
+    return surveyOf(many, settings, source)
+  await many.dataset.close()
+  const few = await scanned(source, settings, { ...options, onReject: undefined }, rows)
+  return surveyOf(few, settings, source)
+}
+
+interface Scanned {
+  readonly dataset: Dataset
+  readonly columns: ColumnDescription[]
+  readonly scan: Scan
+}
+
+async function scanned(
+  source: string,
+  settings: TrainSettings,
+  options: OpenCsvOptions,
+  rows: number,
+): Promise<Scanned> {
+  const { types = {}, targets, ignore, weight } = settings
+  // Of several passes the last one counts.
+  const seen: { scan?: Scan } = {}
+  const dataset = await openWatched(source, options, (names) => {
+    for (const name of [...targets, ...ignore, ...Object.keys(types), weight])
+      if (name !== undefined && !names.includes(name)) throw unknownColumn(source, name, names)
+    seen.scan = new Scan(names, settings, rows)
+    return seen.scan
+  })
+  try {
+    // Where a schema is given, this is what reads the rows.
+    const columns = await dataset.describe()
+    const { scan } = seen
+    if (scan === undefined) throw new Error('rows that nobody has seen')
+    return { dataset, columns, scan }
+  } catch (error) {
+    await dataset.close()
+    throw error
+  }
+}
+
+async function surveyOf(
+  { dataset, columns, scan }: Scanned,
   settings: TrainSettings,
   source: string,
-): Promise<{ survey: LargeSurvey; sample: Table }> {
-  const { schema } = dataset
-  const columns = await dataset.describe()
-  const rows = dataset.rows ?? 0
-  const scan = new Scan(schema, settings, rows)
-  for await (const chunk of dataset.chunks()) scan.add(chunk)
-  const { sample, sampled } = scan.sampleTable(source)
-  const dropped = droppedOf(schema, columns, sample, settings, rows)
-  const { classes, ...targets } = scan.targets()
-  const inputs = schema.columns.flatMap((column, index) => {
-    const { name } = column
-    const others = [...settings.targets, ...asideOf(settings), ...dropped.map((one) => one.name)]
-    if (others.includes(name)) return []
-    const type = Object.hasOwn(settings.types ?? {}, name) ? settings.types?.[name] : undefined
-    return [scan.summary.inputOf(index, type, settings.scale)]
-  })
-  const encoder: EncoderData = {
-    inputs,
-    ...targets,
-    ignored: [...new Set([...asideOf(settings), ...dropped.map(({ name }) => name)])],
-  }
-  if (Encoder.fromJSON(encoder).width === 0)
-    throw new DataError({
-      code: 'HADAMARD_NO_COLUMNS',
-      where: source,
-      expected: 'columns to learn from',
-      received: 'none beside the target',
+): Promise<{ dataset: Dataset; survey: Omit<LargeSurvey, 'data'>; sample: Table }> {
+  try {
+    const { schema, rows = 0 } = dataset
+    const summary = scan.tally.summary(schema.columns)
+    const { sample, sampled } = await scan.sampleTable(schema, source)
+    await breathe()
+    const dropped = droppedOf(schema, columns, sample, settings, rows)
+    const { classes, ...targets } = scan.targets(schema, summary)
+    const aside = [...asideOf(settings), ...dropped.map(({ name }) => name)]
+    const inputs = schema.columns.flatMap(({ name }, index) => {
+      if ([...settings.targets, ...aside].includes(name)) return []
+      const type = Object.hasOwn(settings.types ?? {}, name) ? settings.types?.[name] : undefined
+      return [summary.inputOf(index, type, settings.scale)]
     })
-  return {
-    survey: {
+    const encoder: EncoderData = {
+      inputs,
+      ...targets,
+      ignored: [...new Set(aside)],
+    }
+    if (Encoder.fromJSON(encoder).width === 0)
+      throw new DataError({
+        code: 'HADAMARD_NO_COLUMNS',
+        where: source,
+        expected: 'columns to learn from',
+        received: 'none beside the target',
+      })
+    const survey = {
       rows,
       schema,
       columns,
@@ -111,10 +175,12 @@ export async function surveyLarge(
       droppedRows: scan.droppedRows,
       parts: scan.parts,
       dropped,
-      data: scan.fingerprint(schema, rows),
       sampled,
-    },
-    sample,
+    }
+    return { dataset, survey, sample }
+  } catch (error) {
+    await dataset.close()
+    throw error
   }
 }
 
@@ -135,125 +201,159 @@ export function sampleParts(sampled: PartCounts): Record<PartName, Uint32Array> 
   return Object.fromEntries(ranges) as Record<PartName, Uint32Array>
 }
 
-class Scan {
-  readonly parts: PartCounts = { train: 0, validation: 0, test: 0, calibration: 0 }
-  readonly summary: TrainingSummary
+class Scan implements SurveyWatcher {
+  readonly tally: TrainingTally
   droppedRows = 0
-  private readonly rule: (row: number) => PartName
-  private readonly samples = new Map<PartName, Table[]>()
-  private readonly chance: (part: PartName) => number
+  private readonly rule: (row: number) => number
+  private readonly samples: (RowSampleStore | undefined)[] = partNames.map(() => undefined)
+  private readonly wanted: number
   private readonly draw
-  private readonly hashes: Uint32Array
   private readonly targetIndices: readonly number[]
   private readonly counts: readonly TargetCounts[]
+  /** The texts that each target may have, where a schema lists them. */
+  private readonly allowed: readonly (ReadonlySet<string> | undefined)[]
+  private readonly partRows = partNames.map(() => 0)
 
   constructor(
-    private readonly schema: DatasetSchema,
+    private readonly names: readonly string[],
     private readonly settings: TrainSettings,
     rows: number,
   ) {
-    const { columns } = schema
-    this.summary = new TrainingSummary(columns)
+    const { seed, targets, task, schema } = settings
+    this.tally = new TrainingTally(names.length)
     this.rule = partRule(settings, rows)
-    this.draw = randomStream(settings.seed, 'sample')
-    this.hashes = new Uint32Array(2 * columns.length)
-    this.targetIndices = settings.targets.map((target) => columns.findIndex(({ name }) => name === target))
-    this.counts = this.targetIndices.map((index) => new TargetCounts(columns[index], settings.task))
-    const wanted = Math.min(MOST_SAMPLED, Math.max(1000, Math.floor(SAMPLE_BYTES / (8 * columns.length))))
-    // Of how many rows each part will be, before they are counted.
-    const shares = { test: settings.test, validation: settings.validation, train: 1, calibration: 1 }
-    this.chance = (part) => (wanted / Math.max(wanted, rows * shares[part])) * 2 ** 32
+    this.draw = randomStream(seed, 'sample')
+    this.targetIndices = targets.map((target) => names.indexOf(target))
+    this.counts = targets.map(() => new TargetCounts(task))
+    this.allowed = targets.map((target) => {
+      const given = schema?.columns.find(({ name }) => name === target)
+      return given?.type === 'categorical' && given.categories ? new Set(given.categories) : undefined
+    })
+    this.wanted = Math.min(MOST_SAMPLED, Math.max(1000, Math.floor(SAMPLE_BYTES / (8 * names.length))))
   }
 
-  add({ table, numbers }: Chunk): void {
-    const targets = this.targetIndices.map((index) => table.columns[index])
-    const isTrained = new Uint8Array(table.rows)
-    const picked: Record<PartName, number[]> = { train: [], validation: [], test: [], calibration: [] }
-    for (let row = 0; row < table.rows; row++) {
-      const values = targets.map((target) => valueAt(target, row))
-      if (values.includes(null)) {
+  add(block: SurveyedRows): void {
+    const { rows, firstRow, columns } = block
+    const targets = this.targetIndices.map((index) => columns[index])
+    const isKnown = new Uint8Array(rows).fill(1)
+    targets.forEach((column, i) => dropUnknown(isKnown, column, this.allowed[i]))
+    const partOf = new Uint8Array(rows)
+    const isTrained = new Uint8Array(rows)
+    for (let row = 0; row < rows; row++) {
+      if (isKnown[row] === 0) continue
+      partOf[row] = this.rule(firstRow + row)
+      isTrained[row] = partOf[row] === 0 ? 1 : 0
+    }
+    const pieces = this.tally.add(block, isTrained)
+    targets.forEach((column, i) => {
+      if (column !== undefined) this.counts[i].addRows(column, isKnown, isTrained)
+    })
+    for (let row = 0; row < rows; row++) {
+      if (isKnown[row] === 0) {
         this.droppedRows++
         continue
       }
-      const part = this.rule(numbers[row])
-      this.parts[part]++
-      if (part === 'train') isTrained[row] = 1
-      values.forEach((value, i) => {
-        this.counts[i].add(value as number | string, part === 'train')
-      })
-      if (this.draw.uint32(numbers[row]) < this.chance(part)) picked[part].push(row)
+      const part = partOf[row]
+      this.partRows[part]++
+      const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length))
+      store.add(this.draw.uint32(firstRow + row), firstRow + row, pieces, row)
     }
-    this.summary.add(table, numbers[0] ?? 0, isTrained)
-    table.columns.forEach((column, index) => this.hash(column, index))
-    for (const name of partNames) {
-      if (picked[name].length === 0) continue
-      const known = this.samples.get(name) ?? []
-      known.push(selectRows(table, picked[name]))
-      this.samples.set(name, known)
-    }
+  }
+
+  get parts(): PartCounts {
+    const [train, validation, test, calibration] = this.partRows
+    return { train, validation, test, calibration }
   }
 
   /** What is to be predicted, and the rows of each class. */
-  targets(): Pick<EncoderData, 'target' | 'furtherTargets' | 'taskReason'> & { classes?: ClassReport[] } {
+  targets(
+    { columns }: DatasetSchema,
+    summary: TrainingSummary,
+  ): Pick<EncoderData, 'target' | 'furtherTargets' | 'taskReason'> & { classes?: ClassReport[] } {
+    const { targetIndices, counts, settings } = this
     const { task, reason } = taskOfKinds(
-      this.counts.map((count) => ({ ...count.column, ...count.inferred() })),
-      this.settings.task,
+      counts.map((count, i) => {
+        const { name, type } = columns[targetIndices[i]]
+        return { name, type, ...count.inferred({ name, type }) }
+      }),
+      settings.task,
     )
-    const [count] = this.counts
     if (task === 'classification') {
-      const { classes, reports } = count.classes()
-      return { target: { name: count.column.name, task, classes }, taskReason: reason, classes: reports }
+      const { name } = columns[targetIndices[0]]
+      const { classes, reports } = counts[0].classes(name)
+      return { target: { name, task, classes }, taskReason: reason, classes: reports }
     }
-    const [target, ...furtherTargets] = this.targetIndices.map((index) => this.numbersAt(index))
+    const [target, ...furtherTargets] = targetIndices.map((index): NumberTarget => {
+      const { name, type } = columns[index]
+      if (type !== 'numeric') {
+        const cure = "Set the task to 'classification'"
+        throw wrongTarget(name, 'numbers, as the task is regression', 'texts', cure)
+      }
+      const range = settings.preset === 'realmlp' ? { range: summary.rangeOf(index) } : {}
+      return { name, task: 'regression', ...summary.scaleOf(index), ...range }
+    })
     return { target, ...(furtherTargets.length === 0 ? {} : { furtherTargets }), taskReason: reason }
   }
 
-  private numbersAt(index: number): NumberTarget {
-    const { name, type } = this.schema.columns[index]
-    if (type !== 'numeric') {
-      const cure = "Set the task to 'classification'"
-      throw this.counts[0].wrong('numbers, as the task is regression', 'texts', cure)
+  async sampleTable(
+    { columns }: DatasetSchema,
+    source: string,
+  ): Promise<{ sample: Table; sampled: PartCounts }> {
+    const [train, validation, test, calibration] = this.samples.map((store) => store?.rows ?? 0)
+    if (train > 0) {
+      const rows = train + validation + test + calibration
+      const made: Column[] = []
+      for (const [index, column] of columns.entries()) {
+        made.push(this.sampledColumn(column, index, rows))
+        await breathe()
+      }
+      return { sample: { rows, columns: made, source }, sampled: { train, validation, test, calibration } }
     }
-    const range = this.settings.preset === 'realmlp' ? { range: this.summary.rangeOf(index) } : {}
-    return { name, task: 'regression', ...this.summary.scaleOf(index), ...range }
-  }
-
-  sampleTable(source: string): { sample: Table; sampled: PartCounts } {
-    const sampled: PartCounts = { train: 0, validation: 0, test: 0, calibration: 0 }
-    const tables = partNames.flatMap((name) => {
-      const found = this.samples.get(name) ?? []
-      for (const { rows } of found) sampled[name] += rows
-      this.samples.delete(name)
-      return found
-    })
-    if (sampled.train > 0) return { sample: { ...concatTables(tables), source }, sampled }
     const names = this.settings.targets.join(' and ')
     const received =
       this.droppedRows > 0 ? `${this.droppedRows} rows, none with a value in column ${names}` : 'none'
     throw new DataError({ code: 'HADAMARD_NO_ROWS', where: source, expected: 'rows to train on', received })
   }
 
-  fingerprint({ columns }: DatasetSchema, rows: number): Fingerprint {
-    const schema = columns.map(({ name, type }) => `${name}:${type}`).join(',')
-    const categories = columns.map((column) => (column.type === 'categorical' ? column.categories : []))
-    const hash = createHash('sha256')
-      .update(JSON.stringify([rows, schema, categories]))
-      .update(this.hashes)
-    return { rows, schema, hash: hash.digest('hex') }
-  }
-
-  // Two sums of the column's words in the order of the rows, whatever the pieces. The same number has the same bits.
-  private hash(column: Column, index: number): void {
-    let [a, b] = [this.hashes[2 * index], this.hashes[2 * index + 1]]
-    const values = column.type === 'numeric' ? column.values.map((value) => value + 0) : column.codes
-    const words = new Uint32Array(values.buffer, values.byteOffset, values.byteLength / 4)
-    for (let i = 0; i < words.length; i++) {
-      a = Math.imul(a ^ words[i], 0x9e3779b1)
-      a = (a << 15) | (a >>> 17)
-      b = Math.imul(b ^ words[i], 0x85ebca77)
-      b = (b << 13) | (b >>> 19)
+  private sampledColumn(column: SchemaColumn, index: number, rows: number): Column {
+    const { name } = column
+    const all = new Float64Array(rows)
+    let at = 0
+    for (const store of this.samples) {
+      if (store === undefined) continue
+      all.set(store.column(index), at)
+      at += store.rows
     }
-    this.hashes.set([a, b], 2 * index)
+    let missing = 0
+    if (column.type === 'numeric') {
+      for (const value of all) if (Number.isNaN(value)) missing++
+      return { name, type: 'numeric', values: all, missing }
+    }
+    const categories = column.categories ?? []
+    const codeOf = this.tally.codesOf(index, categories)
+    const codes = new Int32Array(rows)
+    for (let row = 0; row < rows; row++) {
+      codes[row] = all[row] < 0 ? -1 : codeOf[all[row]]
+      if (codes[row] < 0) missing++
+    }
+    return { name, type: 'categorical', codes, categories, missing }
+  }
+}
+
+// Takes the rows out whose target is missing, or a text that a given schema does not list.
+function dropUnknown(
+  isKnown: Uint8Array,
+  column: SurveyedColumn | undefined,
+  allowed: ReadonlySet<string> | undefined,
+): void {
+  if (column === undefined) isKnown.fill(0)
+  else if ('values' in column) {
+    for (let row = 0; row < isKnown.length; row++) if (Number.isNaN(column.values[row])) isKnown[row] = 0
+  } else {
+    const { codes, texts } = column
+    const isAllowed = Uint8Array.from(texts, (text) => (allowed?.has(text) === false ? 0 : 1))
+    for (let row = 0; row < isKnown.length; row++)
+      if (codes[row] < 0 || isAllowed[codes[row]] === 0) isKnown[row] = 0
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the values of a target suggest where its rows are read piece by piece: task, classes, and rows of each class. */
 
-import type { SchemaColumn } from '../data/survey.ts'
+import type { SchemaColumn, SurveyedColumn } from '../data/survey.ts'
 import type { ClassLabel, Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
 import type { ClassReport } from './report.ts'
@@ -16,30 +16,33 @@ export class TargetCounts {
   private areWhole = true
 
   /** @param asked the task that is asked for, if any */
-  constructor(
-    readonly column: Pick<SchemaColumn, 'name' | 'type'>,
-    private readonly asked: Task | undefined,
-  ) {}
+  constructor(private readonly asked: Task | undefined) {}
 
-  add(value: number | string, isTrained: boolean): void {
-    if (!this.areWhole) return
-    const key = typeof value === 'number' ? value + 0 : value
+  /** Takes in the rows in which all targets are known. */
+  addRows(column: SurveyedColumn, isKnown: Uint8Array, isTrained: Uint8Array): void {
+    for (let row = 0; row < isKnown.length && this.areWhole; row++) {
+      if (isKnown[row] === 0) continue
+      this.add('values' in column ? column.values[row] + 0 : column.texts[column.codes[row]], isTrained[row])
+    }
+  }
+
+  private add(key: number | string, isTrained: number): void {
     const found = this.values.get(key)
     if (found !== undefined) {
       found.rows++
-      if (isTrained) found.trainRows++
+      found.trainRows += isTrained
       return
     }
-    this.values.set(key, { rows: 1, trainRows: isTrained ? 1 : 0 })
+    this.values.set(key, { rows: 1, trainRows: isTrained })
     if (typeof key === 'string' || this.asked === 'classification')
       this.areWhole = this.values.size <= MOST_LABELS
     else this.areWhole = Number.isInteger(key) && this.values.size <= MOST_CLASSES
   }
 
   /** As `inferTask` has it. */
-  inferred(): { task: Task; reason: string } {
-    const name = `'${this.column.name}'`
-    if (this.column.type !== 'numeric') return { task: 'classification', reason: `${name} is text` }
+  inferred(column: Pick<SchemaColumn, 'name' | 'type'>): { task: Task; reason: string } {
+    const name = `'${column.name}'`
+    if (column.type !== 'numeric') return { task: 'classification', reason: `${name} is text` }
     if (!this.areWhole)
       return {
         task: 'regression',
@@ -65,22 +68,26 @@ export class TargetCounts {
    *
    * @throws DataError for fewer than two, and for too many
    */
-  classes(): { classes: ClassLabel[]; reports: ClassReport[] } {
+  classes(column: string): { classes: ClassLabel[]; reports: ClassReport[] } {
     const known = [...this.values].filter(([, { trainRows }]) => trainRows > 0)
     if (!this.areWhole || known.length > MOST_LABELS)
-      throw this.wrong('classes', 'more than 100,000 different values')
+      throw wrongTarget(column, 'classes', 'more than 100,000 different values')
     known.sort(([a], [b]) => (a < b ? -1 : 1))
     const classes: ClassLabel[] = known.map(([label]) => label)
     if (classes.length < 2)
-      throw this.wrong('at least 2 classes', classes.length === 0 ? 'none' : `only '${String(classes[0])}'`)
+      throw wrongTarget(
+        column,
+        'at least 2 classes',
+        classes.length === 0 ? 'none' : `only '${String(classes[0])}'`,
+      )
     return { classes, reports: known.map(([label, counts]) => ({ label, ...counts })) }
   }
+}
 
-  wrong(expected: string, received: string, cure?: string): DataError {
-    const { name } = this.column
-    return new DataError(
-      { code: 'HADAMARD_TARGET_COLUMN', where: `column ${name}`, expected, received, cure },
-      { column: name },
-    )
-  }
+/** The error of a target that does not serve. */
+export function wrongTarget(column: string, expected: string, received: string, cure?: string): DataError {
+  return new DataError(
+    { code: 'HADAMARD_TARGET_COLUMN', where: `column ${column}`, expected, received, cure },
+    { column },
+  )
 }

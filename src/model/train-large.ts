@@ -11,12 +11,13 @@ import { describeValue } from '../check.ts'
 import { optimizerInfo } from '../compiler/optimizers.ts'
 import { expandPattern, unreadableFile } from '../data/csv-bytes.ts'
 import type { Chunk } from '../data/chunks.ts'
-import { Dataset, openCsv } from '../data/dataset.ts'
+import { Dataset } from '../data/dataset.ts'
 import { Encoder } from '../data/encoder.ts'
 import { isOtherSource } from '../data/open-dataset.ts'
 import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/packed-rows.ts'
 import { ShuffledRows } from '../data/shuffled-rows.ts'
-import { unknownColumn, type Column, type Table } from '../data/table.ts'
+import { rowNumbers } from '../data/split.ts'
+import type { Column, Table } from '../data/table.ts'
 import type { EncodedTarget } from '../data/target.ts'
 import { locateRows } from '../data/locate-rows.ts'
 import { windowRowsOf } from '../data/window-rows.ts'
@@ -28,11 +29,19 @@ import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { positiveClass } from './decision.ts'
 import { columnsOf } from './diverged.ts'
 import { designNetwork, leadingMetric } from './design.ts'
+import { RunningFingerprint } from './fingerprint.ts'
 import { footprintOf } from './footprint.ts'
-import { partNames, partRule, sampleParts, surveyLarge, type LargeSurvey } from './large-survey.ts'
+import {
+  partNames,
+  partRule,
+  sampleParts,
+  surveyLarge,
+  type LargeSurvey,
+  type PartName,
+} from './large-survey.ts'
 import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
 import type { TrainSettings } from './options.ts'
-import type { TrainingPlan } from './report.ts'
+import type { Fingerprint, TrainingPlan } from './report.ts'
 import { divergenceIn, rowsNamed } from '../training/divergence.ts'
 import { weightsByCount } from '../training/weights.ts'
 import { checkTargets, isImbalanced } from './survey.ts'
@@ -40,10 +49,10 @@ import { courseOf, type Course } from './recipe.ts'
 import { finishTraining } from './finish.ts'
 import { follow } from './follow.ts'
 import { planOf } from './plan.ts'
-import { openOptionsOf, reread } from './read-source.ts'
+import { reread } from './read-source.ts'
 
 /** Of what encoding and packing make; another number where their results change. */
-const CACHE_VERSION = 1
+const CACHE_VERSION = 2
 /** What the program, the reader and the samples of all parts take beside the windows. */
 const BASE_BYTES = 250e6
 /** Copies of the weights that a fit keeps: gradients, optimizer state, the best. */
@@ -307,38 +316,32 @@ function digest(value: unknown): string {
 }
 
 async function pack(source: string, path: string, key: string, settings: TrainSettings): Promise<PackedRows> {
-  const dataset = await openCsv(source, openOptionsOf(settings))
+  const surveyed = await surveyLarge(source, settings)
   try {
-    return await packRows(dataset, source, path, key, settings)
+    return await packRows(surveyed, path, key, settings)
   } finally {
-    await dataset.close()
+    await surveyed.dataset.close()
   }
 }
 
 async function packRows(
-  dataset: Dataset,
-  source: string,
+  { dataset, survey, sample }: Awaited<ReturnType<typeof surveyLarge>>,
   path: string,
   key: string,
   settings: TrainSettings,
 ): Promise<PackedRows> {
-  const { types = {} } = settings
-  const names = dataset.schema.columns.map(({ name }) => name)
-  for (const name of [...settings.targets, ...settings.ignore, ...Object.keys(types), settings.weight])
-    if (name !== undefined && !names.includes(name)) throw unknownColumn(source, name, names)
-  const { survey, sample } = await surveyLarge(dataset, settings, source)
   const encoder = Encoder.fromJSON(survey.encoder)
   const spec = normalizeSpec(designNetwork(encoder, settings))
   const layout = layoutOf(spec, settings)
   checkMemory(settings, layout, spec)
   const writer = await PackedWriter.create(path, key, layout)
   try {
-    await writeRows(writer, dataset, survey, encoder, settings)
+    const data = await writeRows(writer, dataset, survey, encoder, settings)
     for (const [index, column] of sample.columns.entries()) {
       const { buffer, byteOffset, byteLength } = column.type === 'numeric' ? column.values : column.codes
       await writer.section(String(index), new Uint8Array(buffer, byteOffset, byteLength))
     }
-    await writer.finish(survey)
+    await writer.finish({ ...survey, data })
   } catch (error) {
     await writer.abandon()
     throw error
@@ -364,22 +367,25 @@ function layoutOf(spec: NetworkSpec, settings: TrainSettings): RowLayout {
   }
 }
 
+// Returns what tells these rows from others.
 async function writeRows(
   writer: PackedWriter,
   dataset: Dataset,
-  { parts, classes }: LargeSurvey,
+  { parts, classes, rows: total }: Omit<LargeSurvey, 'data'>,
   encoder: Encoder,
   settings: TrainSettings,
-): Promise<void> {
-  const rule = partRule(settings, dataset.rows ?? 0)
+): Promise<Fingerprint> {
+  const rule = partRule(settings, total)
   const byClass = largeClassWeights(settings, encoder, classes)
+  const fingerprint = new RunningFingerprint(dataset.schema)
   // Test and calibration rows are scored by their samples.
-  const written = partNames.filter((name) => (name === 'train' || name === 'validation') && parts[name] > 0)
+  const written = (['train', 'validation'] as const).filter((name) => parts[name] > 0)
   for await (const chunk of dataset.chunks()) {
     const table = namedByRows(chunk)
-    const names = Array.from(chunk.numbers, rule)
+    fingerprint.add(table)
+    const places = chunk.numbers.map(rule)
     for (const name of written) {
-      const { kept, target, isKnown } = keptRows(table, names, name, encoder)
+      const { kept, target, isKnown } = keptRows(table, places, name, encoder)
       if (kept.length === 0) continue
       const classesOf =
         target.task === 'classification' ? target.classes.filter((_, i) => isKnown(i)) : new Int32Array()
@@ -389,13 +395,14 @@ async function writeRows(
         name,
         {
           x: encoder.encode(table, kept).x,
-          y: writer.layout.areTargetsLabels ? Uint32Array.from(y) : Float32Array.from(y),
-          ...(weights === undefined ? {} : { weights: Float32Array.from(weights) }),
+          y: writer.layout.areTargetsLabels ? new Uint32Array(y) : new Float32Array(y),
+          ...(weights === undefined ? {} : { weights: new Float32Array(weights) }),
         },
         kept.length,
       )
     }
   }
+  return fingerprint.end(total)
 }
 
 // For messages: which rows of the file these are.
@@ -406,11 +413,12 @@ function namedByRows({ table, numbers }: Chunk): Table {
 // The rows of a part that are written: those with a target, of a class that training has.
 function keptRows(
   table: Table,
-  names: readonly string[],
-  part: string,
+  places: Float64Array,
+  part: PartName,
   encoder: Encoder,
 ): { kept: Uint32Array; target: EncodedTarget; isKnown: (i: number) => boolean } {
-  const wanted = names.flatMap((name, row) => (name === part ? [row] : []))
+  const place = partNames.indexOf(part)
+  const wanted = rowNumbers(table.rows).filter((row) => places[row] === place)
   const target = encoder.encodeTarget(table, wanted)
   const isKnown = (i: number): boolean => target.task === 'regression' || target.classes[i] >= 0
   return { kept: target.rows.filter((_, i) => isKnown(i)), target, isKnown }
@@ -427,8 +435,8 @@ async function divergedInFile(
   if (!(error instanceof DivergenceError) || error.autopsy === undefined) return error
   const { autopsy } = error
   const trained = (rows: number) => (chunk: Chunk) => {
-    const names = Array.from(chunk.numbers, partRule(settings, rows))
-    return keptRows(namedByRows(chunk), names, 'train', encoder).kept
+    const places = chunk.numbers.map(partRule(settings, rows))
+    return keptRows(namedByRows(chunk), places, 'train', encoder).kept
   }
   const found = await reread(source, settings, (dataset) =>
     locateRows(dataset.chunks(), rowsNamed(autopsy), trained(survey.rows)),
@@ -469,6 +477,6 @@ async function readPacked(packed: PackedRows, source: string): Promise<PackedDat
 
 function countOf(values: Float64Array | Int32Array, holds: (value: number) => boolean): number {
   let total = 0
-  for (const value of values) if (holds(value)) total++
+  for (let i = 0; i < values.length; i++) if (holds(values[i])) total++
   return total
 }
