@@ -9,6 +9,7 @@
 
 #include "cpu.h"
 #include "csv_decimal.h"
+#include "csv_numbers.h"
 #include "csv_scan.h"
 #include "csv_tokenizer.h"
 
@@ -49,6 +50,16 @@ const std::uint8_t* find_any(const std::uint8_t* at, const std::uint8_t* limit, 
   return at;
 }
 
+ReadNumberRows read_number_rows() {
+  static const ReadNumberRows chosen = [] {
+#if defined(HADAMARD_X64)
+    if (cpu::has_avx2_and_fma()) return avx2::read_number_rows;
+#endif
+    return scalar::read_number_rows;
+  }();
+  return chosen;
+}
+
 class BlockParser {
  public:
   BlockParser(std::uint8_t* bytes, std::size_t start, std::size_t end, const CsvBlockOptions& options,
@@ -68,7 +79,9 @@ class BlockParser {
     if (end > start && !is_line_end(bytes[end - 1])) bytes[end] = '\n';
     field_.without_trailing_lines();
     limit_ = bytes + field_.end();
-    const auto is_numeric = [](const CsvTarget& target) { return target.kind == CsvKind::numeric; };
+    const auto is_numeric = [](const CsvTarget& target) {
+      return target.kind == CsvKind::numeric || target.kind == CsvKind::find;
+    };
     is_numeric_ = reads_numbers_directly_ && std::all_of(targets_.begin(), targets_.end(), is_numeric);
   }
 
@@ -81,10 +94,7 @@ class BlockParser {
       const std::uint8_t first = bytes_[field_.position];
       const bool may_be_blank = is_line_end(first) || field_.is_blank(first);
       if (targets_.size() != 1 && may_be_blank && field_.skip_blank_line()) continue;
-      if (is_numeric_ && read_numbers()) {
-        result_.rows++;
-        continue;
-      }
+      if (is_numeric_ && read_numbers()) continue;
       const CsvFailure failure = read_record();
       if (failure.error == CsvError::none) {
         if (!turned_.empty()) return turn();
@@ -105,26 +115,13 @@ class BlockParser {
   }
 
  private:
-  // Most records of a file of numbers are nothing but plain numbers. False for another; then nothing counts that was stored.
+  // Most records of a file of numbers are nothing but plain numbers. False where the next is another.
   bool read_numbers() {
-    const std::uint8_t* at = bytes_ + field_.position;
-    const CsvTarget* const last = &targets_.back();
-    const std::size_t row = result_.rows;
-    for (const CsvTarget* target = targets_.data();; ++target) {
-      double value = 0;
-      if (!decimal::read_number(at, value)) return false;
-      if (target->is_float32) {
-        static_cast<float*>(target->values)[row * target->stride] = static_cast<float>(value);
-      } else {
-        static_cast<double*>(target->values)[row * target->stride] = value;
-      }
-      if (target == last) break;
-      if (*at++ != options_.delimiter) return false;
-    }
-    if (at >= limit_ || (*at != '\n' && *at != '\r')) return false;
-    end_field(at);
-    field_.position = static_cast<std::size_t>(at - bytes_);
-    return true;
+    const NumberRows read = read_number_rows()(bytes_ + field_.position, limit_, options_.delimiter, targets_.data(),
+                                               targets_.size(), result_.rows, capacity_ - result_.rows);
+    result_.rows += read.rows;
+    field_.position = static_cast<std::size_t>(read.at - bytes_);
+    return read.rows > 0;
   }
 
   // Reads the record at the position and moves behind it. The failure of structure, else of the first wrong value.
@@ -271,13 +268,7 @@ class BlockParser {
   }
 
   void store_number(std::size_t index, double value) {
-    const CsvTarget& target = targets_[index];
-    const std::size_t element = result_.rows * target.stride;
-    if (target.is_float32) {
-      static_cast<float*>(target.values)[element] = static_cast<float>(value);
-    } else {
-      static_cast<double*>(target.values)[element] = value;
-    }
+    targets_[index].store(result_.rows, value);
   }
 
   void store_code(std::size_t index, std::int32_t code) {
@@ -372,6 +363,7 @@ class BlockParser {
   bool turn() {
     for (const std::size_t index : turned_) targets_[index].kind = CsvKind::texts;
     turned_.clear();
+    is_numeric_ = false;
     return false;
   }
 
@@ -398,7 +390,7 @@ class BlockParser {
   Tokenizer field_;
   const std::uint8_t* limit_ = nullptr;
   bool reads_numbers_directly_ = true;
-  bool is_numeric_ = false;  // all columns are numbers that may be read directly
+  bool is_numeric_ = false;  // all columns are numbers, or may be, that may be read directly
   CsvFailure wrong_value_;
   CsvFailure open_quote_;  // behind text that follows a quote, in some column of the same record
   std::vector<std::size_t> turned_;  // columns that this record shows to be text
@@ -410,6 +402,27 @@ class BlockParser {
 };
 
 }  // namespace
+
+bool read_plain_number(const std::uint8_t*& at, double& value) { return decimal::read_number(at, value); }
+
+NumberRows scalar::read_number_rows(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
+                                    const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity) {
+  NumberRows result{0, at};
+  const CsvTarget* const last = targets + width - 1;
+  for (; result.rows < capacity; ++result.rows, ++row) {
+    for (const CsvTarget* target = targets;; ++target) {
+      double value = 0;
+      if (!decimal::read_number(at, value)) return result;
+      target->store(row, value);
+      if (target == last) break;
+      if (*at++ != delimiter) return result;
+    }
+    if (at >= limit || (*at != '\n' && *at != '\r')) return result;
+    if (*at++ == '\r' && at < limit && *at == '\n') at++;
+    result.at = at;
+  }
+  return result;
+}
 
 CsvBlockResult parse_csv_block(std::uint8_t* bytes, std::size_t start, std::size_t end, const CsvBlockOptions& options,
                                const std::vector<CsvTarget>& targets, std::size_t capacity) {

@@ -32,6 +32,14 @@ struct CsvTarget {
   bool is_float32 = false;
   void* values = nullptr;
   std::size_t stride = 1;
+
+  void store(std::size_t row, double value) const {
+    if (is_float32) {
+      static_cast<float*>(values)[row * stride] = static_cast<float>(value);
+    } else {
+      static_cast<double*>(values)[row * stride] = value;
+    }
+  }
 };
 
 struct CsvBlockColumn {

@@ -76,7 +76,7 @@
         {
           "target_name": "kernels_avx2",
           "type": "static_library",
-          "sources": ["isa/avx2.cc", "isa/csv_avx2.cc"],
+          "sources": ["isa/avx2.cc", "isa/csv_avx2.cc", "isa/csv_numbers_avx2.cc"],
           "conditions": [
             ["OS=='win'", {"msvs_settings": {"VCCLCompilerTool": {"EnableEnhancedInstructionSet": 5}}}],
             ["OS=='mac'", {"xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mfma"]}}],

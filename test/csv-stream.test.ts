@@ -276,6 +276,53 @@ describe.runIf(backends.length > 1)('native and fallback', () => {
   })
 })
 
+describe.runIf(backends.length > 1)('files of nothing but numbers', () => {
+  // The native core reads these by vectors, in pieces of 2048 bytes.
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const draw = generator(29)
+  const digits = (count: number): string => Array.from({ length: count }, () => draw(10)).join('')
+  const plain = (): string => {
+    const whole = [1, 1, 1, draw(11)][draw(4)]
+    const decimals = draw(22)
+    const point = decimals > 0 || draw(20) === 0 ? '.' : ''
+    const text = `${['', '-'][draw(2)]}${digits(whole)}${point}${digits(decimals)}`
+    return /\d/.test(text) ? text : '0'
+  }
+  const rows = (count: number): string[][] => Array.from({ length: count }, () => names.map(plain))
+  const text = (cells: string[][], lineEnd: string): string =>
+    [names, ...cells].map((row) => row.join(',')).join(lineEnd)
+
+  test.each(['\n', '\r\n', '\r'])(
+    'decimals of all lengths are the doubles of Number(), line end %j',
+    async (lineEnd) => {
+      const cells = rows(12_000)
+      const path = file('plain.csv', text(cells, lineEnd))
+      for (const chunkBytes of [2 ** 20, 5000]) {
+        const found = rowsOf(await read(path, { backend: 'native', chunkBytes }))
+        const wrong = found.findIndex((row, i) =>
+          row.some((value, column) => !Object.is(value, Number(cells[i][column]))),
+        )
+        expect(found).toHaveLength(cells.length)
+        expect(wrong < 0 ? 'none' : `${cells[wrong].join()} read as ${found[wrong].join()}`).toBe('none')
+      }
+    },
+  )
+
+  test('the same table or the same error when bytes change', async () => {
+    const alphabet = '0123456789.-+e ,\r\n"x:/'
+    for (let round = 0; round < 300; round++) {
+      const bytes = Buffer.from(text(rows(20), draw(2) === 0 ? '\n' : '\r\n'))
+      for (let edits = draw(3); edits >= 0; edits--) {
+        bytes[10 + draw(bytes.length - 10)] = alphabet.charCodeAt(draw(alphabet.length))
+      }
+      const path = file('changed.csv', bytes)
+      const outcome = (backend: 'native' | 'fallback'): Promise<unknown> =>
+        read(path, { backend, delimiter: ',' }).catch((error: unknown) => String(error))
+      expect(await outcome('native'), bytes.toString('latin1')).toEqual(await outcome('fallback'))
+    }
+  })
+})
+
 describe('a dataset', () => {
   const adult = (rows: number, seed?: number): string => [...generate('adult', rows, seed)].join('')
 

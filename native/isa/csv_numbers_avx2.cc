@@ -1,0 +1,235 @@
+// Records of plain numbers for x86-64 with AVX2. Only plain functions on plain memory (docs/architecture.md).
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../csv_block.h"
+#include "../csv_decimal.h"
+#include "../csv_numbers.h"
+
+namespace hadamard::avx2 {
+namespace {
+
+constexpr std::uint64_t power_of_minus_18 =
+    decimal::powers_of_five[static_cast<std::size_t>(-18 - decimal::least_power)].high;
+// Of the double whose leading bit is bit 63 of a mantissa; and of 10^-18.
+constexpr std::uint64_t exponent_of_minus_18 = ((217706 * -18) >> 16) + 63 + 1023;
+constexpr std::uint64_t ten_to_18 = 1'000'000'000'000'000'000;
+
+// Bytes whose ends of fields are found at a time.
+constexpr std::size_t chunk = 2048;
+
+inline double double_of(std::uint64_t bits) {
+  double value;
+  __builtin_memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+inline std::uint64_t bits_of(double value) {
+  std::uint64_t bits;
+  __builtin_memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+inline std::uint64_t load_word(const std::uint8_t* at) {
+  std::uint64_t word;
+  __builtin_memcpy(&word, at, sizeof word);
+  return word;
+}
+
+inline std::size_t first_bit(std::uint64_t bits) { return static_cast<std::size_t>(__builtin_ctzll(bits)); }
+
+constexpr std::uint64_t zeros_text = 0x3030303030303030;
+
+// The first `count` bytes of a word, from 1 to 8, as values of digits behind zeros.
+inline std::uint64_t values_of(std::uint64_t word, std::size_t count) {
+  return (word ^ zeros_text) << (64 - 8 * count);
+}
+
+// The high bit of every byte above 9.
+inline std::uint64_t others_of(std::uint64_t values) {
+  constexpr std::uint64_t high_bits = 0x8080808080808080;
+  return (((values & ~high_bits) + 0x7676767676767676) | values) & high_bits;
+}
+
+inline std::uint64_t eight_digits(std::uint64_t values) {
+  values = values * 2561 >> 8;
+  values = (values & 0x00FF00FF00FF00FF) * 6553601 >> 16;
+  return (values & 0x0000FFFF0000FFFF) * 42949672960001 >> 32;
+}
+
+alignas(64) constexpr std::uint8_t sliding_mask[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                       255, 255, 255, 255, 255, 255, 255, 255};
+
+// 16 bytes as digits, of which the last `zeros` count as zeros. False where one of the others is no digit.
+inline bool sixteen_digits(const std::uint8_t* at, std::size_t zeros, std::uint64_t& digits) {
+  const __m128i mask = _mm_loadu_si128(reinterpret_cast<const __m128i*>(sliding_mask + zeros));
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i values = _mm_and_si128(_mm_xor_si128(bytes, _mm_set1_epi8('0')), mask);
+  const __m128i excess = _mm_subs_epu8(values, _mm_set1_epi8(9));
+  const __m128i pairs = _mm_maddubs_epi16(values, _mm_set1_epi16(0x010A));
+  const __m128i fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x00010064));
+  const __m128i packed = _mm_packus_epi32(fours, fours);
+  const __m128i eights = _mm_madd_epi16(packed, _mm_set1_epi32(0x00012710));
+  const auto both = static_cast<std::uint64_t>(_mm_cvtsi128_si64(eights));
+  digits = (both & 0xFFFFFFFF) * 100000000 + (both >> 32);
+  return _mm_testz_si128(excess, excess) != 0;
+}
+
+// A number of one digit before the point and up to 18 behind it, as programs write most; false for another.
+inline bool read_unit_number(const std::uint8_t* first, std::size_t length, double& value) {
+  const std::uint8_t* const fraction = first + 2;
+  const std::size_t decimals = length - 2;
+  const std::uint64_t unit = first[0] - std::uint64_t{'0'};
+  std::uint64_t sixteen = 0;
+  if (!sixteen_digits(fraction, decimals < 16 ? 16 - decimals : 0, sixteen)) return false;
+  // Read whether they are there or not, so that no branch decides.
+  const std::uint64_t nine = (fraction[16] - std::uint64_t{'0'}) & -static_cast<std::uint64_t>(decimals > 16);
+  const std::uint64_t ten = (fraction[17] - std::uint64_t{'0'}) & -static_cast<std::uint64_t>(decimals > 17);
+  const std::uint64_t mantissa = unit * ten_to_18 + sixteen * 100 + nine * 10 + ten;
+  if (unit > 9 || nine > 9 || ten > 9 || mantissa == 0) return false;
+  // As decimal::to_double: with this exponent nothing is subnormal, infinite or half way between two doubles.
+  const auto zeros = static_cast<std::uint64_t>(__builtin_clzll(mantissa));
+  const auto high =
+      static_cast<std::uint64_t>(static_cast<unsigned __int128>(mantissa << zeros) * power_of_minus_18 >> 64);
+  if ((high & 0x1FF) == 0x1FF) return false;
+  const std::uint64_t upper_bit = high >> 63;
+  const std::uint64_t bits = high >> (upper_bit + 9);
+  // Rounded; a carry out of the 53 bits adds one to the exponent by itself.
+  value = double_of(((bits + (bits & 1)) >> 1) + ((exponent_of_minus_18 - 1 + upper_bit - zeros) << 52));
+  return true;
+}
+
+// The number mantissa / 10^decimals, both exact, so that the division rounds once.
+inline double divided(std::uint64_t mantissa, std::size_t decimals) {
+  return static_cast<double>(static_cast<std::int64_t>(mantissa)) / decimal::exact_powers_of_ten[decimals];
+}
+
+// The same with up to 8 digits behind the point.
+inline bool read_short_unit_number(const std::uint8_t* first, std::size_t length, double& value) {
+  const std::size_t decimals = length - 2;
+  const std::uint64_t unit = first[0] - std::uint64_t{'0'};
+  const std::uint64_t behind = values_of(load_word(first + 2), decimals);
+  if (unit > 9 || others_of(behind) != 0) return false;
+  value = divided(unit * decimal::small_powers_of_ten[decimals] + eight_digits(behind), decimals);
+  return true;
+}
+
+// An integer of up to 8 digits, or a number of up to 7 before a point and 8 behind it; false for another.
+inline bool read_short_number(const std::uint8_t* first, std::size_t length, double& value) {
+  const std::uint64_t head = load_word(first);
+  if (length <= 8) {
+    const std::uint64_t values = values_of(head, length);
+    if (others_of(values) == 0) {
+      value = static_cast<double>(static_cast<std::int64_t>(eight_digits(values)));
+      return true;
+    }
+  }
+  const std::size_t whole = first_bit(others_of(head ^ zeros_text) | std::uint64_t{1} << 63) / 8;
+  const std::size_t decimals = length - whole - 1;
+  if (whole == 0 || decimals > 8 || decimals == 0 || first[whole] != '.') return false;
+  const std::uint64_t behind = values_of(load_word(first + whole + 1), decimals);
+  if (others_of(behind) != 0) return false;
+  value = divided(eight_digits(values_of(head, whole)) * decimal::small_powers_of_ten[decimals] + eight_digits(behind),
+                  decimals);
+  return true;
+}
+
+inline void store(const CsvTarget& target, std::size_t row, double value) {
+  if (target.is_float32) {
+    static_cast<float*>(target.values)[row * target.stride] = static_cast<float>(value);
+  } else {
+    static_cast<double*>(target.values)[row * target.stride] = value;
+  }
+}
+
+// Apart from the rest, so that the values of that stay in registers.
+__attribute__((noinline)) bool read_general(const std::uint8_t* at, const std::uint8_t* end, const CsvTarget& target,
+                                            std::size_t row) {
+  double value = 0;
+  if (!read_plain_number(at, value) || at != end) return false;
+  store(target, row, value);
+  return true;
+}
+
+// The number in [at, end) to its place. Neither signs nor lengths can be foretold, so nothing branches on them but their
+// ranges.
+inline bool read_number(const std::uint8_t* at, const std::uint8_t* end, const CsvTarget& target, std::size_t row) {
+  const std::uint64_t is_negative = *at == '-' ? 1 : 0;
+  const std::uint8_t* const first = at + is_negative;
+  const auto length = static_cast<std::size_t>(end - first);
+  double value = 0;
+  bool is_read = false;
+  if (length - 3 <= 20 - 3 && first[1] == '.') {
+    is_read = length <= 10 ? read_short_unit_number(first, length, value) : read_unit_number(first, length, value);
+  } else if (length - 1 <= 16 - 1) {
+    is_read = read_short_number(first, length, value);
+  }
+  if (!is_read) return read_general(at, end, target, row);
+  store(target, row, double_of(bits_of(value) | is_negative << 63));
+  return true;
+}
+
+// The offsets of delimiters and line ends in the next bytes, at most `chunk`, and how many they are. Writes up to 4 too many.
+std::size_t find_ends(const std::uint8_t* from, std::size_t length, std::uint8_t delimiter, std::uint32_t* ends) {
+  const __m256i delimiters = _mm256_set1_epi8(static_cast<char>(delimiter));
+  const auto bits = [delimiters](const std::uint8_t* at) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+    const __m256i feeds = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\n'));
+    const __m256i returns = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\r'));
+    const __m256i found = _mm256_or_si256(_mm256_or_si256(feeds, returns), _mm256_cmpeq_epi8(bytes, delimiters));
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(found)));
+  };
+  std::uint32_t* to = ends;
+  for (std::size_t offset = 0; offset < length; offset += 64) {
+    std::uint64_t left = bits(from + offset) | bits(from + offset + 32) << 32;
+    if (length - offset < 64) left &= (std::uint64_t{1} << (length - offset)) - 1;
+    std::uint32_t* const next = to + __builtin_popcountll(left);
+    // By fours, as their number is hard to foretell.
+    while (to < next) {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        to[i] = static_cast<std::uint32_t>(offset + first_bit(left));
+        left &= left - 1;
+      }
+      to += 4;
+    }
+    to = next;
+  }
+  return static_cast<std::size_t>(to - ends);
+}
+
+}  // namespace
+
+NumberRows read_number_rows(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
+                            const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity) {
+  NumberRows result{0, at};
+  std::uint32_t ends[chunk + 4];
+  const CsvTarget* const last = targets + width - 1;
+  const CsvTarget* target = targets;
+  const std::uint8_t* start = at;
+  for (const std::uint8_t* from = at; from < limit; from += chunk) {
+    const auto left = static_cast<std::size_t>(limit - from);
+    const std::size_t count = find_ends(from, left < chunk ? left : chunk, delimiter, ends);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint8_t* const end = from + ends[i];
+      // The LF of the CR LF before.
+      if (end < start) continue;
+      if (!read_number(start, end, *target, row)) return result;
+      start = end + 1;
+      const bool is_delimiter = *end == delimiter;
+      if (is_delimiter == (target == last)) return result;
+      target++;
+      if (is_delimiter) continue;
+      if (*end == '\r' && start < limit && *start == '\n') start++;
+      target = targets;
+      result.at = start;
+      row++;
+      if (++result.rows == capacity) return result;
+    }
+  }
+  return result;
+}
+
+}  // namespace hadamard::avx2
