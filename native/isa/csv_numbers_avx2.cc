@@ -17,6 +17,10 @@ constexpr std::uint64_t power_of_minus_18 =
 constexpr std::uint64_t exponent_of_minus_18 = ((217706 * -18) >> 16) + 63 + 1023;
 constexpr std::uint64_t ten_to_18 = 1'000'000'000'000'000'000;
 
+// Its own: those of csv_decimal.h would be symbols for the linker to merge.
+constexpr std::uint64_t powers_of_ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+constexpr double exact_powers_of_ten[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+
 // Bytes whose ends of fields are found at a time.
 constexpr std::size_t chunk = 2048;
 
@@ -103,7 +107,7 @@ inline bool read_unit_number(const std::uint8_t* first, std::size_t length, doub
 
 // The number mantissa / 10^decimals, both exact, so that the division rounds once.
 inline double divided(std::uint64_t mantissa, std::size_t decimals) {
-  return static_cast<double>(static_cast<std::int64_t>(mantissa)) / decimal::exact_powers_of_ten[decimals];
+  return static_cast<double>(static_cast<std::int64_t>(mantissa)) / exact_powers_of_ten[decimals];
 }
 
 // The same with up to 8 digits behind the point.
@@ -112,7 +116,7 @@ inline bool read_short_unit_number(const std::uint8_t* first, std::size_t length
   const std::uint64_t unit = first[0] - std::uint64_t{'0'};
   const std::uint64_t behind = values_of(load_word(first + 2), decimals);
   if (unit > 9 || others_of(behind) != 0) return false;
-  value = divided(unit * decimal::small_powers_of_ten[decimals] + eight_digits(behind), decimals);
+  value = divided(unit * powers_of_ten[decimals] + eight_digits(behind), decimals);
   return true;
 }
 
@@ -131,7 +135,7 @@ inline bool read_short_number(const std::uint8_t* first, std::size_t length, dou
   if (whole == 0 || decimals > 8 || decimals == 0 || first[whole] != '.') return false;
   const std::uint64_t behind = values_of(load_word(first + whole + 1), decimals);
   if (others_of(behind) != 0) return false;
-  value = divided(eight_digits(values_of(head, whole)) * decimal::small_powers_of_ten[decimals] + eight_digits(behind),
+  value = divided(eight_digits(values_of(head, whole)) * powers_of_ten[decimals] + eight_digits(behind),
                   decimals);
   return true;
 }
