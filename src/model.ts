@@ -71,6 +71,8 @@ export interface TablePredictions<P extends Prediction> {
   missing: ColumnCount[]
   /** Texts that training did not have, by column; they say nothing to the network. */
   unseen: ColumnCount[]
+  /** Numbers outside the range of the training rows, by column; the network has to guess beyond what it knows. */
+  outside: ColumnCount[]
   /** Columns that the model does not use. */
   extra: string[]
 }
@@ -83,6 +85,8 @@ export interface ModelEvaluation extends Scores {
   unseenClasses: number
   /** Texts that training did not have, by column. */
   unseen: ColumnCount[]
+  /** Numbers outside the range of the training rows, by column. */
+  outside: ColumnCount[]
   /** Whether these are the data that the model was trained on, test rows included. */
   isTrainingData: boolean
 }
@@ -164,9 +168,9 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    * @throws DataError as {@link Model.predict} does
    */
   predictTable(table: Table): TablePredictions<P> {
-    const { x, missing, unseen, extra } = this.encoder.encode(table)
+    const { x, missing, unseen, outside, extra } = this.encoder.encode(table)
     const outputs = table.rows === 0 ? new Float32Array() : this.network.predict(x)
-    return { predictions: this.#decode(outputs) as P[], missing, unseen, extra }
+    return { predictions: this.#decode(outputs) as P[], missing, unseen, outside, extra }
   }
 
   /**
@@ -200,13 +204,14 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
       })
     }
     const scored = await inTurns(scoreRows(this.#scorer(), table, rowNumbers(table.rows)))
-    const { unseen } = this.encoder.encode(table)
+    const { unseen, outside } = this.encoder.encode(table)
     const isTrainingData = this.#isTrainingData(table)
     return {
       ...scored.scores,
       droppedRows: scored.droppedRows,
       unseenClasses: scored.unseenClasses,
       unseen,
+      outside,
       isTrainingData,
     }
   }

@@ -294,13 +294,15 @@ describe('predict', () => {
   })
 
   test('takes a file without the target, with other columns and unseen texts, and keeps fields as they stand', async () => {
-    const rows = ['00" 7",Atlantis,40,18,190,4000,male', ',Dream,,18,190,4000,']
+    const rows = ['00" 7",Atlantis,40,18,990,4000,male', ',Dream,,18,190,4000,']
     const text = `note,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex\n${rows.join('\n').replace('00" 7"', '"0,""07"')}\n`
     await writeFile(join(folder, 'new.csv'), text)
     const { code, out, err } = hadamard(['predict', 'penguins.model', 'new.csv', '--keep', 'note'])
     expect(code).toBe(0)
     expect(out).toMatch(/^note,prediction,probability\n"0,""07",\w+,[\d.]+\n,\w+,[\d.]+\n$/)
     expect(err).toContain("column 'island': 1 value that training did not have")
+    expect(err).toContain("column 'flipper_length_mm': 1 value outside the range of training, 17")
+    expect(err).not.toContain("column 'bill_depth_mm'")
   })
 
   test('reads standard input and packed files, and packs what it writes to a name in .gz', async () => {

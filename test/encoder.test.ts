@@ -133,7 +133,13 @@ describe('inputs', () => {
 
   test('only training rows count, in whatever order', () => {
     const one = fit(people, { target: 'buys' }, [0, 1])
-    expect(one.data.inputs[0]).toEqual({ name: 'age', type: 'numeric', mean: 30, deviation: 10 })
+    expect(one.data.inputs[0]).toEqual({
+      name: 'age',
+      type: 'numeric',
+      mean: 30,
+      deviation: 10,
+      range: [20, 40],
+    })
     expect(fit(people, { target: 'buys' }, [1, 0]).data).toEqual(one.data)
     const two = fit(people, { target: 'buys' }, [0, 3])
     expect(two.inputNames).toEqual(['age', 'city=Rome', 'income'])

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Encoder } from '../src/data/encoder.ts'
+import { tableFromRows } from '../src/data/table.ts'
 import { DataError, DivergenceError, SpecError } from '../src/errors.ts'
 import {
   loadModel,
@@ -229,6 +231,41 @@ describe('train on rows', () => {
     )
     expect(model.predict([])).toEqual([])
     expect(() => model.predict([5] as never)).toThrow(DataError)
+  })
+})
+
+describe('numbers outside the range of training', () => {
+  const known = rowsOf(80, (sum) => (sum > 0 ? 'high' : 'low'))
+  const values = known.map(({ a }) => a as number)
+  const [low, high] = [Math.min(...values), Math.max(...values)]
+  // Just inside, just outside, far outside, missing.
+  const met = [high, high + 1e-9, -1e9, null].map((a) => ({ a, b: 0, y: 'high' }))
+
+  test('are counted by column for tables and files, and kept with the model', async () => {
+    const model = await train(known, { target: 'y', test: 0, validation: 0, epochs: 1 })
+    expect(model.encoder.data.inputs[0]).toMatchObject({ name: 'a', range: [low, high] })
+    const file = await csv(
+      'outside.csv',
+      `a,b,y\n${met.map(({ a, b, y }) => `${a ?? ''},${b},${y}`).join('\n')}\n`,
+    )
+    const path = join(folder, 'range.model')
+    await model.save(path)
+    const loaded = await loadModel(path)
+    expect(loaded.predictTable(await loaded.readTable(file)).outside).toEqual([{ column: 'a', count: 2 }])
+    expect((await loaded.evaluate(file)).outside).toEqual([{ column: 'a', count: 2 }])
+    expect((await loaded.evaluate(known as never)).outside).toEqual([])
+  })
+
+  test('are not known of models that were made before', async () => {
+    const model = await train(known, { target: 'y', epochs: 1 })
+    const data = model.encoder.toJSON()
+    const inputs = data.inputs.map((input) => ({ ...input, range: undefined }))
+    const older = Encoder.fromJSON({ ...data, inputs })
+    expect(older.encode(tableFromRows(met)).outside).toEqual([])
+    const wrong = { ...data, inputs: [{ ...data.inputs[0], range: [1, 0] }] }
+    expect(() => Encoder.fromJSON(wrong)).toThrow(
+      /inputs\[0\]\.range: expected two finite numbers in ascending order/,
+    )
   })
 })
 

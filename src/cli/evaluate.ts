@@ -10,6 +10,7 @@ import { scoreTable } from '../model/describe.ts'
 import type { TrainReport } from '../model/report.ts'
 import { dataHelp, inputOf } from './data-files.ts'
 import { parseDelimiter } from './flags.ts'
+import { outsideNote, unseenNote } from './met-values.ts'
 import { writeNote } from './outcome.ts'
 
 interface EvaluateFlags {
@@ -38,7 +39,7 @@ export function addEvaluate(program: Command): void {
 
 async function runEvaluate(modelPath: string, files: readonly string[], flags: EvaluateFlags): Promise<void> {
   const model = await loadModel(modelPath, { backend: flags.backend })
-  const { droppedRows, unseenClasses, unseen, isTrainingData, ...scores } = await model.evaluate(
+  const { droppedRows, unseenClasses, unseen, outside, isTrainingData, ...scores } = await model.evaluate(
     inputOf(files),
     {
       delimiter: flags.delimiter,
@@ -47,11 +48,8 @@ async function runEvaluate(modelPath: string, files: readonly string[], flags: E
   if (droppedRows > 0) writeNote(`${plural(droppedRows, 'row')} without ${model.report.target} left out`)
   if (unseenClasses > 0)
     writeNote(`${plural(unseenClasses, 'row')} of classes that training did not have, counted as wrong`)
-  for (const { column, count } of unseen) {
-    writeNote(
-      `column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`,
-    )
-  }
+  for (const { column, count } of unseen) writeNote(unseenNote(column, count))
+  for (const { column, count } of outside) writeNote(outsideNote(model.encoder, column, count))
   if (isTrainingData) writeNote(trainingDataNote(model.report))
   if (flags.json === true) {
     process.stdout.write(

@@ -24,6 +24,7 @@ import type { BackendOptions } from '../backends/choose.ts'
 import { plural } from '../model/design.ts'
 import { dataHelp, inputOf } from './data-files.ts'
 import { addNames, parseDelimiter } from './flags.ts'
+import { outsideNote, unseenNote } from './met-values.ts'
 import { writeNote } from './outcome.ts'
 import { checkRejects, onErrorRules, openRejects } from './rejects.ts'
 import { csvField, openSink, type TextSink } from './sink.ts'
@@ -190,15 +191,20 @@ async function* predictedLines(
   { inputs, kept, keep }: OpenedRows,
   labels: readonly string[],
 ): AsyncGenerator<string> {
-  const counts = { missing: new Map<string, number>(), unseen: new Map<string, number>() }
+  const counts = {
+    missing: new Map<string, number>(),
+    unseen: new Map<string, number>(),
+    outside: new Map<string, number>(),
+  }
   const { targets } = model.encoder
   const keptTables = kept?.batches({ rows: ROWS_PER_WRITE })
   for await (const table of inputs.batches({ rows: ROWS_PER_WRITE })) {
     const beside = (await keptTables?.next())?.value as Table | undefined
     const columns = keep.map((name) => columnOf(beside ?? table, name))
-    const { predictions, missing, unseen } = model.predictTable(table)
+    const { predictions, missing, unseen, outside } = model.predictTable(table)
     for (const { column, count } of missing) add(counts.missing, column, count)
     for (const { column, count } of unseen) add(counts.unseen, column, count)
+    for (const { column, count } of outside) add(counts.outside, column, count)
     const lines = predictions.map(
       (answer, row) =>
         `${[...columns.map((column) => keptField(column, row)), ...answerFields(answer, labels, targets)].join(',')}\n`,
@@ -210,11 +216,8 @@ async function* predictedLines(
       `column '${column}': ${plural(count, 'missing value')}, taken as ${meaningOfMissing(model, column)}`,
     )
   }
-  for (const [column, count] of counts.unseen) {
-    writeNote(
-      `column '${column}': ${plural(count, 'value')} that training did not have, taken as none of its categories`,
-    )
-  }
+  for (const [column, count] of counts.unseen) writeNote(unseenNote(column, count))
+  for (const [column, count] of counts.outside) writeNote(outsideNote(model.encoder, column, count))
 }
 
 function add(counts: Map<string, number>, name: string, count: number): void {

@@ -48,7 +48,7 @@ function readInput(json: unknown, where: string): Input {
   const { type } = input
   if (type === 'boolean') return { name, type }
   if (type === 'numeric') {
-    const { quantiles, clip, hasIndicator } = input
+    const { quantiles, clip, hasIndicator, range } = input
     return {
       name,
       type,
@@ -56,6 +56,7 @@ function readInput(json: unknown, where: string): Input {
       ...(quantiles === undefined ? {} : { quantiles: readQuantiles(quantiles, `${where}.quantiles`) }),
       ...(clip === undefined ? {} : { clip: readAbove0(clip, `${where}.clip`) }),
       ...(readFlag(hasIndicator, `${where}.hasIndicator`) ? { hasIndicator: true } : {}),
+      ...(range === undefined ? {} : { range: readRange(range, `${where}.range`) }),
     }
   }
   if (type === 'date') {

@@ -63,6 +63,8 @@ export interface EncodedInputs<X extends Float32Array | Float64Array = Float32Ar
   missing: ColumnCount[]
   /** Texts that the training rows did not have, by column; they became all zeros. */
   unseen: ColumnCount[]
+  /** Numbers outside the range of the training rows, by column; they are scaled like all others. */
+  outside: ColumnCount[]
   /** Columns of the table that are neither input, target nor ignored. */
   extra: string[]
 }
@@ -224,15 +226,25 @@ export class Encoder {
     const x = dtype === 'float32' ? new Float32Array(elements) : new Float64Array(elements)
     const missing: ColumnCount[] = []
     const unseen: ColumnCount[] = []
+    const outside: ColumnCount[] = []
     let offset = 0
     for (const input of this.data.inputs) {
       const place = { table, rows, x, offset, width: this.width }
       const counts = encodeColumn(input, this.columnOf(input, table), place)
       if (counts.missing > 0) missing.push({ column: input.name, count: counts.missing })
       if (counts.unseen > 0) unseen.push({ column: input.name, count: counts.unseen })
+      if (counts.outside > 0) outside.push({ column: input.name, count: counts.outside })
       offset += inputWidth(input)
     }
-    return { x, rows: rows.length, inputs: this.width, missing, unseen, extra: this.extraColumns(table) }
+    return {
+      x,
+      rows: rows.length,
+      inputs: this.width,
+      missing,
+      unseen,
+      outside,
+      extra: this.extraColumns(table),
+    }
   }
 
   /**

@@ -29,7 +29,15 @@ export type DatePart = 'year' | 'month' | 'weekday' | 'hour'
  * place among them, 0 for those that are missing, seldom or not known.
  */
 export type Input =
-  | ({ name: string; type: 'numeric'; quantiles?: number[]; clip?: number; hasIndicator?: true } & Scale)
+  | ({
+      name: string
+      type: 'numeric'
+      quantiles?: number[]
+      clip?: number
+      hasIndicator?: true
+      /** Smallest and largest of the training rows; encoders of older versions do not know them. */
+      range?: [number, number]
+    } & Scale)
   | { name: string; type: 'categorical'; categories: string[]; hasRare?: true; isIndexed?: true }
   | { name: string; type: 'boolean' }
   | ({ name: string; type: 'date'; order: DateOrder; parts: DatePart[] } & Scale)
@@ -158,7 +166,18 @@ function fitNumbers(column: NumericColumn, rows: Uint32Array, scaling: Scaling):
   const absent = rows.reduce((count, row) => count + (Number.isNaN(column.values[row]) ? 1 : 0), 0)
   const scale = (scaleLearners[scaling] ?? scaleOf)(column, rows)
   const quantiles = scaling === 'quantile' ? quantilesOf(column, rows) : []
-  return numericInput(name, scaling, scale, quantiles, { absent, rows: rows.length })
+  const range = rangeOf(column, rows)
+  return numericInput(name, scaling, scale, quantiles, { absent, rows: rows.length, range })
+}
+
+function rangeOf({ values }: NumericColumn, rows: Uint32Array): [number, number] | undefined {
+  let [low, high] = [Infinity, -Infinity]
+  for (const row of rows) {
+    // Comparisons with a missing value are false.
+    if (values[row] < low) low = values[row]
+    if (values[row] > high) high = values[row]
+  }
+  return low <= high ? [low + 0, high + 0] : undefined
 }
 
 /** A number as an input, with one beside it where enough of the training rows lack it. */
@@ -167,7 +186,7 @@ export function numericInput(
   scaling: Scaling,
   scale: Scale,
   quantiles: number[],
-  { absent, rows }: { absent: number; rows: number },
+  { absent, rows, range }: { absent: number; rows: number; range?: [number, number] },
 ): NumericInput {
   const isWorthIt = absent >= INDICATOR.rows && absent >= INDICATOR.share * rows
   return {
@@ -177,6 +196,7 @@ export function numericInput(
     ...(quantiles.length > 1 ? { quantiles } : {}),
     ...(scaling === 'clipped' ? { clip: CLIP } : {}),
     ...(isWorthIt ? { hasIndicator: true as const } : {}),
+    ...(range === undefined ? {} : { range }),
   }
 }
 
@@ -366,20 +386,24 @@ export interface Place {
   width: number
 }
 
+/** How often a column's values were what the training rows did not have. */
+export interface ColumnCounts {
+  missing: number
+  unseen: number
+  /** Numbers below the smallest or above the largest. */
+  outside: number
+}
+
 /**
  * Writes the inputs of a column for rows of a table.
  *
  * @throws DataError for a value that the input cannot take, with row and column
  */
-export function encodeColumn(
-  input: Input,
-  column: Column,
-  place: Place,
-): { missing: number; unseen: number } {
+export function encodeColumn(input: Input, column: Column, place: Place): ColumnCounts {
   if (input.type === 'numeric' && column.type === 'categorical') checkNoText(column, place)
   if (input.type === 'numeric' && column.type === 'numeric') return encodeNumbers(input, column, place)
   const { rows, x, offset, width } = place
-  const counts = { known: 0, missing: 0, unseen: 0, wrong: 0 }
+  const counts = { known: 0, missing: 0, unseen: 0, wrong: 0, outside: 0 }
   const write = writerOf(input)
   const writeRow =
     column.type === 'numeric'
@@ -394,15 +418,13 @@ export function encodeColumn(
 }
 
 // As the writer of the column does, without a call for every row.
-function encodeNumbers(
-  input: NumericInput,
-  column: NumericColumn,
-  place: Place,
-): { missing: number; unseen: number } {
+function encodeNumbers(input: NumericInput, column: NumericColumn, place: Place): ColumnCounts {
   const { rows, x, offset, width } = place
   const { values } = column
   const scaled = scaling(input)
+  const [low, high] = input.range ?? [-Infinity, Infinity]
   let missing = 0
+  let outside = 0
   for (let i = 0, at = offset; i < rows.length; i++, at += width) {
     const value = values[rows[i]]
     if (Number.isNaN(value)) {
@@ -412,8 +434,9 @@ function encodeNumbers(
     }
     x[at] = scaled(value)
     if (!Number.isFinite(x[at])) throw wrongValue(input, column, rows[i], place)
+    if (value < low || value > high) outside++
   }
-  return { missing, unseen: 0 }
+  return { missing, unseen: 0, outside }
 }
 
 // Every text is read once: its numbers are copied wherever it stands.

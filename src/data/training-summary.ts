@@ -201,8 +201,17 @@ export class TrainingSummary {
       scaling,
       this.scaleBy(index, scaling, sorted),
       scaling === 'quantile' ? quantiles(sorted) : [],
-      { absent: summary.describe(name).missing - this.others, rows: this.rows },
+      {
+        absent: summary.describe(name).missing - this.others,
+        rows: this.rows,
+        range: this.knownRange(index),
+      },
     )
+  }
+
+  private knownRange(index: number): [number, number] | undefined {
+    const [low, high] = this.rangeOf(index)
+    return low <= high ? [low + 0, high + 0] : undefined
   }
 
   // Quartiles are those of the sample.
