@@ -2,11 +2,13 @@
 
 import { Network } from '../src/network.ts'
 
+import { checkCache } from './cache.ts'
 import { csvChecks } from './csv.ts'
 import { checkEventLoop } from './event-loop.ts'
 import { checkMemory } from './memory.ts'
 import { checkNewcomer } from './newcomer.ts'
 import { checkScaling } from './scaling.ts'
+import { checkShuffle } from './shuffle.ts'
 import { runTarget } from './speed-checks.ts'
 import { targets } from './targets.ts'
 import { meanScore, referenceCases, SEEDS } from '../test/support/reference-scores.ts'
@@ -45,6 +47,14 @@ export const checks: Readonly<Record<string, Check>> = {
     run: checkNewcomer,
   },
   ...csvChecks,
+  cache: {
+    about: 'an epoch from packed rows of 29 columns in the page cache, block-shuffled',
+    run: checkCache,
+  },
+  shuffle: {
+    about: 'how near the order of an epoch out of core comes to a full shuffle',
+    run: checkShuffle,
+  },
   'event-loop': {
     about:
       'lateness of a timer while networks are fitted, and while large files are read, trained on and scored',
