@@ -4,6 +4,7 @@ import { Network } from '../src/network.ts'
 
 import { checkCache } from './cache.ts'
 import { csvChecks } from './csv.ts'
+import { checkDivergence } from './divergence.ts'
 import { checkEventLoop } from './event-loop.ts'
 import { checkMemory } from './memory.ts'
 import { checkNewcomer } from './newcomer.ts'
@@ -59,6 +60,11 @@ export const checks: Readonly<Record<string, Check>> = {
     about:
       'lateness of a timer while networks are fitted, and while large files are read, trained on and scored',
     run: checkEventLoop,
+  },
+  divergence: {
+    about:
+      'cost of the checks for infinities and NaN: a step of W1 (batch 4) and W2 (batch 128) with them and without',
+    run: checkDivergence,
   },
   monitors: {
     about: `W2 (batch 128), native, one thread: ${MONITORED_EPOCHS} epochs with \`monitor: true\` against none, in turns`,
