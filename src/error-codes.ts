@@ -158,7 +158,8 @@ export const errorCodes = /* @__PURE__ */ tableOf({
   HADAMARD_COLUMN_MISSING: {
     meaning: 'A column that was named, or that a model needs, is not in the table.',
     cure: 'Correct the name; the message lists the columns that there are.',
-    example: "table: expected a column named 'z'; received the columns 'age', 'city', 'y'. Did you mean 'y'?",
+    example:
+      "target: expected a column named 'z'; received the columns 'age', 'city', 'y'. Did you mean 'y'?",
   },
   HADAMARD_COLUMN_TYPE: {
     meaning: 'A column holds values of another type than asked for, or than the model was trained on.',

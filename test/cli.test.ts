@@ -458,7 +458,7 @@ describe('a mistake gets exit code 1 and one line', () => {
     [[...train, '--ignore', 'sexx'], /Did you mean 'sex'/],
     [[...train, '--ignore', ''], /--ignore: expected names/],
     [[...train, '--task', 'x'], /--task: expected one of classification, regression; received 'x'/],
-    [[...train, '--task', 'regression'], /expected numbers, as the task is regression/],
+    [[...train, '--task', 'regression'], /--task: expected classification, as column 'species' has texts/],
     [[...train, '--hidden', '64,x'], /--hidden: expected units such as 64,32/],
     [[...train, '--hidden', '0'], /--hidden: expected units/],
     [[...train, '--activation', 'rleu'], /--activation: .*Did you mean 'relu'/],

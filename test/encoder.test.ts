@@ -226,7 +226,7 @@ describe('inputs', () => {
     [
       { target: 'buys', task: 'regression' },
       DataError,
-      "column buys: expected numbers, as the task is regression; received the text 'yes'",
+      "task: expected classification, as column 'buys' has texts such as 'yes'; received regression",
     ],
     [{ target: 'buys', ignore: ['age', 'city', 'income'] }, DataError, 'expected columns to learn from'],
   ])('%j is refused', (options, kind, message) => {

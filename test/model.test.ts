@@ -484,7 +484,7 @@ describe('data that cannot be learnt from are refused', () => {
       'text where regression is asked',
       `a,y\n${'1,x\n2,z\n'.repeat(9)}`,
       { target: 'y', task: 'regression' },
-      /expected numbers, as the task is regression/,
+      /task: expected classification, as column/,
     ],
   ]
   test.each(cases)('%s', async (_, text, options, message) => {

@@ -1,6 +1,7 @@
 /** `hadamard cv FILE`: scores over folds, with their spread, of one configuration or of two on the same folds. */
 
 import { Command, Option } from 'commander'
+import { describeValue } from '../check.ts'
 import { reasonOf, SpecError } from '../errors.ts'
 import { alignColumns } from '../model/align.ts'
 import { crossValidate, type CrossValidation, type FoldScore } from '../model/cross-validate.ts'
@@ -11,6 +12,7 @@ import { dataHelp, inputOf } from './data-files.ts'
 import { numberFlag } from './flags.ts'
 import { writeNote } from './outcome.ts'
 import { openRejects } from './rejects.ts'
+import { checkWritten } from './sink.ts'
 import { addTrainFlags, trainOptionsOf, type TrainFlags } from './train-flags.ts'
 
 interface Flags extends TrainFlags {
@@ -47,6 +49,7 @@ export function addCv(program: Command): void {
 async function runCv(files: readonly string[], flags: Flags): Promise<void> {
   const { folds, repeats, compare, json = false, ...given } = flags
   const options = await trainOptionsOf(files, given)
+  checkWritten({ '--rejects': given.rejects }, [...files, given.split, given.schema])
   const rejects = await openRejects(given.rejects, given.onError)
   const onReject: TrainOptions['onReject'] = (reject) => rejects.add(reject)
   const result = await crossValidate(
@@ -73,13 +76,16 @@ async function runCv(files: readonly string[], flags: Flags): Promise<void> {
 // The flags of `train` in one text; quotes keep blanks together.
 function parseFlags(text: string): Partial<TrainOptions> {
   const words = (text.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(["'])(.*)\1$/, '$2'))
+  if (words.length === 0)
+    throw new SpecError({ where: '--compare', expected: 'flags of train', received: describeValue(text) })
   const command = new Command('--compare').exitOverride().configureOutput({ writeErr: () => undefined })
   addTrainFlags(command)
   command.allowExcessArguments(false)
   try {
     command.parse(words, { from: 'user' })
   } catch (error) {
-    if (error instanceof SpecError) throw error
+    if (error instanceof SpecError)
+      throw new SpecError(`--compare ${reasonOf(error)}`, { code: error.code, cause: error })
     const received = reasonOf(error).replace(/^error: /, '')
     throw new SpecError({
       code: 'HADAMARD_COMMAND_LINE',

@@ -76,6 +76,8 @@ export async function writeProject(folder: string): Promise<string[]> {
 }
 
 async function checkFolder(folder: string, root: string, names: readonly string[]): Promise<void> {
+  if (folder === '')
+    throw new CommandError("init: expected a folder, . for this one; received ''", { code: 'HADAMARD_INIT' })
   const isFolder = await stat(root).then(
     (stats) => stats.isDirectory(),
     () => undefined,

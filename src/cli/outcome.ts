@@ -1,11 +1,9 @@
 /** How commands end: exit codes, and what an error looks like on a terminal. */
 
-import { CommanderError } from 'commander'
+import { CommanderError, type Command } from 'commander'
 import type { ErrorCode } from '../error-codes.ts'
 import { DivergenceError, HadamardError, InternalError, ParityError, withCode } from '../errors.ts'
 import type { AutopsyRow } from '../errors.ts'
-import { explanationOptionNames } from '../model/explain.ts'
-import { trainOptionNames } from '../model/options.ts'
 import { flagName } from './flags.ts'
 
 /** Exit codes of all commands. */
@@ -19,16 +17,18 @@ export class CommandError extends HadamardError {
   static override readonly generalCode: ErrorCode = 'HADAMARD_COMMAND_LINE'
 }
 
-const flagOptions: readonly string[] = [...trainOptionNames, ...explanationOptionNames, 'folds']
-
-/** Writes an error to standard error, as one line where it is the input's fault, and gives the exit code. */
-export function reportError(error: unknown): number {
+/**
+ * Writes an error to standard error, as one line where it is the input's fault, and gives the exit code.
+ *
+ * @param command whose flags the message is to name in the place of options
+ */
+export function reportError(error: unknown, command?: Command): number {
   if (error instanceof CommanderError) {
     // Commander has written its message through `commanderLine`.
     return error.exitCode === 0 ? EXIT.ok : EXIT.wrongInput
   }
   if (isOfInput(error)) {
-    writeNote(oneLine(nameFlag(error.message)))
+    writeNote(oneLine(nameFlag(error.message, command)))
     if (error instanceof DivergenceError) sampleLines(error.autopsy?.samples).forEach(writeNote)
     return EXIT.wrongInput
   }
@@ -83,9 +83,27 @@ function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, ' ')
 }
 
-// `learningRate: expected …` becomes `--learning-rate: expected …`: users of the command line know flags.
-function nameFlag(message: string): string {
-  const option = /^([A-Za-z0-9]+)(?=(\[\d+\])?: expected )/.exec(message)?.[1]
-  if (option === undefined || !flagOptions.includes(option)) return message
-  return `${flagName(option)}${message.slice(option.length)}`
+/** Options whose flags have other names. */
+const OTHER_NAMES: Readonly<Record<string, string | undefined>> = { types: '--type' }
+
+// `learningRate: expected …` becomes `--learning-rate: expected …`, and `no.json: expected …` becomes `--split no.json: expected …`:
+// users of the command line know flags.
+function nameFlag(message: string, command?: Command): string {
+  if (command === undefined) return message
+  const [head, compare = '', option = ''] =
+    /^(?:explainStep: |checkGradients: |fit: )?(compare\.)?(\w+)(?=[[.,:])/.exec(message) ?? []
+  const flag = OTHER_NAMES[option] ?? flagName(option)
+  if (head !== undefined && command.options.some(({ long }) => long === flag)) {
+    const rest = message.slice(head.length).replace(/^\.(factor(?=:))?/, (_, part) => (part ? '' : ' '))
+    return `${compare === '' ? '' : '--compare '}${flag}${rest}`
+  }
+  const named = command.options.find((candidate) => {
+    const value: unknown = command.getOptionValue(candidate.attributeName())
+    return typeof value === 'string' && value !== '' && /^[:,]/.test(afterStart(message, value))
+  })
+  return named?.long === undefined ? message : `${named.long} ${message}`
+}
+
+function afterStart(text: string, start: string): string {
+  return text.startsWith(start) ? text.slice(start.length) : ''
 }

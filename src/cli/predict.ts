@@ -1,6 +1,5 @@
 /** `hadamard predict MODEL FILE`: predictions for raw rows, as CSV. */
 
-import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { checkOneOf } from '../check.ts'
 import { CsvFiles, type CsvInput } from '../data/csv-files.ts'
@@ -22,12 +21,13 @@ import {
 } from '../model.ts'
 import type { BackendOptions } from '../backends/choose.ts'
 import { plural } from '../model/design.ts'
+import { namingOption } from '../model/read-source.ts'
 import { dataHelp, inputOf } from './data-files.ts'
 import { addNames, parseDelimiter } from './flags.ts'
 import { outsideNote, unseenNote } from './met-values.ts'
 import { writeNote } from './outcome.ts'
 import { checkRejects, onErrorRules, openRejects } from './rejects.ts'
-import { csvField, openSink, type TextSink } from './sink.ts'
+import { checkWritten, csvField, openSink, type TextSink } from './sink.ts'
 
 interface PredictFlags {
   proba?: boolean
@@ -79,7 +79,7 @@ export function addPredict(program: Command): void {
 
 async function runPredict(modelPath: string, paths: readonly string[], flags: PredictFlags): Promise<void> {
   const { keep = [], output, proba = false, backend } = flags
-  checkPaths([modelPath, ...paths], flags)
+  checkWritten({ '--output': output, '--rejects': flags.rejects }, [modelPath, ...paths])
   if (flags.onError !== undefined) checkOneOf('--on-error', flags.onError, ['fail', 'skip', 'report'])
   checkRejects(flags.rejects, flags.onError)
   const model: AnyModel = await loadModel(modelPath, { backend })
@@ -114,24 +114,6 @@ async function runPredict(modelPath: string, paths: readonly string[], flags: Pr
     throw error
   } finally {
     await data.close()
-  }
-}
-
-function checkPaths(read: readonly string[], { output, rejects }: PredictFlags): void {
-  const written = Object.entries({ '--output': output, '--rejects': rejects })
-  for (const [flag, path] of written) {
-    const others = [...read, ...written.filter(([other]) => other !== flag).map(([, other]) => other)]
-    if (
-      path === undefined ||
-      !others.some((other) => other !== undefined && resolve(other) === resolve(path))
-    )
-      continue
-    throw new DataError({
-      code: 'HADAMARD_FILE_WRITE',
-      where: flag,
-      expected: 'a file other than the model and the data',
-      received: `'${path}'`,
-    })
   }
 }
 
@@ -178,7 +160,10 @@ async function openRows(
   // of those that are kept the texts tell.
   const numbers = columns.filter(({ name, type }) => type === 'numeric' && !keep.includes(name))
   const texts = keep.map((name): SchemaColumn => ({ name, type: 'categorical' }))
-  const kept = await data.open({ schema: { columns: [...numbers, ...texts] }, onError })
+  const named = Object.fromEntries(keep.map((name) => [name, true]))
+  const kept = await namingOption('--keep', named, () =>
+    data.open({ schema: { columns: [...numbers, ...texts] }, onError }),
+  )
   const keptNumbers = columns.filter(({ name, type }) => type === 'numeric' && keep.includes(name))
   if ((onError ?? 'fail') === 'fail' || keptNumbers.length === 0) return { inputs, kept, keep }
   const isGood = (text: unknown): boolean =>

@@ -52,9 +52,13 @@ export function hadamardProgram(): Command {
 
 /** Runs a line of arguments; an error sets the exit code of the process and is one line on standard error. */
 export async function runLine(args: readonly string[]): Promise<void> {
+  const program = hadamardProgram()
   try {
-    await hadamardProgram().parseAsync(args, { from: 'user' })
+    await program.parseAsync(args, { from: 'user' })
   } catch (error) {
-    process.exitCode = reportError(error)
+    process.exitCode = reportError(
+      error,
+      program.commands.find((command) => command.name() === args[0]),
+    )
   }
 }

@@ -9,7 +9,7 @@ import { alignColumns } from '../model/align.ts'
 import { dataHelp, inputOf } from './data-files.ts'
 import { parseDelimiter } from './flags.ts'
 import { schemaText } from './schema-file.ts'
-import { openSink } from './sink.ts'
+import { checkWritten, openSink } from './sink.ts'
 
 interface Flags {
   types?: boolean
@@ -35,6 +35,7 @@ export function addSchema(program: Command): void {
     .option('--delimiter <char>', 'comma, semicolon, tab or pipe (default: found)', parseDelimiter)
     .option('--json', 'print one JSON line')
     .action(async (files: string[], { types = false, json = false, output, delimiter }: Flags) => {
+      checkWritten({ '--output': output }, files)
       const table = await readTable(inputOf(files), { delimiter })
       if (output !== undefined) {
         const sink = await openSink(output)

@@ -1,7 +1,9 @@
 /** Where a command writes its rows: standard output, or a file that appears only when it is complete. */
 
+import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { rename, rm, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { DataError } from '../errors.ts'
@@ -13,6 +15,30 @@ export interface TextSink {
   end(): Promise<void>
   /** Leaves nothing behind of what was not ended. */
   abandon(): Promise<void>
+}
+
+/**
+ * Refuses to write over what a command reads or writes besides.
+ *
+ * @param written paths by their flags
+ * @param read paths of data, models and settings
+ */
+export function checkWritten(
+  written: Readonly<Record<string, string | undefined>>,
+  read: readonly (string | undefined)[],
+): void {
+  for (const [flag, path] of Object.entries(written)) {
+    if (path === undefined) continue
+    const besides = Object.entries(written).flatMap(([other, value]) => (other === flag ? [] : [value]))
+    if (![...read, ...besides].some((other) => other !== undefined && resolve(other) === resolve(path)))
+      continue
+    throw new DataError({
+      code: 'HADAMARD_FILE_WRITE',
+      where: flag,
+      expected: 'a file other than the data and what is read or written besides',
+      received: `'${path}'`,
+    })
+  }
 }
 
 /**
@@ -36,6 +62,8 @@ export async function openSink(path: string | undefined): Promise<TextSink> {
     (error: unknown) => unwritable(path, error),
   )
   failed.catch(() => undefined)
+  // What cannot be written is told before the work, not after it; a pipe opens when somebody reads it.
+  if (target !== path) await Promise.race([once(file, 'open'), failed])
   return {
     write: (text) => Promise.race([writeOut(text, stream), failed]),
     async end() {

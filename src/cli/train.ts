@@ -13,6 +13,7 @@ import { CommandError, EXIT, writeNote } from './outcome.ts'
 import { numberFlag } from './flags.ts'
 import { progressView, readingView } from './progress.ts'
 import { openRejects } from './rejects.ts'
+import { checkWritten } from './sink.ts'
 import { estimateScreen, planScreen, resultScreen } from './screen.ts'
 import { addTrainFlags, trainOptionsOf, type TrainFlags } from './train-flags.ts'
 
@@ -81,7 +82,10 @@ async function runTrain(files: readonly string[], flags: Flags): Promise<number>
   const { memory, outOfCore, cache, shuffleWindow, ...given } = others
   const options = { ...(await trainOptionsOf(files, given)), memory, outOfCore, cache, shuffleWindow }
   if (dryRun) return estimate(inputOf(files), options, json)
-  await checkModelPath(modelPath, files)
+  const read = [...files, given.split, given.schema]
+  checkWritten({ '--model': modelPath, '--rejects': given.rejects }, read)
+  checkWritten({ '--rejects': given.rejects }, [given.from])
+  await checkModelPath(modelPath)
   const isShown = !json && !quiet
   const view = progressView(isShown)
   const reading = readingView(isShown)
@@ -168,18 +172,10 @@ function closing(file: string, modelPath: string, wasInterrupted: boolean): stri
   ]
 }
 
-// Hours of training must not end in a folder that is not there, nor in place of the data.
-async function checkModelPath(path: string, files: readonly string[]): Promise<void> {
-  if (files.some((file) => resolve(path) === resolve(file))) {
-    throw new DataError({
-      code: 'HADAMARD_FILE_WRITE',
-      where: '--model',
-      expected: 'a file other than the data',
-      received: `'${path}'`,
-    })
-  }
+// Hours of training must not end in a folder that is not there.
+async function checkModelPath(path: string): Promise<void> {
   const folder = dirname(path)
-  const isFolder = await stat(path).then(
+  const isFolder = await stat(resolve(path)).then(
     (stats) => stats.isDirectory(),
     () => false,
   )

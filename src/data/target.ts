@@ -150,10 +150,9 @@ export function fitTarget(column: Column, rows: Uint32Array, task: Task, isClamp
     throw new DataError(
       {
         code: 'HADAMARD_TARGET_COLUMN',
-        where: `column ${name}`,
-        expected: 'numbers, as the task is regression',
-        received: `the text '${String(valueAt(column, rows[0]))}'`,
-        cure: "Set the task to 'classification'",
+        where: 'task',
+        expected: `classification, as column '${name}' has texts such as '${String(valueAt(column, rows[0]))}'`,
+        received: 'regression',
       },
       { column: name },
     )

@@ -2,7 +2,7 @@
 
 import { checkInteger } from '../check.ts'
 import type { Task } from '../data/target.ts'
-import { rejectUnknownKeys, SpecError } from '../errors.ts'
+import { reasonOf, rejectUnknownKeys, SpecError } from '../errors.ts'
 import { spreadOf, type Spread } from '../metrics/spread.ts'
 import { studentPValue } from '../metrics/student.ts'
 import { foldRows } from './folds.ts'
@@ -10,6 +10,7 @@ import { normalizeTrainOptions, type TrainOptions } from './options.ts'
 import type { Scores, TrainReport } from './report.ts'
 import { readSource, type TrainSource } from './read-source.ts'
 import { isLowerBetter } from './score.ts'
+import { checkTargets } from './survey.ts'
 import { taskOf, trainOnTable } from './train.ts'
 
 /** Numbers that every fold has. */
@@ -88,8 +89,10 @@ export async function crossValidate(
   if (compare !== undefined) checkComparable(compare)
   checkFree({ ...options, ...compare })
   const settings = normalizeTrainOptions(options)
-  const other = compare === undefined ? undefined : normalizeTrainOptions({ ...options, ...compare })
+  const other =
+    compare === undefined ? undefined : inCompare(() => normalizeTrainOptions({ ...options, ...compare }))
   const table = await readSource(source, settings)
+  checkTargets(table, settings)
   const task = taskOf(table, settings)
   const results: FoldResult[] = []
   let metric: TrainReport['metric'] = 'loss'
@@ -173,6 +176,15 @@ function summarize(all: readonly Partial<Scores>[]): Partial<Record<FoldScore, S
     return values.length === all.length ? [[name, spreadOf(values)]] : []
   })
   return Object.fromEntries(entries) as Partial<Record<FoldScore, Spread>>
+}
+
+function inCompare<T>(check: () => T): T {
+  try {
+    return check()
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error
+    throw new SpecError(`compare.${reasonOf(error)}`, { code: error.code, cause: error })
+  }
 }
 
 // Both configurations must predict the same target of the same rows.

@@ -59,7 +59,7 @@ export async function originOf(
       code: 'HADAMARD_OPTION_CONFLICT',
       where: 'target',
       expected: `'${target.join(',')}', as in the model that training goes on from`,
-      received: describeValue(options.target),
+      received: `'${targetNames(options.target).join(',')}'`,
     })
   }
   const { decision = {} } = report

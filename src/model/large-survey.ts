@@ -12,7 +12,7 @@ import type {
   SurveyedRows,
   SurveyWatcher,
 } from '../data/survey.ts'
-import { unknownColumn, type Column, type Table } from '../data/table.ts'
+import type { Column, Table } from '../data/table.ts'
 import { taskOfKinds, type NumberTarget } from '../data/target.ts'
 import { TrainingTally, type TrainingSummary } from '../data/training-summary.ts'
 import { DataError } from '../errors.ts'
@@ -21,9 +21,9 @@ import { randomStream } from '../random.ts'
 import type { TrainSettings } from './options.ts'
 import type { ClassReport, Fingerprint } from './report.ts'
 import { calibrationShare } from './parts.ts'
-import { openOptionsOf } from './read-source.ts'
-import { uselessColumns, type DroppedColumn } from './survey.ts'
-import { TargetCounts, wrongTarget } from './target-counts.ts'
+import { namingOption, openOptionsOf } from './read-source.ts'
+import { checkNamed, uselessColumns, type DroppedColumn } from './survey.ts'
+import { TargetCounts } from './target-counts.ts'
 
 /** Parts of the rows, in the order in which their samples lie in the sample table. */
 export const partNames = ['train', 'validation', 'test', 'calibration'] as const
@@ -114,12 +114,12 @@ async function scanned(
   options: OpenCsvOptions,
   rows: number,
 ): Promise<Scanned> {
-  const { types = {}, targets, ignore, weight } = settings
   // Of several passes the last one counts.
   const seen: { scan?: Scan } = {}
-  const dataset = await openWatched(source, options, (names) => {
-    for (const name of [...targets, ...ignore, ...Object.keys(types), weight])
-      if (name !== undefined && !names.includes(name)) throw unknownColumn(source, name, names)
+  const open = (watch: (names: readonly string[]) => Scan): Promise<Dataset> =>
+    namingOption('types', settings.types, () => openWatched(source, options, watch))
+  const dataset = await open((names) => {
+    checkNamed({ columns: names.map((name) => ({ name })), source }, settings)
     seen.scan = new Scan(names, settings, rows)
     return seen.scan
   })
@@ -286,8 +286,7 @@ class Scan implements SurveyWatcher {
     const [target, ...furtherTargets] = targetIndices.map((index): NumberTarget => {
       const { name, type } = columns[index]
       if (type !== 'numeric') {
-        const cure = "Set the task to 'classification'"
-        throw wrongTarget(name, 'numbers, as the task is regression', 'texts', cure)
+        throw textAsNumber(name)
       }
       const range = settings.preset === 'realmlp' ? { range: summary.rangeOf(index) } : {}
       return { name, task: 'regression', ...summary.scaleOf(index), ...range }
@@ -420,5 +419,13 @@ function isCount(description: ColumnDescription, rows: number): boolean {
     maximum - minimum + 1 === rows &&
     isNear(mean, (minimum + maximum) / 2) &&
     isNear(deviation, Math.sqrt((rows * rows - 1) / 12))
+  )
+}
+
+function textAsNumber(column: string): DataError {
+  const expected = `classification, as column '${column}' has texts`
+  return new DataError(
+    { code: 'HADAMARD_TARGET_COLUMN', where: 'task', expected, received: 'regression' },
+    { column },
   )
 }

@@ -9,7 +9,7 @@ import { readTable } from '../data/read-table.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
 import type { DatasetSchema } from '../data/survey.ts'
 import { asTexts, column as columnOf, tableFromRows, type Table } from '../data/table.ts'
-import { DataError, SpecError } from '../errors.ts'
+import { DataError, reasonOf, SpecError } from '../errors.ts'
 import type { TrainSettings } from './options.ts'
 
 /** Data to train on: an input of `openDataset`, a dataset, or rows as objects. */
@@ -22,7 +22,31 @@ type ColumnTypes = NonNullable<TrainSettings['types']>
  *
  * @throws DataError for data that cannot be read; SpecError for options that the source has no use for
  */
-export async function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
+export function readSource(source: unknown, settings: TrainSettings): Promise<Table> {
+  return namingOption('types', settings.types, () => readTableOf(source, settings))
+}
+
+/**
+ * Reads columns that an option names; where one is not there, the error names the option: readers do not know it.
+ *
+ * @param columns with the names as keys
+ */
+export async function namingOption<T>(
+  option: string,
+  columns: object = {},
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    const isUnknown = error instanceof DataError && error.code === 'HADAMARD_COLUMN_MISSING'
+    if (!isUnknown || error.column === undefined || !Object.hasOwn(columns, error.column)) throw error
+    const { code, column } = error
+    throw new DataError(`${option}, ${reasonOf(error)}`, { code, column, cause: error })
+  }
+}
+
+async function readTableOf(source: unknown, settings: TrainSettings): Promise<Table> {
   const { delimiter, missing, schema, onError, types = {} } = settings
   if (isInput(source)) return readTable(source, openOptionsOf(settings))
   for (const [name, value] of Object.entries({ delimiter, missing, schema, onError })) {

@@ -30,7 +30,7 @@ export function rowWeights(
     throw new DataError(
       {
         code: 'HADAMARD_WEIGHT',
-        where: `${table.source ?? 'rows'} row ${row}, column ${name}`,
+        where: `weight, ${table.source ?? 'rows'} row ${row}, column ${name}`,
         expected: 'a weight, a number of at least 0',
         received: value === null ? 'none' : describeValue(value),
       },
@@ -41,7 +41,7 @@ export function rowWeights(
   throw new DataError(
     {
       code: 'HADAMARD_WEIGHT',
-      where: `${table.source ?? 'rows'}: column ${name}`,
+      where: `weight, ${table.source ?? 'rows'}: column ${name}`,
       expected: 'at least one weight above 0',
       received: 'only 0',
     },

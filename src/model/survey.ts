@@ -2,21 +2,51 @@
 
 import type { Encoder } from '../data/encoder.ts'
 import { inferType, type Input } from '../data/input.ts'
-import { column as columnOf, nameList, valueAt, type Column, type Table } from '../data/table.ts'
+import {
+  column as columnOf,
+  nameList,
+  unknownColumn,
+  valueAt,
+  type Column,
+  type Table,
+} from '../data/table.ts'
 import { DataError } from '../errors.ts'
 import { plural } from './design.ts'
+import type { TrainSettings } from './options.ts'
 import type { ClassReport, ColumnReport } from './report.ts'
+
+type NamingSettings = Pick<TrainSettings, 'targets' | 'ignore' | 'weight' | 'types'>
 
 /**
  * Refuses data that nothing can be learnt from.
  *
- * @throws DataError for no rows, a missing target column (naming those there are), a target without values or with only one
+ * @throws DataError for no rows, an option that names no column (naming those there are), a target without values or with only
+ *   one
  */
-export function checkTargets(table: Table, targets: readonly string[]): void {
+export function checkTargets(table: Table, settings: NamingSettings): void {
   const where = table.source ?? 'rows'
   if (table.rows === 0)
     throw new DataError({ code: 'HADAMARD_NO_ROWS', where, expected: 'rows to train on', received: '0 rows' })
-  for (const target of targets) checkTarget(table, target, where)
+  checkNamed(table, settings)
+  for (const target of settings.targets) checkTarget(table, target, where)
+}
+
+/**
+ * Checks that the columns are there which options name.
+ *
+ * @throws DataError naming the option, and the nearest column
+ */
+export function checkNamed(
+  { columns, source }: { columns: readonly { name: string }[]; source?: string },
+  { targets, ignore, weight, types = {} }: NamingSettings,
+): void {
+  const names = columns.map(({ name }) => name)
+  const named = { target: targets, ignore, types: Object.keys(types), weight: weight ?? [] }
+  for (const [option, wanted] of Object.entries(named)) {
+    const unknown = [wanted].flat().find((name) => !names.includes(name))
+    if (unknown !== undefined)
+      throw unknownColumn(source === undefined ? option : `${option}, ${source}`, unknown, names)
+  }
 }
 
 function checkTarget(table: Table, target: string, where: string): void {

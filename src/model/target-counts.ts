@@ -85,9 +85,9 @@ export class TargetCounts {
 }
 
 /** The error of a target that does not serve. */
-export function wrongTarget(column: string, expected: string, received: string, cure?: string): DataError {
+function wrongTarget(column: string, expected: string, received: string): DataError {
   return new DataError(
-    { code: 'HADAMARD_TARGET_COLUMN', where: `column ${column}`, expected, received, cure },
+    { code: 'HADAMARD_TARGET_COLUMN', where: `column ${column}`, expected, received },
     { column },
   )
 }

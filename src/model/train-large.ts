@@ -195,7 +195,7 @@ function planOfLarge(
     rule: `at random by row number, seed ${settings.seed}`,
     warnings: [],
   }
-  checkTargets(sample, settings.targets)
+  checkTargets(sample, settings)
   const plan = planOf(sample, encoder, drawn, network, settings, course, dropped)
   return {
     ...plan,

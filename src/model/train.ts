@@ -1,7 +1,7 @@
 /** train(): a CSV or raw rows in, a Model out. Reads, parts, encodes, fits and scores; each is done elsewhere. */
 
 import { Encoder } from '../data/encoder.ts'
-import { column as columnOf, unknownColumn, type Table } from '../data/table.ts'
+import { column as columnOf, type Table } from '../data/table.ts'
 import { inferTasks, type Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
 import { positiveClass } from './decision.ts'
@@ -77,9 +77,7 @@ export async function trainOnTable<
   Row extends object = Record<string, unknown>,
   P extends Prediction = Prediction,
 >(table: Table, settings: TrainSettings, reopen?: Reopen): Promise<Model<Row, P>> {
-  checkTargets(table, settings.targets)
-  for (const name of settings.ignore) columnOf(table, name)
-  checkNamed(table, 'weight', settings.weight)
+  checkTargets(table, settings)
   const { origin } = settings
   const task = origin?.model.encoder.task ?? taskOf(table, settings)
   const drawn = await partRows(table, task, settings)
@@ -136,11 +134,6 @@ export function taskOf(table: Table, { targets, task }: Pick<TrainSettings, 'tar
     targets.map((name) => columnOf(table, name)),
     task,
   ).task
-}
-
-function checkNamed(table: Table, option: string, name: string | undefined): void {
-  const names = table.columns.map((column) => column.name)
-  if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
 }
 
 function droppedColumns(table: Table, settings: TrainSettings): DroppedColumn[] {
