@@ -185,7 +185,7 @@ describe('mistakes are one line that names the flag, the value and what is allow
       '--stratify --group plan',
       /--group: expected one rule to part the rows by; received group and stratify/,
     ],
-    ['--weight v', /--weight: expected a column named 'v'/],
+    ['--weight v', /--weight, churn\.csv: expected a column named 'v'/],
   ])('%s', (flags, message) => {
     const { code, err } = hadamard(...train, ...words(flags))
     expect(code).toBe(1)

@@ -36,6 +36,8 @@ const REALMLP = {
 /** Where all epochs would take longer, there are fewer: rows · weights · epochs. */
 const BUDGET = 3e11
 const LEAST_EPOCHS = 10
+/** Rows per step where a batch of the recipe would be a whole epoch. */
+const SMALL_BATCH = 32
 const PLAIN_LEARNING_RATES: Partial<Record<OptimizerName, number>> = { adam: 0.003 }
 const UNIT_NORMAL: Initializer = { name: 'normal', deviation: 1 }
 
@@ -85,7 +87,7 @@ export function courseOf(
   return {
     epochs,
     optimizer,
-    batchSize: Math.min(batchSize ?? REALMLP.batchSize, rows),
+    batchSize: Math.min(batchSize ?? realmlpBatchSize(rows, task), rows),
     schedule: 'coslog4',
     dropLast: true,
     earlyStopping: { patience, watch: isCounted ? 'error' : 'loss' },
@@ -96,6 +98,11 @@ export function courseOf(
 function affordableEpochs(spec: NetworkSpec, rows: number): number {
   const weights = parametersOf(spec).reduce((sum, { shape }) => sum + elementsIn(shape, 1), 0)
   return Math.max(LEAST_EPOCHS, Math.min(REALMLP.epochs, Math.round(BUDGET / (rows * weights))))
+}
+
+/** As published, but for few rows of classes: one step an epoch is too few to learn more than simple borders. */
+function realmlpBatchSize(rows: number, task: Task): number {
+  return task === 'classification' && rows < 2 * REALMLP.batchSize ? SMALL_BATCH : REALMLP.batchSize
 }
 
 function plainOptimizer({
