@@ -1,11 +1,12 @@
 /** `hadamard init`: writes a small TypeScript project that trains on a CSV. It asks nothing and overwrites nothing. */
 
 import { spawn } from 'node:child_process'
-import { access, constants, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, constants, copyFile, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { reasonOf } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { CommandError } from './outcome.ts'
 
 const PACKAGE_ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)))
@@ -62,7 +63,7 @@ export async function writeProject(folder: string): Promise<string[]> {
   const names = [...Object.keys(texts), ...Object.keys(COPIED)]
   await checkFolder(folder, root, names)
   try {
-    await mkdir(root, { recursive: true })
+    await makeFolder(root)
     // Fails where a file has come about since the check.
     for (const [name, text] of Object.entries(texts)) await writeFile(join(root, name), text, { flag: 'wx' })
     for (const [name, source] of Object.entries(COPIED))

@@ -3,6 +3,7 @@
  * native/csv_block.cc, the same in every result. Knows nothing of files, headers or messages.
  */
 
+import { isAscii } from 'node:buffer'
 import {
   fieldText,
   isMissingField,
@@ -11,6 +12,8 @@ import {
   type CsvErrorName,
   type CsvFailure,
 } from './csv-parser.ts'
+import { isNumberText } from './csv-number.ts'
+import { PlainNumber } from './csv-plain-number.ts'
 
 /** How a column is read. `find` starts as numbers and turns to texts at the first value that is none. */
 export const columnKinds = { skip: 0, find: 1, numeric: 2, texts: 3, categories: 4 } as const
@@ -94,17 +97,27 @@ export const blockPadding = 64
 
 /** Finds the last record's end in `bytes[start, end)`, which start with a record, and what there is to check. */
 export function scanBlock(bytes: Uint8Array, start: number, end: number, delimiter: number): CsvScan {
-  let isAscii = true
-  let hasNul = false
-  let lineEnds = 0
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]
-    if (byte >= 0x80) isAscii = false
-    else if (byte === 0) hasNul = true
-    else if (byte === lineFeed || (byte === carriageReturn && !(at + 1 < end && bytes[at + 1] === lineFeed)))
-      lineEnds++
-  }
-  return { recordEnd: lastRecordEnd(bytes, start, end, delimiter), lineEnds, isAscii, hasNul }
+  // Searches of the runtime are many times faster than a loop over bytes.
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+  const recordEnd = view.includes(quote)
+    ? lastRecordEnd(bytes, start, end, delimiter)
+    : lastLineEnd(bytes, start, end)
+  return { recordEnd, lineEnds: lineEndsIn(view), isAscii: isAscii(view), hasNul: view.includes(0) }
+}
+
+function lineEndsIn(bytes: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) count++
+  for (let at = bytes.indexOf(carriageReturn); at >= 0; at = bytes.indexOf(carriageReturn, at + 1))
+    if (bytes[at + 1] !== lineFeed) count++
+  return count
+}
+
+function lastLineEnd(bytes: Uint8Array, start: number, end: number): number {
+  // Behind a CR at the very end a LF may still come.
+  let at = end > start && bytes[end - 1] === carriageReturn ? end - 1 : end
+  while (at > start && bytes[at - 1] !== lineFeed && bytes[at - 1] !== carriageReturn) at--
+  return at > start ? at : 0
 }
 
 function lastRecordEnd(bytes: Uint8Array, start: number, end: number, delimiter: number): number {
@@ -142,6 +155,9 @@ export function parseBlock(
 class BlockParser {
   private readonly field: Tokenizer
   private readonly missingTexts: ReadonlySet<string>
+  // Whether all columns are numbers, or may be. A listed text that looks like one only the rules can tell.
+  private readonly isNumeric: boolean
+  private readonly number = new PlainNumber()
   private readonly codes: (Map<string, number> | undefined)[]
   private readonly doubtful: ({ failure: CsvFailure; row: number } | undefined)[] = []
   private readonly rejects: CsvFailure[] = []
@@ -163,6 +179,9 @@ class BlockParser {
   ) {
     this.field = new Tokenizer(bytes, options.delimiter, start, 1)
     this.missingTexts = new Set(options.missing)
+    this.isNumeric =
+      targets.kinds.every((kind) => kind === columnKinds.numeric || kind === columnKinds.find) &&
+      !options.missing.some(isNumberText)
     const width = targets.kinds.length
     this.missing = new Float64Array(width)
     this.unseen = new Float64Array(width)
@@ -179,6 +198,10 @@ class BlockParser {
     const isOneColumn = targets.kinds.length === 1
     while (!field.isAtEnd() && this.rows < targets.capacity) {
       if (!isOneColumn && field.skipBlankLine()) continue
+      if (this.isNumeric && this.readNumbers()) {
+        this.rows++
+        continue
+      }
       const failed = this.readRecord()
       if (failed !== undefined) {
         if (!this.reject(failed)) break
@@ -197,6 +220,24 @@ class BlockParser {
     })
     const doubtful = this.doubtful.flatMap((found) => (found === undefined ? [] : [found.failure]))
     return { rows, missing, unseen, texts, doubtful, rejects }
+  }
+
+  // Most records of a file of numbers are nothing but plain numbers. False for another; then nothing counts that was stored.
+  private readNumbers(): boolean {
+    const { bytes, field, number } = this
+    const { arrays, offsets, strides } = this.targets
+    const { delimiter } = this.options
+    let at = field.position
+    for (let column = 0; column < arrays.length; column++) {
+      if (column > 0 && bytes[at++] !== delimiter) return false
+      if (!number.read(bytes, at)) return false
+      at = number.end
+      const array = arrays[column]
+      if (array !== undefined) array[offsets[column] + this.rows * strides[column]] = number.value
+    }
+    if (at >= field.end || (bytes[at] !== lineFeed && bytes[at] !== carriageReturn)) return false
+    field.endRecordAt(at)
+    return true
   }
 
   // Reads the record at the position and moves behind it. The failure of structure, else of the first wrong value.
@@ -343,5 +384,6 @@ class BlockParser {
   }
 }
 
+const quote = 0x22
 const lineFeed = 0x0a
 const carriageReturn = 0x0d

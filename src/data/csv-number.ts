@@ -1,6 +1,8 @@
 /** Reads one decimal number from bytes, to the bit as `Number(text)` would; the native twin is in native/csv.cc. */
 
-const powersOfTen = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
+import { PlainNumber, powersOfTen } from './csv-plain-number.ts'
+
+const plain = new PlainNumber()
 
 /**
  * The number written in `bytes[start, end)`: an optional sign, digits with an optional point (`.5` and `1.` included), an
@@ -11,6 +13,7 @@ const powersOfTen = Array.from({ length: 23 }, (_, exponent) => Number(`1e${expo
  * numberAt(Buffer.from('-.25e+1'), 0, 7) // -2.5
  */
 export function numberAt(bytes: Uint8Array, start: number, end: number): number {
+  if (plain.read(bytes, start) && plain.end === end) return plain.value
   let at = start
   const isNegative = bytes[at] === minus
   if (isNegative || bytes[at] === plus) at++

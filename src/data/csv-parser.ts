@@ -191,6 +191,12 @@ export class Tokenizer {
     this.line++
   }
 
+  /** Steps over the line end at `at`, where a record ends that another has read. */
+  endRecordAt(at: number): void {
+    this.position = at
+    this.endRecord()
+  }
+
   private skipBlanks(from: number): number {
     let at = from
     while (at < this.end && this.isBlank(this.bytes[at])) at++

@@ -6,9 +6,10 @@
  * a table of contents as JSON, and a trailer with the place and checksum of that table. Little-endian throughout.
  */
 
-import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DataError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { bytesOfDtype, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 
 /** Written at both ends; another version of the layout has another number. */
@@ -85,7 +86,7 @@ export class PackedWriter {
   static async create(path: string, key: string, layout: RowLayout): Promise<PackedWriter> {
     const temporary = `${path}.${process.pid}.tmp`
     try {
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolder(dirname(path))
       await removeLeftovers(path)
       const handle = await open(temporary, 'w')
       const writer = new PackedWriter(path, temporary, handle, key, layout)
