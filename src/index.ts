@@ -18,6 +18,7 @@ export {
   type NumberPrediction,
   type NumbersPrediction,
   type Prediction,
+  type EvaluationCsvOptions,
   type PredictionCsvOptions,
   type TablePredictions,
 } from './model.ts'

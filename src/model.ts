@@ -1,5 +1,6 @@
 /** Model: raw rows in, answers out. An encoder, a network and the report of how they came to be. */
 
+import type { OpenCsvOptions } from './data/open-options.ts'
 import type { CsvInput } from './data/csv-files.ts'
 import { Dataset } from './data/dataset.ts'
 import { readTable } from './data/read-table.ts'
@@ -96,6 +97,10 @@ export interface PredictionCsvOptions {
   delimiter?: ',' | ';' | '\t' | '|'
 }
 
+/** How a file to be scored is read. */
+export interface EvaluationCsvOptions
+  extends PredictionCsvOptions, Pick<OpenCsvOptions, 'onError' | 'onReject'> {}
+
 /**
  * A trained model. Made by {@link train} and {@link loadModel}.
  *
@@ -180,7 +185,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    */
   async readTable(
     input: CsvInput,
-    options: PredictionCsvOptions & { hasTarget?: boolean } = {},
+    options: EvaluationCsvOptions & { hasTarget?: boolean } = {},
   ): Promise<Table> {
     const { hasTarget = false, ...csv } = options
     const types = this.encoder.columnTypes({ hasTarget })
@@ -189,11 +194,12 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
   }
 
   /**
-   * Scores the model on a CSV file or other data that `train` takes; rows without a target are left out.
+   * Scores the model on a CSV file or other data that `train` takes; rows without a target are left out, with `onError` wrong
+   * records too.
    *
    * @throws DataError if there is no target column, or no row that can be scored
    */
-  async evaluate(source: TrainSource<Row>, options: PredictionCsvOptions = {}): Promise<ModelEvaluation> {
+  async evaluate(source: TrainSource<Row>, options: EvaluationCsvOptions = {}): Promise<ModelEvaluation> {
     const table = await this.#evaluationTable(source, options)
     if (table.rows === 0) {
       throw new DataError({
@@ -324,7 +330,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     return describeModel(this)
   }
 
-  #evaluationTable(source: TrainSource<Row>, options: PredictionCsvOptions): Promise<Table> | Table {
+  #evaluationTable(source: TrainSource<Row>, options: EvaluationCsvOptions): Promise<Table> | Table {
     if (isInput(source)) return this.readTable(source, { ...options, hasTarget: true })
     return source instanceof Dataset ? source.toTable() : tableFromRows(checkRows(source, 'evaluate'))
   }

@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -351,6 +351,28 @@ describe('predict', () => {
 })
 
 describe('evaluate, summary and doctor', () => {
+  test('evaluate --on-error skip leaves wrong records out, counts and lists them', async () => {
+    const text = await readFile(penguins, 'utf8')
+    await writeFile(join(folder, 'short.csv'), `${text}Adelie,Torgersen,39.1\n`)
+    expect(hadamard(['evaluate', 'penguins.model', 'short.csv']).err).toMatch(/line 346.*expected 7 /)
+    const args = [
+      'evaluate',
+      'penguins.model',
+      'short.csv',
+      '--on-error',
+      'skip',
+      '--rejects',
+      'wrong.csv',
+      '--json',
+    ]
+    const { code, out, err } = hadamard(args)
+    expect(code).toBe(0)
+    expect(err).toContain('1 wrong record left out, see wrong.csv')
+    const [whole] = jsonLines(hadamard(['evaluate', 'penguins.model', penguins, '--json']).out)
+    expect(jsonLines(out)[0]).toMatchObject({ test: whole.test })
+    expect((await readFile(join(folder, 'wrong.csv'), 'utf8')).trimEnd().split('\n')).toHaveLength(2)
+  })
+
   test('evaluate scores beside the baseline and says where the rows are those of training', () => {
     const { code, out, err } = hadamard(['evaluate', 'penguins.model', penguins])
     expect(code).toBe(0)

@@ -266,7 +266,12 @@ const table: Record<string, Record<string, Wrong[]>> = {
     '--delimiter': delimiter,
     '--backend': backend,
   },
-  evaluate: { '--delimiter': delimiter, '--backend': backend },
+  evaluate: {
+    '--on-error': onError,
+    '--rejects': training['--rejects'],
+    '--delimiter': delimiter,
+    '--backend': backend,
+  },
   explain: {
     '--columns': [
       ['iland', /expected a column named 'iland'; received the columns 'island', .*Did you mean 'island'/],

@@ -57,6 +57,16 @@ describe('rows as objects', () => {
     await dataset.close()
   })
 
+  test('what map gives of a dataset makes another', async () => {
+    const people = await Dataset.from([
+      { kg: 80, m: 2 },
+      { kg: 54, m: 1.5 },
+    ])
+    const more = await Dataset.from(() => people.map(({ kg, m }) => ({ bmi: kg / m ** 2, isTall: m > 1.8 })))
+    expect(await valuesOf(more)).toEqual({ bmi: [20, 24], isTall: [true, false] })
+    expect(await valuesOf(more.filter(({ bmi }) => bmi > 20))).toEqual({ bmi: [24], isTall: [false] })
+  })
+
   test('what can be walked only once is kept in a temporary file until it is closed', async () => {
     vi.stubEnv('TMPDIR', mkdtempSync(join(folder, 'kept-')))
     const dataset = await Dataset.from(generated(10_000))

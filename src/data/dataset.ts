@@ -233,7 +233,12 @@ export class Dataset<Row extends object = DatasetRow> {
     )
   }
 
-  /** Every row as `change` gives it; read anew at every iteration. */
+  /**
+   * Every row as `change` gives it, once: objects of any kind, one after the other.
+   *
+   * @example
+   * const bmi = await Dataset.from(() => dataset.map(({ kg, m }) => ({ bmi: kg / m ** 2 }))) // its columns are found anew
+   */
   map<T>(change: (row: Row, number: number) => T): AsyncGenerator<T> {
     checkFunction('map', change)
     return this.#mapped(change)
