@@ -309,7 +309,7 @@ describe('data of several files', () => {
   })
   afterEach(() => vi.unstubAllEnvs())
 
-afterAll(() => rm(folder, { recursive: true }))
+  afterAll(() => rm(folder, { recursive: true }))
   const place = { file: join(folder, '2.csv'), line: 13, column: 'b', raw: 1e30 }
   const plain = {
     target: 'y',
