@@ -21,8 +21,9 @@ constexpr std::uint64_t ten_to_18 = 1'000'000'000'000'000'000;
 constexpr std::uint64_t powers_of_ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 constexpr double exact_powers_of_ten[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
 
-// Bytes whose ends of fields are found at a time.
-constexpr std::size_t chunk = 2048;
+// Bytes whose ends of fields are found at a time, at most. The first are few: where every other record is anything but plain
+// numbers, what was found behind it would be found anew for each.
+constexpr std::size_t first_chunk = 256, chunk = 2048;
 
 inline double double_of(std::uint64_t bits) {
   double value;
@@ -213,9 +214,10 @@ NumberRows read_number_rows(const std::uint8_t* at, const std::uint8_t* limit, s
   const CsvTarget* const last = targets + width - 1;
   const CsvTarget* target = targets;
   const std::uint8_t* start = at;
-  for (const std::uint8_t* from = at; from < limit; from += chunk) {
+  std::size_t step = first_chunk;
+  for (const std::uint8_t* from = at; from < limit; from += step, step = step < chunk ? 2 * step : chunk) {
     const auto left = static_cast<std::size_t>(limit - from);
-    const std::size_t count = find_ends(from, left < chunk ? left : chunk, delimiter, ends);
+    const std::size_t count = find_ends(from, left < step ? left : step, delimiter, ends);
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint8_t* const end = from + ends[i];
       // The LF of the CR LF before.
