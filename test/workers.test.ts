@@ -13,7 +13,7 @@ const backends = [...(isNativeUnderTest ? ['native'] : []), 'fallback']
 const folder = mkdtempSync(join(tmpdir(), 'hadamard-workers-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-// A thousand networks take a minute on a busy machine.
+// A thousand networks take half a minute on a busy machine.
 const SLOWEST_MS = 300_000
 
 // Runs a module in a process of its own; what it prints last is JSON.
@@ -106,9 +106,9 @@ describe.each(backends)('%s', (backend) => {
         return process.memoryUsage().rss
       }
       // The heap and its fragments settle within some hundred cycles. One reading may be high; what leaks stays in all.
-      const before = await resident(600)
+      const before = await resident(400)
       const readings = []
-      for (let i = 0; i < 3; i++) readings.push(await resident(350))
+      for (let i = 0; i < 3; i++) readings.push(await resident(200))
       console.log(JSON.stringify({ before, after: Math.min(...readings) }))`,
       )) as { before: number; after: number }
       expect(after / before).toBeLessThan(1.05)
