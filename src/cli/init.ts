@@ -3,13 +3,11 @@
 import { spawn } from 'node:child_process'
 import { access, constants, copyFile, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { reasonOf } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { PACKAGE_ROOT } from '../package-root.ts'
 import { CommandError } from './outcome.ts'
-
-const PACKAGE_ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)))
 
 const COPIED = {
   'train.ts': join('examples', 'starter', 'train.ts'),
