@@ -67,6 +67,7 @@ class Run {
 
   // `is_step` tells the walk through a batch of a repeat from the walk through the run's own entry.
   std::uint32_t walk(const Entry& entry, Batch batch, int thread, bool is_step = false) {
+    if (threads_ == 1) return walk_alone(entry, batch, is_step);
     for (auto at = entry.instructions.begin(); at != entry.instructions.end(); at += at->together) {
       const Instruction& instruction = *at;
       std::uint32_t signal = go;
@@ -78,6 +79,29 @@ class Run {
           break;
       }
       if (signal != go) return signal;
+    }
+    return go;
+  }
+
+  // The same on one thread, which meets nobody: where a step takes half a microsecond, a few cycles per instruction count.
+  std::uint32_t walk_alone(const Entry& entry, Batch batch, bool is_step) {
+    for (auto at = entry.instructions.begin(); at != entry.instructions.end();) {
+      const Instruction& instruction = *at;
+      std::uint32_t signal = go;
+      if (instruction.kind == Instruction::Kind::op) {
+        if (instruction.strip > 0 && batch.rows > instruction.strip) {
+          execute(std::span(at, static_cast<std::size_t>(at->together)), batch, 0);
+          at += instruction.together;
+          continue;
+        }
+        call(instruction, batch, 0, instruction.splits_rows ? batch.rows : instruction.extent);
+      } else if (instruction.kind == Instruction::Kind::barrier) {
+        if (must_halt()) return halt;
+      } else {
+        signal = is_step ? repeat_part(instruction, batch, 0) : repeat(instruction, 0);
+      }
+      if (signal != go) return signal;
+      ++at;
     }
     return go;
   }
