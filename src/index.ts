@@ -28,6 +28,7 @@ export {
   type ModelComparison,
   type PredictionDistance,
 } from './model/compare.ts'
+export type { RowPlace } from './model/compared-rows.ts'
 export { estimateTraining, type TrainingEstimate } from './model/estimate.ts'
 export type { Footprint } from './model/footprint.ts'
 export {

@@ -3,11 +3,12 @@
 import type { OpenCsvOptions } from './data/open-options.ts'
 import type { CsvInput } from './data/csv-files.ts'
 import { Dataset } from './data/dataset.ts'
+import { isOtherSource } from './data/open-dataset.ts'
 import { readTable } from './data/read-table.ts'
 import { Encoder, type ColumnCount } from './data/encoder.ts'
 import { RowEncoder } from './data/row-encoder.ts'
 import { rowNumbers } from './data/split.ts'
-import { tableFromRows, type Table } from './data/table.ts'
+import type { Table } from './data/table.ts'
 import type { ClassLabel } from './data/target.ts'
 import type { BackendOptions } from './backends/choose.ts'
 import { describeValue } from './check.ts'
@@ -25,7 +26,7 @@ import {
 import { fingerprint } from './model/fingerprint.ts'
 import type { AnyModel } from './model/going-on.ts'
 import type { GoingOnOptions } from './model/options.ts'
-import { isInput, type TrainSource } from './model/read-source.ts'
+import { anySource, isInput, tableOfRows, type TrainSource } from './model/read-source.ts'
 import { readReport, type Conformal, type Scores, type TrainReport } from './model/report.ts'
 import { scoreRows, type Scorer } from './model/score.ts'
 import { train } from './model/train.ts'
@@ -134,17 +135,8 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    * @throws DataError for a column that no row has, and for text where training had numbers
    */
   predict(rows: readonly Row[]): P[] {
-    if (!Array.isArray(rows)) {
-      throw new DataError({
-        code: 'HADAMARD_ROW',
-        where: 'predict',
-        expected: 'an array of rows',
-        received: describeValue(rows),
-      })
-    }
-    if (rows.length === 0) return []
-    checkRows(rows, 'predict')
-    return this.predictTable(tableFromRows(rows)).predictions
+    const table = tableOfRows(rows, 'predict')
+    return table.rows === 0 ? [] : this.predictTable(table).predictions
   }
 
   /**
@@ -190,7 +182,9 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     const { hasTarget = false, ...csv } = options
     const types = this.encoder.columnTypes({ hasTarget })
     const { missingTexts } = this.report
-    return readTable(input, { ...csv, types, missing: missingTexts.length > 0 ? missingTexts : undefined })
+    // Other sources than CSV have missing values of their own.
+    const missing = missingTexts.length > 0 && !isOtherSource(input) ? missingTexts : undefined
+    return readTable(input, { ...csv, types, missing })
   }
 
   /**
@@ -200,7 +194,11 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    * @throws DataError if there is no target column, or no row that can be scored
    */
   async evaluate(source: TrainSource<Row>, options: EvaluationCsvOptions = {}): Promise<ModelEvaluation> {
-    const table = await this.#evaluationTable(source, options)
+    return this.evaluateTable(await this.#tableOf(source, 'evaluate', { ...options, hasTarget: true }))
+  }
+
+  /** @internal What {@link Model.evaluate} does with a table. */
+  async evaluateTable(table: Table): Promise<ModelEvaluation> {
     if (table.rows === 0) {
       throw new DataError({
         code: 'HADAMARD_NO_ROWS',
@@ -243,23 +241,20 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    * What the model relies on, by raw columns: permutation importance with intervals, partial dependence, and for chosen
    * rows gradient × input and integrated gradients.
    *
-   * @param source path of a CSV file, or raw rows, with the target where importance is wanted; rows that were not trained on
-   *   tell what helps with new ones
+   * @param source data that `train` takes, with the target where importance is wanted; rows that were not trained on tell what
+   *   helps with new ones
    * @throws SpecError for an option that cannot be; DataError for data that do not fit the model
    * @example
    * const { importance, attributions } = await model.explain('penguins.csv', { rows: [0] })
    * importance[0] // { column: 'bill_length_mm', mean: 0.4…, deviation: 0.0…, interval: [0.4…, 0.4…] }
    */
   async explain(
-    source: string | readonly Row[],
+    source: TrainSource<Row>,
     options: ExplanationOptions<Row> & PredictionCsvOptions = {},
   ): Promise<Explanation> {
     const { delimiter, ...given } = options
     const settings = normalizeExplanation(given)
-    const table =
-      typeof source === 'string'
-        ? await this.readTable(source, { delimiter, hasTarget: settings.repeats > 0 })
-        : tableFromRows(checkRows(source, 'explain'))
+    const table = await this.#tableOf(source, 'explain', { delimiter, hasTarget: settings.repeats > 0 })
     const explained = { ...this.#scorer(), metric: this.report.metric }
     return {
       ...explainTable(explained, table, settings),
@@ -330,9 +325,13 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     return describeModel(this)
   }
 
-  #evaluationTable(source: TrainSource<Row>, options: EvaluationCsvOptions): Promise<Table> | Table {
-    if (isInput(source)) return this.readTable(source, { ...options, hasTarget: true })
-    return source instanceof Dataset ? source.toTable() : tableFromRows(checkRows(source, 'evaluate'))
+  #tableOf(
+    source: TrainSource<Row>,
+    where: string,
+    options: Parameters<Model['readTable']>[1],
+  ): Promise<Table> | Table {
+    if (isInput(source)) return this.readTable(source, options)
+    return source instanceof Dataset ? source.toTable() : tableOfRows(source, where, anySource)
   }
 
   #scorer(): Scorer {
@@ -511,24 +510,5 @@ function checkTogether({ spec }: ModelFile, encoder: Encoder, report: TrainRepor
     where: path,
     expected: `a network for the encoder's ${encoder.width} inputs and its ${encoder.task}`,
     received: `one with ${spec.inputs} inputs, ${width} outputs and the loss ${describeLoss(spec)}`,
-  })
-}
-
-function checkRows<R>(rows: readonly R[], where: string): readonly (R & object)[] {
-  if (!Array.isArray(rows)) {
-    throw new DataError({
-      code: 'HADAMARD_ROW',
-      where,
-      expected: 'the path of a CSV file or an array of rows',
-      received: describeValue(rows),
-    })
-  }
-  const at = rows.findIndex((row: unknown) => typeof row !== 'object' || row === null || Array.isArray(row))
-  if (at < 0) return rows as readonly (R & object)[]
-  throw new DataError({
-    code: 'HADAMARD_ROW',
-    where: `${where}: row ${at}`,
-    expected: 'an object with a value per column',
-    received: describeValue(rows[at]),
   })
 }

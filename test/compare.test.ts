@@ -4,13 +4,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { rowLines } from '../src/data/csv-lines.ts'
 import { DataError } from '../src/errors.ts'
 import {
   compareModels,
+  Dataset,
   dense,
   estimateTraining,
   loadModel,
@@ -78,6 +80,39 @@ describe('two models', () => {
     )
   })
 
+  const names = ['size', 'note', 'y']
+  const written = (name: string, from = 0, to = 150): string => {
+    const text = csvOf(rows.slice(from, to), names)
+    writeFileSync(join(folder, name), name.endsWith('.gz') ? gzipSync(text) : text)
+    return join(folder, name)
+  }
+  const parts = (): string[] => [written('part1.csv', 0, 70), written('part2.csv', 70)]
+  type Source = Parameters<typeof compareModels>[2]
+  test.each<[string, () => Source | Promise<Source>, 'line' | 'file and line' | 'row']>([
+    ['a packed file', () => written('all.csv.gz'), 'line'],
+    ['several files', parts, 'file and line'],
+    ['a pattern', () => join(dirname(parts()[0]), 'part?.csv'), 'file and line'],
+    ['a stream', () => Readable.from([csvOf(rows, names)]), 'line'],
+    ['SQL', () => `duckdb:SELECT * FROM '${written('all.csv')}'`, 'row'],
+    ['a dataset', () => Dataset.from<object>(rows), 'row'],
+  ])('are compared on %s as on the rows themselves', async (_, source, place) => {
+    const expected = await compareModels(first, second, rows)
+    const { changed, scores, rows: count } = await compareModels(first, second, await source())
+    expect([count, scores]).toEqual([150, expected.scores])
+    const wanted = expected.changed.map((found) => {
+      const [start, name] =
+        place === 'file and line' && found.row >= 70 ? [70, 'part2.csv'] : [0, 'part1.csv']
+      // Behind the header each even row takes two lines.
+      const line = 2 + found.row - start + Math.ceil((found.row - start) / 2)
+      return {
+        ...found,
+        ...(place === 'row' ? {} : { line }),
+        ...(place === 'file and line' ? { file: join(folder, name) } : {}),
+      }
+    })
+    expect(changed).toEqual(wanted)
+  })
+
   test('without the target there are predictions alone', async () => {
     const bare = rows.map(({ size, note }) => ({ size, note }))
     const file = join(folder, 'bare.csv')
@@ -109,12 +144,6 @@ describe('two models', () => {
       /expected one that predicts y, one of 'down', 'up'; received one of note/,
     )
   })
-})
-
-test('lines of rows are physical ones', async () => {
-  const file = join(folder, 'lines.csv')
-  writeFileSync(file, '\na,b\r\n1,"x\ny"\r\n\r\n2,z\r3,"p\r\nq"\n4,w')
-  expect([...(await rowLines(file))]).toEqual([3, 6, 7, 9])
 })
 
 describe('what a training would take', () => {

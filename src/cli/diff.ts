@@ -1,4 +1,4 @@
-/** `hadamard diff A B FILE`: whether two models are the same to the bit, and where not, how scores and answers differ. */
+/** `hadamard diff A B FILE…`: whether two models are the same to the bit, and where not, how scores and answers differ. */
 
 import { Option, type Command } from 'commander'
 import type { BackendOptions } from '../backends/choose.ts'
@@ -7,7 +7,9 @@ import { alignColumns } from '../model/align.ts'
 import { compareModels, type ModelComparison, type PredictionDistance } from '../model/compare.ts'
 import { formatScore, scoreLabels, scoreNames } from '../model/describe.ts'
 import { plural } from '../model/design.ts'
+import type { RowPlace } from '../model/compared-rows.ts'
 import type { TrainReport } from '../model/report.ts'
+import { dataHelp, inputOf } from './data-files.ts'
 import { parseDelimiter } from './flags.ts'
 
 interface Flags {
@@ -23,14 +25,14 @@ const MOST_ROWS = 20
 export function addDiff(program: Command): void {
   program
     .command('diff')
-    .summary('compare two models on a CSV file')
+    .summary('compare two models on data')
     .description(
-      'Say whether two models are the same to the bit, and where not, how their scores differ and which rows of a CSV file ' +
-        'they take for different classes.',
+      'Say whether two models are the same to the bit, and where not, how their scores differ and which rows they take for ' +
+        'different classes.',
     )
     .argument('<a>', 'model file that train has saved')
     .argument('<b>', 'another of the same target')
-    .argument('<file>', 'CSV file with the columns of both; the target is needed for scores alone')
+    .argument('<file...>', `the columns of both; the target is needed for scores alone: ${dataHelp}`)
     .addOption(
       new Option('--delimiter <char>', 'of FILE: comma, semicolon, tab or pipe (default: found)').argParser(
         parseDelimiter,
@@ -38,9 +40,9 @@ export function addDiff(program: Command): void {
     )
     .option('--backend <name>', 'native or fallback (default: native if it can be loaded)')
     .option('--json', 'print one JSON line')
-    .action(async (a: string, b: string, file: string, { delimiter, backend, json = false }: Flags) => {
+    .action(async (a: string, b: string, files: string[], { delimiter, backend, json = false }: Flags) => {
       const [first, second] = await Promise.all([a, b].map((path) => loadModel(path, { backend })))
-      const comparison = await compareModels(first, second, file, { delimiter })
+      const comparison = await compareModels(first, second, inputOf(files), { delimiter })
       const text = json
         ? JSON.stringify({ event: 'result', ...comparison })
         : comparisonLines([a, b], comparison, first.report).join('\n')
@@ -96,19 +98,28 @@ function answerLines(
   if (changed.length === 0) return ['', `${title} Probabilities differ.`]
   const cells = changed
     .slice(0, MOST_ROWS)
-    .map(({ row, line, target, predictions }) => [
-      String(line ?? row),
+    .map(({ target, predictions, ...place }) => [
+      placeText(place),
       ...(scores === undefined ? [] : [target === null ? '-' : String(target)]),
       ...predictions.map(String),
     ])
-  const header = ['line', ...(scores === undefined ? [] : ['target']), ...names]
+  const header = [
+    changed[0].line === undefined ? 'row' : 'line',
+    ...(scores === undefined ? [] : ['target']),
+    ...names,
+  ]
   const rest = changed.length > MOST_ROWS ? [`… and ${changed.length - MOST_ROWS} more (--json has all)`] : []
   return ['', title, ...alignColumns([header, ...cells], [1, 2, 3]), ...rest]
 }
 
-function distanceLine(what: string, { mean, largest, row, line }: PredictionDistance): string {
-  const place = line === undefined ? `row ${row}` : `line ${line}`
-  return `${what} are ${short(mean)} apart on average, at most ${short(largest)} (${place}).`
+function distanceLine(what: string, { mean, largest, ...place }: PredictionDistance): string {
+  const kind = place.line === undefined ? 'row' : 'line'
+  return `${what} are ${short(mean)} apart on average, at most ${short(largest)} (${kind} ${placeText(place)}).`
+}
+
+function placeText({ row, line, file }: RowPlace): string {
+  if (line === undefined) return String(row)
+  return file === undefined ? String(line) : `${file}:${line}`
 }
 
 function short(value: number): string {

@@ -6,6 +6,7 @@ import { loadModel } from '../model.ts'
 import { explanationLines } from '../model/describe-explanation.ts'
 import type { ExplanationOptions } from '../model/explain.ts'
 import { metricNames } from '../model/options.ts'
+import { dataHelp, inputOf } from './data-files.ts'
 import { trainingDataNote } from './evaluate.ts'
 import { addNames, numberFlag, numbersFlag, parseDelimiter } from './flags.ts'
 import { writeNote } from './outcome.ts'
@@ -40,8 +41,8 @@ export function addExplain(program: Command): void {
     )
     .argument('<model>', 'model file that train has saved')
     .argument(
-      '<file>',
-      'CSV file with the columns of the training data and the target, best of rows not trained on',
+      '<file...>',
+      `the columns of the training data and the target, best of rows not trained on: ${dataHelp}`,
     )
   const options = [
     new Option(
@@ -76,10 +77,10 @@ export function addExplain(program: Command): void {
   command.action(runExplain)
 }
 
-async function runExplain(modelPath: string, file: string, flags: Flags): Promise<void> {
+async function runExplain(modelPath: string, files: string[], flags: Flags): Promise<void> {
   const { baseline, backend, json = false, ...given } = flags
   const model = await loadModel(modelPath, { backend })
-  const explanation = await model.explain(file, {
+  const explanation = await model.explain(inputOf(files), {
     ...given,
     baseline: baseline as ExplanationOptions['baseline'],
   })

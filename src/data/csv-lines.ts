@@ -1,7 +1,5 @@
 /** The physical lines on which the records of a CSV begin, for those who want to look them up in the file. */
 
-import { readBytes } from './csv-bytes.ts'
-import { readHead } from './csv-head.ts'
 import { Tokenizer } from './csv-parser.ts'
 
 /** Records of a file: `bytes[start, end)`, the first at the physical line `line`. */
@@ -36,21 +34,4 @@ export function recordLines(
     if (!leftOut.some((offset) => offset >= from && offset < field.position)) lines.push(at)
   }
   return lines
-}
-
-/**
- * The line of each row of a file that has been read without an error; the first line of the file is 1.
- *
- * @returns [rows]
- * @throws DataError where the file cannot be read
- * @example
- * await rowLines('penguins.csv') // Uint32Array(344) [ 2, 3, 4, … ]
- */
-export async function rowLines(
-  path: string,
-  options: { delimiter?: ',' | ';' | '\t' | '|' } = {},
-): Promise<Uint32Array> {
-  const bytes = await readBytes(path)
-  const { delimiter, start, line, names } = readHead(bytes, options, path)
-  return Uint32Array.from(recordLines({ bytes, start, end: bytes.length, line }, delimiter, names.length))
 }

@@ -1,12 +1,10 @@
 /** What each column adds to the answer for a row: gradient × input and integrated gradients, in double. */
 
 import type { Encoder } from '../data/encoder.ts'
-import { inputWidth, isIndexed } from '../data/input.ts'
+import { inputWidth } from '../data/input.ts'
 import { column as columnOf, valueAt, type Table, type Value } from '../data/table.ts'
 import type { ClassLabel } from '../data/target.ts'
-import { SpecError } from '../errors.ts'
-import { doubleOf } from '../explain/double.ts'
-import type { Network } from '../network.ts'
+import { vectorTwinOf, type VectorTwin } from '../explain/vectors.ts'
 import type { Answering } from './answering.ts'
 import { classProbabilities, decideClass } from './answers.ts'
 
@@ -46,11 +44,13 @@ const BLOCK = 256
 const TOLERANCE = 1e-4
 
 /**
- * Attributions for rows of a table: one for each, of several targets one for each of these.
+ * Attributions for rows of a table: one for each, of several targets one for each of these. Embedded categories are their
+ * vectors, whose components are added up.
  *
- * @param baseline inputs to compare with [inputs]; zeros are a row of which nothing is known: numbers at their mean, no category
+ * @param baseline rows [rows · inputs] whose mean is compared with; zeros are a row of which nothing is known: numbers at their
+ *   mean, no category, of embedded ones the vector of those that are missing or seldom
  * @param label the class to explain; default the positive one of two classes, else the one that is decided for
- * @throws SpecError if an activation has no derivative, or a column is embedded
+ * @throws SpecError if an activation has no derivative
  * @source Sundararajan, Taly, Yan 2017, Axiomatic Attribution for Deep Networks, eq. 1 and proposition 1
  */
 export function attributeRows(
@@ -61,9 +61,10 @@ export function attributeRows(
   label?: ClassLabel,
 ): RowAttribution[] {
   const { encoder, decision } = model
-  checkContinuous(model)
   const twin = new DoubleModel(model)
-  const { x } = encoder.encode(table, rows, 'float64')
+  const x = twin.vectorsOf(encoder.encode(table, rows, 'float64').x)
+  const width = x.length / rows.length
+  const from = meanRow(twin.vectorsOf(baseline), width)
   const indicesOf = (answers: Float64Array): number[] => {
     if (encoder.task === 'regression')
       return model.chosen === undefined ? encoder.targets.map((_, j) => j) : [model.chosen]
@@ -75,12 +76,12 @@ export function attributeRows(
     ]
   }
   return rows.flatMap((row, i) => {
-    const inputs = x.subarray(i * encoder.width, (i + 1) * encoder.width)
+    const inputs = x.subarray(i * width, (i + 1) * width)
     const answers = twin.answers(inputs)
     return indicesOf(answers).map((index): RowAttribution => {
-      const [output, from] = [answers[index], twin.answers(baseline)[index]]
-      const distance = inputs.map((value, j) => value - baseline[j])
-      const along = integrate(twin, index, baseline, distance, output - from)
+      const [output, baseline] = [answers[index], twin.answers(from)[index]]
+      const distance = inputs.map((value, j) => value - from[j])
+      const along = integrate(twin, index, from, distance, output - baseline)
       const gradient = twin.gradients(inputs, index)
       const byInput = {
         gradientTimesInput: gradient.map((value, j) => value * distance[j]),
@@ -90,9 +91,9 @@ export function attributeRows(
         row,
         ...titleOf(encoder, index),
         output,
-        baseline: from,
-        columns: sumByColumn(model, table, row, byInput),
-        gap: output - from - total(along),
+        baseline,
+        columns: sumByColumn(model, twin.widths, { table, row }, byInput),
+        gap: output - baseline - total(along),
       }
     })
   })
@@ -106,17 +107,10 @@ function titleOf(
   return targets.length === 1 ? {} : { target: targets[index].name }
 }
 
-// Between two numbers of categories there is nothing.
-function checkContinuous({ encoder }: Answering): void {
-  const embedded = encoder.data.inputs.find(isIndexed)
-  if (embedded === undefined) return
-  throw new SpecError({
-    code: 'HADAMARD_NOT_POSSIBLE',
-    where: 'explain: attributions',
-    expected: 'a model without embedded columns, as gradients do not reach their categories',
-    received: `one with the column '${embedded.name}'`,
-    cure: 'Importance and partial dependence serve for every model',
-  })
+function meanRow(x: Float64Array, width: number): Float64Array {
+  const sums = new Float64Array(width)
+  x.forEach((value, i) => (sums[i % width] += value))
+  return sums.map((sum) => sum / (x.length / width))
 }
 
 // Midpoints of ever more parts of the way, until their sum is the difference that it must be.
@@ -145,14 +139,19 @@ function integrate(
   }
 }
 
-/** A model's answers and their gradients in double, from encoded rows. */
+/** A model's answers and their gradients in double, from encoded rows with vectors for embedded categories. */
 class DoubleModel {
-  readonly #network: Network<'float64'>
+  readonly #network: VectorTwin['network']
   readonly #model: Answering
+  readonly widths: VectorTwin['widths']
+  readonly vectorsOf: VectorTwin['vectorsOf']
 
   constructor(model: Answering) {
+    const { network, widths, vectorsOf } = vectorTwinOf(model.network)
     this.#model = model
-    this.#network = doubleOf(model.network)
+    this.#network = network
+    this.widths = widths
+    this.vectorsOf = vectorsOf
   }
 
   /** [rows · classes], or [rows · targets]. */
@@ -210,14 +209,16 @@ class DoubleModel {
 
 function sumByColumn(
   { encoder }: Answering,
-  table: Table,
-  row: number,
+  widths: readonly number[],
+  { table, row }: { table: Table; row: number },
   byInput: Record<'gradientTimesInput' | 'integratedGradients', Float64Array>,
 ): ColumnAttribution[] {
+  let first = 0
   let end = 0
   return encoder.data.inputs.map((input) => {
     const start = end
-    end += inputWidth(input)
+    end += total(widths.slice(first, first + inputWidth(input)))
+    first += inputWidth(input)
     const value = valueAt(columnOf(table, input.name), row)
     const sum = (values: Float64Array): number => total(values.subarray(start, end))
     return {
@@ -229,6 +230,6 @@ function sumByColumn(
   })
 }
 
-function total(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0)
+function total(values: Float64Array | readonly number[]): number {
+  return (values as readonly number[]).reduce((sum, value) => sum + value, 0)
 }

@@ -1,20 +1,13 @@
 /** Two models side by side: whether they are the same to the bit, and where not, how their scores and answers differ. */
 
-import { rowLines } from '../data/csv-lines.ts'
-import {
-  column as columnOf,
-  type Column,
-  nameList,
-  tableFromRows,
-  valueAt,
-  type Table,
-  type Value,
-} from '../data/table.ts'
+import { column as columnOf, nameList, valueAt, type Value } from '../data/table.ts'
 import type { ClassLabel } from '../data/target.ts'
 import { DataError } from '../errors.ts'
 import type { Parameter } from '../network.ts'
 import type { ModelEvaluation, Prediction, PredictionCsvOptions } from '../model.ts'
+import { openComparedRows, readForBoth, type ComparedRows, type RowPlace } from './compared-rows.ts'
 import type { AnyModel } from './going-on.ts'
+import type { TrainSource } from './read-source.ts'
 
 /** What tells two models apart on data. */
 export interface ModelComparison {
@@ -34,21 +27,14 @@ export interface ModelComparison {
 }
 
 /** How far apart the numbers are that two models predict, in the unit of the target. */
-export interface PredictionDistance {
+export interface PredictionDistance extends RowPlace {
   mean: number
+  /** In the row whose place this is: the first in which they are farthest apart. */
   largest: number
-  /** The first row in which they are farthest apart, from 0. */
-  row: number
-  /** Its physical line in the file, where the rows come from one. */
-  line?: number
 }
 
-/** A row that two models take for different classes. */
-export interface ChangedRow {
-  /** Row number from 0. */
-  row: number
-  /** Physical line of the file, where the rows come from one. */
-  line?: number
+/** A row that two models take for different classes, with its place. */
+export interface ChangedRow extends RowPlace {
   /** What it is; null where the data do not say. */
   target: Value
   predictions: [ClassLabel, ClassLabel]
@@ -57,7 +43,7 @@ export interface ChangedRow {
 /**
  * Compares two models of the same target.
  *
- * @param source path of a CSV file, or raw rows, with the columns of both models; the target is needed for scores alone
+ * @param source data that `train` takes, with the columns of both models; the target is needed for scores alone
  * @throws DataError if the models predict different things, or the data do not fit them
  * @example
  * const { differences, changed } = await compareModels(old, better, 'penguins.csv')
@@ -65,46 +51,54 @@ export interface ChangedRow {
 export async function compareModels(
   first: AnyModel,
   second: AnyModel,
-  source: string | readonly object[],
+  source: TrainSource,
   options: PredictionCsvOptions = {},
 ): Promise<ModelComparison> {
   checkComparable(first, second)
-  const models = [first, second]
-  const read = await Promise.all(models.map((model) => tableFor(model, source, options)))
-  const [a, b] = models.map((model, i): Prediction[] => model.predictTable(read[i].table).predictions)
-  const { table, hasTarget } = read[0]
-  const isClass = first.encoder.task === 'classification'
-  const lines = typeof source === 'string' ? await rowLines(source, options) : undefined
-  const place = (row: number): { row: number; line?: number } =>
-    lines === undefined ? { row } : { row, line: lines[row] }
-  const target = hasTarget && isClass ? columnOf(table, first.report.target) : undefined
-  const [one, two] = hasTarget
-    ? await Promise.all(models.map((model) => model.evaluate(source as never, options)))
-    : []
-  return {
-    differences: differingParts(first, second),
-    rows: table.rows,
-    hasSameAnswers: JSON.stringify(a) === JSON.stringify(b),
-    ...(hasTarget ? { scores: [one, two] } : {}),
-    changed: isClass ? changedRows(a, b, target, place) : [],
-    ...(isClass ? {} : distancesOf(first, a, b, place)),
+  const rows = await openComparedRows(source, options)
+  try {
+    return await compareOn([first, second], rows)
+  } finally {
+    await rows.close()
   }
 }
 
-type Place = (row: number) => { row: number; line?: number }
+async function compareOn(
+  models: readonly [AnyModel, AnyModel],
+  rows: ComparedRows,
+): Promise<ModelComparison> {
+  const { tables, hasTarget } = await readForBoth(models, rows)
+  const [a, b] = models.map((model, i): Prediction[] => model.predictTable(tables[i]).predictions)
+  const [first, second] = models
+  const isClass = first.encoder.task === 'classification'
+  const target = hasTarget && isClass ? columnOf(tables[0], first.report.target) : undefined
+  const targetOf = (row: number): Value => (target === undefined ? null : valueAt(target, row))
+  const [one, two] = hasTarget
+    ? await Promise.all(models.map((model, i) => model.evaluateTable(tables[i])))
+    : []
+  return {
+    differences: differingParts(first, second),
+    rows: tables[0].rows,
+    hasSameAnswers: JSON.stringify(a) === JSON.stringify(b),
+    ...(hasTarget ? { scores: [one, two] } : {}),
+    changed: isClass ? await changedRows(a, b, targetOf, rows) : [],
+    ...(isClass ? {} : await distancesOf(first, a, b, rows)),
+  }
+}
 
-function changedRows(
+async function changedRows(
   a: readonly Prediction[],
   b: readonly Prediction[],
-  target: Column | undefined,
-  place: Place,
-): ChangedRow[] {
-  return a.flatMap(({ prediction }, row) => {
+  targetOf: (row: number) => Value,
+  rows: ComparedRows,
+): Promise<ChangedRow[]> {
+  const changed = a.flatMap(({ prediction }, row) => {
     const other = b[row].prediction
     if (typeof prediction === 'object' || typeof other === 'object' || prediction === other) return []
-    const value = target === undefined ? null : valueAt(target, row)
-    return [{ ...place(row), target: value, predictions: [prediction, other] }]
+    return [{ row, target: targetOf(row), predictions: [prediction, other] as [ClassLabel, ClassLabel] }]
   })
+  const places = await rows.placesOf(changed.map(({ row }) => row))
+  return changed.map((found, i) => ({ ...places[i], ...found }))
 }
 
 function checkComparable(first: AnyModel, second: AnyModel): void {
@@ -120,27 +114,6 @@ function checkComparable(first: AnyModel, second: AnyModel): void {
     expected: `one that predicts ${a}`,
     received: `one of ${b}`,
   })
-}
-
-// With the target where it is there.
-async function tableFor(
-  model: AnyModel,
-  source: string | readonly object[],
-  options: PredictionCsvOptions,
-): Promise<{ table: Table; hasTarget: boolean }> {
-  const targets = model.encoder.targets.map(({ name }) => name)
-  if (typeof source !== 'string') {
-    const table = tableFromRows(source)
-    const names = table.columns.map(({ name }) => name)
-    return { table, hasTarget: targets.every((target) => names.includes(target)) }
-  }
-  try {
-    return { table: await model.readTable(source, { ...options, hasTarget: true }), hasTarget: true }
-  } catch (error) {
-    const isAbsent = error instanceof DataError && error.line === undefined
-    if (!isAbsent || !targets.includes(error.column ?? '')) throw error
-    return { table: await model.readTable(source, options), hasTarget: false }
-  }
 }
 
 function differingParts(first: AnyModel, second: AnyModel): ModelComparison['differences'] {
@@ -163,24 +136,26 @@ function bitsOf(arrays: Readonly<Record<string, Parameter>>): string {
     .join('\n')
 }
 
-function distancesOf(
+async function distancesOf(
   { encoder: { targets } }: AnyModel,
   a: readonly Prediction[],
   b: readonly Prediction[],
-  place: Place,
-): Pick<ModelComparison, 'distance' | 'distances'> {
-  const distances = targets.map(({ name }) => {
+  rows: ComparedRows,
+): Promise<Pick<ModelComparison, 'distance' | 'distances'>> {
+  const found = targets.map(({ name }) => {
     const of = ({ prediction }: Prediction): number =>
       Number(typeof prediction === 'object' ? prediction[name] : prediction)
-    return distanceOf(a.map(of), b.map(of), place)
+    return distanceOf(a.map(of), b.map(of))
   })
+  const places = await rows.placesOf(found.map(({ row }) => row))
+  const distances = found.map((distance, j) => ({ ...distance, ...places[j] }))
   if (targets.length === 1) return { distance: distances[0] }
   return { distances: distances.map((distance, j) => ({ target: targets[j].name, ...distance })) }
 }
 
-function distanceOf(a: readonly number[], b: readonly number[], place: Place): PredictionDistance {
+function distanceOf(a: readonly number[], b: readonly number[]): PredictionDistance {
   const distances = a.map((prediction, row) => Math.abs(b[row] - prediction))
   const largest = distances.reduce((most, distance) => Math.max(most, distance), 0)
   const mean = distances.reduce((sum, distance) => sum + distance, 0) / Math.max(1, distances.length)
-  return { mean, largest, ...place(Math.max(0, distances.indexOf(largest))) }
+  return { mean, largest, row: Math.max(0, distances.indexOf(largest)) }
 }

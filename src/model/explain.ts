@@ -216,13 +216,11 @@ function checkMetric(model: Explained, table: Table, metric: TrainReport['metric
   throw new SpecError({ code: 'HADAMARD_TASK', where: 'metric', expected, received: `'${metric}'` })
 }
 
+// Rows whose mean it is.
 function baselineOf({ encoder }: Explained, table: Table, baseline: Settings['baseline']): Float64Array {
   if (baseline === 'zero') return new Float64Array(encoder.width)
   const rows = baseline === 'mean' ? table : tableFromRows([baseline], 'baseline')
-  const { x } = encoder.encode(rows, undefined, 'float64')
-  const sums = new Float64Array(encoder.width)
-  x.forEach((value, i) => (sums[i % encoder.width] += value))
-  return sums.map((sum) => sum / rows.rows)
+  return encoder.encode(rows, undefined, 'float64').x
 }
 
 function checkNoneOrMore(where: string, value: unknown): void {

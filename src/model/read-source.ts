@@ -59,12 +59,23 @@ async function readTableOf(source: unknown, settings: TrainSettings): Promise<Ta
     })
   }
   if (source instanceof Dataset) return withTypes(await source.toTable(), types)
-  if (!Array.isArray(source)) {
-    const expected = 'the path of a CSV file, another input of openDataset, a dataset, or an array of rows'
-    throw new DataError({ code: 'HADAMARD_ROW', where: 'train', expected, received: describeValue(source) })
-  }
-  source.forEach((row, index) => checkRow(row, `train: row ${index}`))
-  return withTypes(tableFromRows(source as object[]), types)
+  return withTypes(tableOfRows(source, 'train', anySource), types)
+}
+
+/** What stands for all that `train` takes in messages. */
+export const anySource =
+  'the path of a CSV file, another input of openDataset, a dataset, or an array of rows'
+
+/**
+ * A table of rows as objects.
+ *
+ * @throws DataError for what is no array of objects
+ */
+export function tableOfRows(rows: unknown, where: string, expected = 'an array of rows'): Table {
+  if (!Array.isArray(rows))
+    throw new DataError({ code: 'HADAMARD_ROW', where, expected, received: describeValue(rows) })
+  rows.forEach((row, index) => checkRow(row, `${where}: row ${index}`))
+  return tableFromRows(rows as object[])
 }
 
 /** Reads a source once more; undefined where it cannot be read twice, or has no rows that a file has. */
