@@ -4,6 +4,7 @@ import type { Backend, Executable } from './backends/backend.ts'
 import { compileForward } from './compiler/prediction.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
 import type { FloatArray } from './ops/arithmetic.ts'
+import { atOnce, type Paced } from './paced.ts'
 import type { NetworkSpec } from './spec.ts'
 import { toInputs } from './training/data.ts'
 
@@ -66,8 +67,17 @@ export class ForwardPasses {
   blocks(
     flat: FloatArray,
     body: (run: BlockRun, first: number, rows: number) => void,
-    { name, compile } = { name: 'forward', compile: compileForward },
+    program?: { name: string; compile: (spec: NetworkSpec, rows: number) => Program },
   ): void {
+    atOnce(this.blocksInTurns(flat, body, program))
+  }
+
+  /** The same, which others interrupt. The weights must not change meanwhile. */
+  *blocksInTurns(
+    flat: FloatArray,
+    body: (run: BlockRun, first: number, rows: number) => void,
+    { name, compile } = { name: 'forward', compile: compileForward },
+  ): Paced<void> {
     const { inputs } = this.#spec
     const total = flat.length / inputs
     const capacity = total === 1 ? 1 : BLOCK_ROWS
@@ -84,6 +94,7 @@ export class ForwardPasses {
       const block = flat.subarray(first * inputs, (first + rows) * inputs)
       if (executable.writeFinite(slotNamed(program, 'x'), block) >= 0) toInputs(this.#spec, flat)
       body(run, first, rows)
+      yield
     }
   }
 

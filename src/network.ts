@@ -31,6 +31,7 @@ import {
   type FloatArray,
   type FloatArrayOf,
 } from './ops/arithmetic.ts'
+import { atOnce, type Paced } from './paced.ts'
 import { samplePredictions, type SampledPrediction, type SampleOptions } from './sampling.ts'
 import { joinLinearLayers } from './simplify.ts'
 import { summarize } from './summary.ts'
@@ -319,13 +320,22 @@ export class Network<D extends Dtype = 'float32'> {
     const flat = this.#isFlat(x) ? x : toInputs(this.spec, x)
     const out = given === undefined ? this.#newOutputs(flat) : this.#checkedOut(given, flat)
     if (flat.length === this.spec.inputs) this.#passes.row(flat, out)
-    else {
-      this.#passes.blocks(flat, (run, first, rows) => {
-        run('forward')
-        run.read('output', out.subarray(first * this.outputs, (first + rows) * this.outputs))
-      })
-    }
+    else atOnce(this.#predictBlocks(flat, out))
     return out
+  }
+
+  /** @internal What {@link predict} gives for flat rows, in pieces. */
+  *predicting(flat: FloatArrayOf<D>): Paced<FloatArrayOf<D>> {
+    const out = this.#newOutputs(flat)
+    yield* this.#predictBlocks(flat, out)
+    return out
+  }
+
+  *#predictBlocks(flat: FloatArray, out: FloatArrayOf<D>): Paced<void> {
+    yield* this.#passes.blocksInTurns(flat, (run, first, rows) => {
+      run('forward')
+      run.read('output', out.subarray(first * this.outputs, (first + rows) * this.outputs))
+    })
   }
 
   /**
@@ -348,10 +358,16 @@ export class Network<D extends Dtype = 'float32'> {
   ): Evaluation | Promise<Evaluation> {
     this.#assertIdle('evaluate')
     if (x instanceof Dataset) return evaluateDataset(this, x, y as DatasetColumns)
+    return atOnce(this.evaluating(x, y as Targets, options))
+  }
+
+  /** @internal What {@link evaluate} gives for arrays, in pieces. */
+  *evaluating(x: Rows, y: Targets, options: { sampleWeights?: SampleWeights } = {}): Paced<Evaluation> {
     rejectUnknownKeys('evaluate', options, ['sampleWeights'])
     const { sampleWeights } = options
-    const flat = toInputs(this.spec, x)
-    const targets = toDenseTargets(this.spec, y as Targets, flat.length / this.spec.inputs)
+    // What fits already is checked for infinities and NaN as it is copied.
+    const flat = this.#isFlat(x) ? x : toInputs(this.spec, x)
+    const targets = toDenseTargets(this.spec, y, flat.length / this.spec.inputs)
     const rows = flat.length / this.spec.inputs
     const weights =
       sampleWeights === undefined ? undefined : toSampleWeights(sampleWeights, rows, this.spec.dtype)
@@ -374,14 +390,15 @@ export class Network<D extends Dtype = 'float32'> {
       run('evaluate')
       for (const name of names) totals[name] += run.read(name, sum)[0]
     }
-    this.#passes.blocks(flat, evaluateBlock, weights === undefined ? undefined : WEIGHTED)
+    yield* this.#passes.blocksInTurns(flat, evaluateBlock, weights === undefined ? undefined : WEIGHTED)
     const loss = totals.loss * lossScale(this.spec, rows)
     if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
     if (this.spec.outputs !== undefined) {
       return { rows, loss, ...outputScores(this.spec, rows, (name) => totals[name], true) }
     }
     if (heads[0].info.task !== 'regression') return { rows, loss }
-    return { rows, loss, ...regressionMetrics(targets, this.predict(flat), this.outputs) }
+    const predictions = yield* this.predicting(flat as FloatArrayOf<D>)
+    return { rows, loss, ...regressionMetrics(targets, predictions, this.outputs) }
   }
 
   /**

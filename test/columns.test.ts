@@ -11,6 +11,7 @@ import { rowNumbers } from '../src/data/split.ts'
 import { tableFromRows, type Table } from '../src/data/table.ts'
 import { loadModel, train, type TrainOptions } from '../src/index.ts'
 import { droppedSentences, uselessColumns } from '../src/model/survey.ts'
+import { atOnce } from '../src/paced.ts'
 
 interface Case {
   train: number[]
@@ -198,7 +199,7 @@ describe('columns that nothing can be learnt from', () => {
   const inputs = Object.keys(rows[0]).slice(0, -1)
 
   test('are named with the reason, dates are not among them', () => {
-    const dropped = uselessColumns(tableFromRows(rows), inputs)
+    const dropped = atOnce(uselessColumns(tableFromRows(rows), inputs))
     expect(dropped.map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
       'id: counting the rows',
       'shuffled: counting the rows',
@@ -223,7 +224,7 @@ describe('columns that nothing can be learnt from', () => {
       'n',
       'copy',
     ])
-    expect(uselessColumns(tableFromRows(rows), ['id'])).toEqual([])
+    expect(atOnce(uselessColumns(tableFromRows(rows), ['id']))).toEqual([])
   })
 
   test('their file needs them no more', async () => {

@@ -7,7 +7,7 @@ import { randomStream } from '../src/random.ts'
 const stream = randomStream(1, 'sample')
 const rowsBy = (wanted: number, total: number, drawOf: (row: number) => number): number[] => {
   const store = new RowSampleStore(wanted, 1)
-  for (let row = 0; row < total; row++) store.add(drawOf(row), row, [[row]], 0)
+  for (let row = 0; row < total; row++) store.add(drawOf(row), [[row]], 0)
   return [...store.column(0)]
 }
 

@@ -1,5 +1,6 @@
 /** Finds rows that are the same in every column. */
 
+import { atOnce, ROWS_AT_ONCE, type Paced } from '../paced.ts'
 import type { Table } from './table.ts'
 
 const PRIMES = [0x9e3779b1, 0x85ebca77]
@@ -12,11 +13,24 @@ const PRIMES = [0x9e3779b1, 0x85ebca77]
  * @example
  * firstCopies(tableFromRows([{ a: 1 }, { a: 2 }, { a: 1 }])).first // Uint32Array [ 0, 1, 0 ]
  */
-export function firstCopies(table: Table): { first: Uint32Array; distinct: number } {
-  const words = table.columns.map((column) =>
-    column.type === 'categorical' ? Uint32Array.from(column.codes) : wordsOf(column.values),
-  )
-  const hashes = hashRows(words, table.rows)
+export function firstCopies(table: Table): Copies {
+  return atOnce(firstCopiesInTurns(table))
+}
+
+/** For each row the first that is the same, and how many different rows there are. */
+export interface Copies {
+  first: Uint32Array
+  distinct: number
+}
+
+/** The same by pieces of the rows. */
+export function* firstCopiesInTurns(table: Table): Paced<Copies> {
+  const words: Uint32Array[] = []
+  for (const column of table.columns) {
+    words.push(column.type === 'categorical' ? new Uint32Array(column.codes) : wordsOf(column.values))
+    yield
+  }
+  const hashes = yield* hashRows(words, table.rows)
   // Open addressing: a Map of so many keys would take several times the memory of the table.
   const slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * table.rows + 2))).fill(-1)
   const first = new Uint32Array(table.rows)
@@ -30,17 +44,19 @@ export function firstCopies(table: Table): { first: Uint32Array; distinct: numbe
       distinct++
     }
     first[row] = slots[slot]
+    if (row % ROWS_AT_ONCE === 0) yield
   }
   return { first, distinct }
 }
 
 // Two words a number. The same number has the same bits: -0 is 0, and there is one NaN.
 function wordsOf(values: Float64Array): Uint32Array {
-  const same = values.map((value) => (Number.isNaN(value) ? NaN : value + 0))
+  const same = new Float64Array(values.length)
+  for (let row = 0; row < same.length; row++) same[row] = Number.isNaN(values[row]) ? NaN : values[row] + 0
   return new Uint32Array(same.buffer)
 }
 
-function hashRows(words: readonly Uint32Array[], rows: number): Uint32Array {
+function* hashRows(words: readonly Uint32Array[], rows: number): Paced<Uint32Array> {
   const hashes = new Uint32Array(rows)
   for (const column of words) {
     const width = column.length / rows
@@ -52,6 +68,7 @@ function hashRows(words: readonly Uint32Array[], rows: number): Uint32Array {
       }
       hashes[row] = hash ^ (hash >>> 13)
     }
+    yield
   }
   return hashes
 }

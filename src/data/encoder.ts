@@ -11,6 +11,7 @@ import {
   type Input,
   type Scaling,
 } from './input.ts'
+import { atOnce, type Paced } from '../paced.ts'
 import { rowNumbers } from './split.ts'
 import { column as columnOf, unknownColumn, type Column, type Table } from './table.ts'
 import { encodeTargets, fitTarget, inferTasks, isNumericTarget, labelledRows } from './target.ts'
@@ -97,6 +98,11 @@ export class Encoder {
    *   targets that are not all numbers; SpecError for a wrong option
    */
   static fit(table: Table, rows: ArrayLike<number>, options: EncoderOptions): Encoder {
+    return atOnce(Encoder.fitting(table, rows, options))
+  }
+
+  /** @internal The same column by column. */
+  static *fitting(table: Table, rows: ArrayLike<number>, options: EncoderOptions): Paced<Encoder> {
     rejectUnknownKeys('encoder options', options, [
       'target',
       'ignore',
@@ -133,16 +139,14 @@ export class Encoder {
       fitTarget(column, labelled, found.task, clampTarget),
     )
     const columns = table.columns.filter(({ name }) => !names.includes(name) && !ignore.includes(name))
+    const inputs: Input[] = []
+    for (const column of columns) {
+      yield
+      const type = Object.hasOwn(types, column.name) ? types[column.name] : undefined
+      inputs.push(fitInput(column, labelled, type, scale, indexCategories))
+    }
     const encoder = new Encoder({
-      inputs: columns.map((column) =>
-        fitInput(
-          column,
-          labelled,
-          Object.hasOwn(types, column.name) ? types[column.name] : undefined,
-          scale,
-          indexCategories,
-        ),
-      ),
+      inputs,
       target: first,
       ...(others.length === 0 ? {} : { furtherTargets: others as NumberTarget[] }),
       ignored: [...ignore],
@@ -218,9 +222,24 @@ export class Encoder {
   encode(table: Table, rows: ArrayLike<number> | undefined, dtype: 'float64'): EncodedInputs<Float64Array>
   encode(
     table: Table,
-    rows: ArrayLike<number> = rowNumbers(table.rows),
+    rows?: ArrayLike<number>,
     dtype: 'float32' | 'float64' = 'float32',
   ): EncodedInputs<Float32Array | Float64Array> {
+    return atOnce(this.encoding(table, rows, dtype))
+  }
+
+  /** @internal The same by pieces of some rows of a column. */
+  encoding(table: Table, rows?: ArrayLike<number>, dtype?: 'float32'): Paced<EncodedInputs>
+  encoding(
+    table: Table,
+    rows: ArrayLike<number> | undefined,
+    dtype: 'float32' | 'float64',
+  ): Paced<EncodedInputs<Float32Array | Float64Array>>
+  *encoding(
+    table: Table,
+    rows: ArrayLike<number> = rowNumbers(table.rows),
+    dtype: 'float32' | 'float64' = 'float32',
+  ): Paced<EncodedInputs<Float32Array | Float64Array>> {
     const elements = rows.length * this.width
     if (elements > mostElements) throw this.tooWide(table, rows.length)
     const x = dtype === 'float32' ? new Float32Array(elements) : new Float64Array(elements)
@@ -229,8 +248,13 @@ export class Encoder {
     const outside: ColumnCount[] = []
     let offset = 0
     for (const input of this.data.inputs) {
-      const place = { table, rows, x, offset, width: this.width }
-      const counts = encodeColumn(input, this.columnOf(input, table), place)
+      const counts = yield* encodeColumn(input, this.columnOf(input, table), {
+        table,
+        rows,
+        x,
+        offset,
+        width: this.width,
+      })
       if (counts.missing > 0) missing.push({ column: input.name, count: counts.missing })
       if (counts.unseen > 0) unseen.push({ column: input.name, count: counts.unseen })
       if (counts.outside > 0) outside.push({ column: input.name, count: counts.outside })

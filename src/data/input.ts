@@ -1,6 +1,7 @@
 /** One column among the inputs: what is learnt of it, and how its values become numbers. */
 
 import { DataError } from '../errors.ts'
+import { ROWS_AT_ONCE, type Paced } from '../paced.ts'
 import { isNumberText } from './csv-number.ts'
 import { dateForm, momentsOf, parseDate, type DateOrder } from './dates.ts'
 import { normalQuantile } from './normal-quantile.ts'
@@ -399,9 +400,9 @@ export interface ColumnCounts {
  *
  * @throws DataError for a value that the input cannot take, with row and column
  */
-export function encodeColumn(input: Input, column: Column, place: Place): ColumnCounts {
+export function* encodeColumn(input: Input, column: Column, place: Place): Paced<ColumnCounts> {
   if (input.type === 'numeric' && column.type === 'categorical') checkNoText(column, place)
-  if (input.type === 'numeric' && column.type === 'numeric') return encodeNumbers(input, column, place)
+  if (input.type === 'numeric' && column.type === 'numeric') return yield* encodeNumbers(input, column, place)
   const { rows, x, offset, width } = place
   const counts = { known: 0, missing: 0, unseen: 0, wrong: 0, outside: 0 }
   const write = writerOf(input)
@@ -413,12 +414,13 @@ export function encodeColumn(input: Input, column: Column, place: Place): Column
     const outcome = writeRow(rows[i], i * width + offset)
     if (outcome === 'wrong') throw wrongValue(input, column, rows[i], place)
     counts[outcome]++
+    if (i % ROWS_AT_ONCE === 0) yield
   }
   return counts
 }
 
 // As the writer of the column does, without a call for every row.
-function encodeNumbers(input: NumericInput, column: NumericColumn, place: Place): ColumnCounts {
+function* encodeNumbers(input: NumericInput, column: NumericColumn, place: Place): Paced<ColumnCounts> {
   const { rows, x, offset, width } = place
   const { values } = column
   const scaled = scaling(input)
@@ -426,6 +428,7 @@ function encodeNumbers(input: NumericInput, column: NumericColumn, place: Place)
   let missing = 0
   let outside = 0
   for (let i = 0, at = offset; i < rows.length; i++, at += width) {
+    if (i % ROWS_AT_ONCE === 0) yield
     const value = values[rows[i]]
     if (Number.isNaN(value)) {
       missing++

@@ -2,18 +2,16 @@
 
 /** Beyond what is wanted, so that what is too much is not looked for at every row. */
 const SLACK = 1.25
+/** Draws of 32 bits are counted by so many of their leading bits. */
+const BIN_BITS = 16
 
 /** Rows of numbers, column by column; all of them where there are no more than wanted. */
 export class RowSampleStore {
   private readonly draws: Uint32Array
-  private readonly numbers: Float64Array
   private readonly columns: readonly Float64Array[]
-  /** Places that are taken, or were: `free` lists those that have been given up. */
   private filled = 0
-  private free: number[] = []
   /** Rows with a draw of this or more are in no sample any more. */
   private limit = 2 ** 32
-  private order: Uint32Array | undefined
 
   /** @param wanted rows, at least 1 */
   constructor(
@@ -22,62 +20,55 @@ export class RowSampleStore {
   ) {
     const capacity = Math.ceil(wanted * SLACK)
     this.draws = new Uint32Array(capacity)
-    this.numbers = new Float64Array(capacity)
     this.columns = Array.from({ length: columns }, () => new Float64Array(capacity))
   }
 
-  /**
-   * Takes in a row of pieces of the columns, unless it is in no sample.
-   *
-   * @param number of the row, greater than all before
-   */
-  add(draw: number, number: number, pieces: readonly ArrayLike<number>[], row: number): void {
+  /** Takes in a row of pieces of the columns, the next in the order of the rows, unless it is in no sample. */
+  add(draw: number, pieces: readonly ArrayLike<number>[], row: number): void {
     if (draw >= this.limit) return
-    if (this.filled === this.draws.length && this.free.length === 0) {
+    if (this.filled === this.draws.length) {
       this.shrink()
       if (draw >= this.limit) return
     }
-    const at = this.free.pop() ?? this.filled++
+    const at = this.filled++
     this.draws[at] = draw
-    this.numbers[at] = number
     for (let column = 0; column < pieces.length; column++) this.columns[column][at] = pieces[column][row]
-    this.order = undefined
   }
 
   /** Rows of the sample. */
   get rows(): number {
-    return this.places().length
+    if (this.filled > this.wanted) this.shrink()
+    return this.filled
   }
 
   /** A column of the sample, in the order of the rows. */
   column(index: number): Float64Array {
-    const values = this.columns[index]
-    return Float64Array.from(this.places(), (place) => values[place])
+    return this.columns[index].slice(0, this.rows)
   }
 
-  // Where the rows of the sample lie, in their order.
-  private places(): Uint32Array {
-    if (this.order !== undefined) return this.order
-    if (this.filled - this.free.length > this.wanted) this.shrink()
-    const isFree = new Uint8Array(this.filled)
-    for (const place of this.free) isFree[place] = 1
-    const taken = Uint32Array.from({ length: this.filled }, (_, place) => place)
-    this.order = taken.filter((place) => isFree[place] === 0)
-    this.order.sort((a, b) => this.numbers[a] - this.numbers[b])
-    return this.order
-  }
-
-  // Gives up the largest draws; of equal ones the rows that came first stay.
+  // Gives up the largest draws; of equal ones the rows that came first stay. The others close up.
   private shrink(): void {
-    const { draws, numbers, wanted } = this
-    const known = new Set(this.free)
-    const places = Array.from({ length: this.filled }, (_, place) => place).filter(
-      (place) => !known.has(place),
-    )
-    const last = Uint32Array.from(places, (place) => draws[place]).sort()[wanted - 1]
-    const below = places.reduce((count, place) => count + (draws[place] < last ? 1 : 0), 0)
-    const equal = places.filter((place) => draws[place] === last).sort((a, b) => numbers[a] - numbers[b])
-    this.free.push(...places.filter((place) => draws[place] > last), ...equal.slice(wanted - below))
+    const { draws, columns, wanted } = this
+    const { last, equal } = this.largestWanted()
+    const places = new Uint32Array(wanted)
+    let [kept, left] = [0, equal]
+    for (let place = 0; place < this.filled; place++)
+      if (draws[place] < last || (draws[place] === last && left-- > 0)) places[kept++] = place
+    for (const values of [draws, ...columns])
+      for (let at = 0; at < kept; at++) values[at] = values[places[at]]
+    this.filled = kept
     this.limit = last
+  }
+
+  // The largest draw that stays, and how many of the rows with it do.
+  private largestWanted(): { last: number; equal: number } {
+    const draws = this.draws.subarray(0, this.filled)
+    const counts = new Uint32Array(2 ** BIN_BITS)
+    for (let place = 0; place < draws.length; place++) counts[draws[place] >>> BIN_BITS]++
+    let [bin, left] = [0, this.wanted]
+    while (counts[bin] < left) left -= counts[bin++]
+    const inBin = draws.filter((draw) => draw >>> BIN_BITS === bin).sort()
+    const last = inBin[left - 1]
+    return { last, equal: left - inBin.indexOf(last) }
   }
 }

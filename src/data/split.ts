@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { DataError, reasonOf, SpecError } from '../errors.ts'
+import { atOnce, ROWS_AT_ONCE, type Paced } from '../paced.ts'
 import type { RandomStream } from '../random.ts'
 
 /** Row numbers from 0 in two disjoint parts. */
@@ -49,22 +50,36 @@ export function stratifiedSplit(
   share: number,
   stream: Pick<RandomStream, 'below'>,
 ): Split {
+  return atOnce(stratifiedSplitInTurns(rows, classes, share, stream))
+}
+
+/** The same by pieces of the rows. */
+export function* stratifiedSplitInTurns(
+  rows: ArrayLike<number>,
+  classes: ArrayLike<number>,
+  share: number,
+  stream: Pick<RandomStream, 'below'>,
+): Paced<Split> {
   checkShare(share)
-  const order = permutation(rows.length, stream)
+  const order = yield* permutationInTurns(rows.length, stream)
   const groups = new Map<number, number[]>()
   for (const index of order) {
     const group = groups.get(classes[index])
     if (group === undefined) groups.set(classes[index], [index])
     else group.push(index)
   }
+  yield
   const sorted = [...groups].sort(([a], [b]) => a - b).map(([, group]) => group)
   const quotas = shareOut(
     sorted.map((group) => group.length),
     share,
   )
-  const held = new Set<number>()
-  sorted.forEach((group, index) => group.slice(0, quotas[index]).forEach((at) => held.add(at)))
-  return part(rows, (_, index) => held.has(index))
+  const isHeld = new Uint8Array(rows.length)
+  sorted.forEach((group, index) => {
+    for (let i = 0; i < quotas[index]; i++) isHeld[group[i]] = 1
+  })
+  yield
+  return part(rows, (_, index) => isHeld[index] === 1)
 }
 
 /**
@@ -91,20 +106,25 @@ export function permutedSplit(
  * @source Durstenfeld 1964, Algorithm 235: Random permutation (Fisher and Yates)
  */
 export function permutation(count: number, stream: Pick<RandomStream, 'below'>): Uint32Array {
+  return atOnce(permutationInTurns(count, stream))
+}
+
+function* permutationInTurns(count: number, stream: Pick<RandomStream, 'below'>): Paced<Uint32Array> {
   const order = rowNumbers(count)
   for (let i = count - 1; i > 0; i--) {
     const other = stream.below(i + 1, i)
     const value = order[i]
     order[i] = order[other]
     order[other] = value
+    if (i % ROWS_AT_ONCE === 0) yield
   }
   return order
 }
 
-/** The numbers 0 to `count - 1`, ascending. */
-export function rowNumbers(count: number): Uint32Array {
+/** So many numbers from `first` on, ascending. */
+export function rowNumbers(count: number, first = 0): Uint32Array {
   const rows = new Uint32Array(count)
-  for (let row = 0; row < count; row++) rows[row] = row
+  for (let row = 0; row < count; row++) rows[row] = first + row
   return rows
 }
 

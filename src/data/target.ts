@@ -41,6 +41,8 @@ export type EncodedTarget = {
 
 const mostClasses = 20
 const leastRowsPerClass = 10
+/** Classes that are integers below this are found by a table. */
+const mostListed = 1024
 
 /**
  * The task that a target column suggests, and why: text and booleans are classes; numbers are classes only where all are
@@ -54,13 +56,8 @@ export function inferTask(column: Column): { task: Task; reason: string } {
   if (column.type === 'categorical') {
     return { task: 'classification', reason: `${name} is ${column.isBoolean === true ? 'boolean' : 'text'}` }
   }
-  const counts = new Map<number, number>()
-  for (const value of column.values) {
-    if (Number.isNaN(value)) continue
-    if (!Number.isInteger(value))
-      return { task: 'regression', reason: `${name} has numbers that are not integers` }
-    counts.set(value, (counts.get(value) ?? 0) + 1)
-  }
+  const counts = countIntegers(column.values)
+  if (counts === undefined) return { task: 'regression', reason: `${name} has numbers that are not integers` }
   const distinct = `${name} has ${counts.size} distinct integer${counts.size === 1 ? '' : 's'}`
   if (counts.size > mostClasses)
     return { task: 'regression', reason: `${distinct}, more than ${mostClasses}` }
@@ -73,6 +70,22 @@ export function inferTask(column: Column): { task: Task; reason: string } {
     }
   }
   return { task: 'classification', reason: `${distinct}, each in at least ${leastRowsPerClass} rows` }
+}
+
+// Rows of each integer, in the order in which these appear; undefined where there is another number.
+function countIntegers(values: Float64Array): Map<number, number> | undefined {
+  const counts = new Map<number, number>()
+  // A map is slow where every row asks it.
+  const ofSmall = new Uint32Array(mostListed)
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row]
+    if (value >= 0 && value < mostListed && Number.isInteger(value)) {
+      if (ofSmall[value]++ === 0) counts.set(value + 0, 0)
+    } else if (Number.isInteger(value)) counts.set(value, (counts.get(value) ?? 0) + 1)
+    else if (!Number.isNaN(value)) return undefined
+  }
+  for (const value of counts.keys()) if (value >= 0 && value < mostListed) counts.set(value, ofSmall[value])
+  return counts
 }
 
 /** What a target column is like. */
@@ -121,12 +134,14 @@ export function taskOfKinds(kinds: readonly TargetKind[], asked?: Task): { task:
 export function labelledRows(columns: readonly Column[], rows: ArrayLike<number>): Uint32Array {
   const isPresent = (column: Column, row: number): boolean =>
     column.type === 'numeric' ? !Number.isNaN(column.values[row]) : column.codes[row] >= 0
-  const [first, ...others] = columns
+  // Most tables have all of their targets.
+  const lacking = columns.filter(({ missing }) => missing > 0)
+  if (lacking.length === 0) return new Uint32Array(rows)
   const kept = new Uint32Array(rows.length)
   let count = 0
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]
-    if (isPresent(first, row) && others.every((column) => isPresent(column, row))) kept[count++] = row
+    if (lacking.every((column) => isPresent(column, row))) kept[count++] = row
   }
   return kept.slice(0, count)
 }
@@ -219,13 +234,33 @@ function encodeClasses(
   column: Column,
   kept: Uint32Array,
 ): { classes: Int32Array; unseen: number } {
+  const classOf = classReader(target, column)
+  const classes = new Int32Array(kept.length)
+  let unseen = 0
+  for (let i = 0; i < classes.length; i++) {
+    classes[i] = classOf(kept[i])
+    if (classes[i] < 0) unseen++
+  }
+  return { classes, unseen }
+}
+
+// Texts are looked up once for each category; small integers, which most numbers that are classes are, in a table.
+function classReader(target: Target & { task: 'classification' }, column: Column): (row: number) => number {
+  const { classes } = target
   const isNumeric = isNumericTarget(target)
-  const indexOf = new Map(target.classes.map((label, index) => [isNumeric ? label : String(label), index]))
-  const classes = Int32Array.from(kept, (row) => {
-    const value = valueAt(column, row) ?? ''
-    return indexOf.get(isNumeric ? value : String(value)) ?? -1
-  })
-  return { classes, unseen: classes.reduce((count, index) => count + (index < 0 ? 1 : 0), 0) }
+  const indexOf = new Map(classes.map((label, index) => [isNumeric ? label : String(label), index]))
+  if (column.type === 'categorical') {
+    const { codes, categories } = column
+    const classOfCode = Int32Array.from(categories, (text) => indexOf.get(text) ?? -1)
+    return (row) => (codes[row] < 0 ? -1 : classOfCode[codes[row]])
+  }
+  const { values } = column
+  if (!isNumeric) return (row) => indexOf.get(String(values[row])) ?? -1
+  if (!classes.every((label) => Number.isInteger(label) && Number(label) >= 0 && Number(label) < mostListed))
+    return (row) => indexOf.get(values[row]) ?? -1
+  const table = new Int32Array(mostListed).fill(-1)
+  classes.forEach((label, index) => (table[Number(label)] = index))
+  return (row) => table[values[row]] ?? -1
 }
 
 function checkNumeric(target: Target, column: Column, kept: Uint32Array, source = 'table'): void {

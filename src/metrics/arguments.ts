@@ -67,6 +67,7 @@ export function checkLabels(metric: string, arrays: Readonly<Record<string, Arra
   const [[, first]] = Object.entries(arrays)
   for (const [name, labels] of Object.entries(arrays)) {
     checkLength(`${metric}: ${name}`, labels, labels === first ? undefined : first.length)
+    if (isIntegers(labels) && typeof first[0] === 'number') continue
     for (let row = 0; row < labels.length; row++) {
       const label = labels[row]
       if (isLabel(label) && typeof label === typeof first[0]) continue
@@ -85,7 +86,14 @@ export function checkLabels(metric: string, arrays: Readonly<Record<string, Arra
 /** The different labels in their order: numbers ascending, texts by code units, false before true. */
 export function distinctLabels(...arrays: readonly ArrayLike<Label>[]): Label[] {
   const distinct = new Set<Label>()
-  for (const array of arrays) for (let i = 0; i < array.length; i++) distinct.add(array[i])
+  for (const array of arrays) {
+    let last: Label | undefined
+    for (let i = 0; i < array.length; i++) {
+      const label = array[i]
+      // Neighbours are often the same, and a set is slower than a look at them.
+      if (label !== last) distinct.add((last = label))
+    }
+  }
   const labels = [...distinct]
   return labels.every((label) => typeof label === 'number') ? labels.sort((a, b) => a - b) : labels.sort()
 }
@@ -192,6 +200,11 @@ function checkFinite(where: string, matrix: Matrix): Matrix {
     })
   }
   return matrix
+}
+
+// All of whose values are labels.
+function isIntegers(labels: ArrayLike<Label>): boolean {
+  return ArrayBuffer.isView(labels) && !(labels instanceof Float32Array || labels instanceof Float64Array)
 }
 
 function isArrayLike(value: unknown): value is ArrayLike<unknown> {

@@ -247,9 +247,11 @@ function confuse(
   checkLabels(metric, { targets, predictions })
   const labels = given ?? distinctLabels(targets, predictions)
   const indices = new Map(labels.map((label, i) => [label, i]))
+  // Class indices need no search.
+  const areIndices = labels.every((label, i) => label === i)
   const counts = labels.map(() => labels.map(() => 0))
   const indexOf = (label: Label, name: string, row: number): number => {
-    const index = indices.get(label)
+    const index = areIndices && isIndex(label, labels.length) ? label : indices.get(label)
     if (index !== undefined) return index
     throw new DataError({
       code: 'HADAMARD_METRIC_LABEL',
@@ -263,6 +265,10 @@ function confuse(
     counts[actual][indexOf(predictions[row], 'predictions', row)] += weights[row]
   }
   return { labels, counts }
+}
+
+function isIndex(label: Label, count: number): label is number {
+  return typeof label === 'number' && Number.isInteger(label) && label >= 0 && label < count
 }
 
 function tallies({ counts }: ConfusionMatrix): Tally[] {

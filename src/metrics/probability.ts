@@ -2,6 +2,7 @@
 
 import { checkInteger, describeValue } from '../check.ts'
 import { DataError, rejectUnknownKeys } from '../errors.ts'
+import { atOnce, ROWS_AT_ONCE, type Paced } from '../paced.ts'
 import {
   checkLabels,
   checkLength,
@@ -45,10 +46,7 @@ export function logLoss(
   probabilities: NumberRows,
   options: ProbabilityOptions = {},
 ): number {
-  const epsilon = isFloat32(probabilities) ? 2 ** -23 : 2 ** -52
-  return meanOverRows('logLoss', targets, probabilities, options, (row, index) => {
-    return -Math.log(Math.min(Math.max(row(index), epsilon), 1 - epsilon))
-  })
+  return atOnce(pacedScores.logLoss(targets, probabilities, options))
 }
 
 /**
@@ -68,11 +66,7 @@ export function brierScore(
   probabilities: NumberRows,
   options: ProbabilityOptions = {},
 ): number {
-  return meanOverRows('brierScore', targets, probabilities, options, (row, index, classes) => {
-    let squares = 0
-    for (let j = 0; j < classes; j++) squares += (row(j) - Number(j === index)) ** 2
-    return classes === 2 ? squares / 2 : squares
-  })
+  return atOnce(pacedScores.brierScore(targets, probabilities, options))
 }
 
 /** Settings of {@link calibrationError}. */
@@ -98,11 +92,42 @@ export function calibrationError(
   probabilities: NumberRows,
   options: CalibrationOptions = {},
 ): number {
+  return atOnce(pacedScores.calibrationError(targets, probabilities, options))
+}
+
+type PacedScore<Options> = (
+  targets: ArrayLike<Label>,
+  probabilities: NumberRows,
+  options: Options,
+) => Paced<number>
+
+/** The metrics of this file by pieces of the rows. */
+export const pacedScores = {
+  logLoss: (targets, probabilities, options) => {
+    const epsilon = isFloat32(probabilities) ? 2 ** -23 : 2 ** -52
+    return meanOverRows('logLoss', targets, probabilities, options, (row, index) => {
+      return -Math.log(Math.min(Math.max(row(index), epsilon), 1 - epsilon))
+    })
+  },
+  brierScore: (targets, probabilities, options) =>
+    meanOverRows('brierScore', targets, probabilities, options, (row, index, classes) => {
+      let squares = 0
+      for (let j = 0; j < classes; j++) squares += (row(j) - Number(j === index)) ** 2
+      return classes === 2 ? squares / 2 : squares
+    }),
+  calibrationError: calibrationErrorInTurns,
+} satisfies Record<string, PacedScore<ProbabilityOptions>>
+
+function* calibrationErrorInTurns(
+  targets: ArrayLike<Label>,
+  probabilities: NumberRows,
+  options: CalibrationOptions,
+): Paced<number> {
   rejectUnknownKeys('calibrationError', options, ['bins', 'labels', 'positive', 'sampleWeights'])
   const { bins = 15, ...rest } = options
   checkInteger('calibrationError: bins', bins, { min: 1 })
   const sums = Array.from({ length: bins }, () => ({ confidence: 0, right: 0 }))
-  const total = forEachRow(
+  const total = yield* forEachRow(
     'calibrationError',
     targets,
     probabilities,
@@ -122,28 +147,28 @@ export function calibrationError(
 /** One row: the probability of each class, the index of the right one, the number of classes, the row's weight. */
 type RowVisitor<R> = (row: (index: number) => number, index: number, classes: number, weight: number) => R
 
-function meanOverRows(
+function* meanOverRows(
   metric: string,
   targets: ArrayLike<Label>,
   probabilities: NumberRows,
   options: ProbabilityOptions,
   loss: RowVisitor<number>,
-): number {
+): Paced<number> {
   let sum = 0
-  const total = forEachRow(metric, targets, probabilities, options, (row, index, classes, weight) => {
+  const total = yield* forEachRow(metric, targets, probabilities, options, (row, index, classes, weight) => {
     sum += weight * loss(row, index, classes, weight)
   })
   return sum / total
 }
 
 // Gives the sum of the weights.
-function forEachRow(
+function* forEachRow(
   metric: string,
   targets: ArrayLike<Label>,
   probabilities: NumberRows,
   options: ProbabilityOptions,
   visit: RowVisitor<void>,
-): number {
+): Paced<number> {
   checkLabels(metric, { targets })
   const where = `${metric}: probabilities`
   checkLength(where, probabilities)
@@ -165,6 +190,7 @@ function forEachRow(
   for (; row < targets.length; row++) {
     visit(probability, indexOf(targets[row], row), Math.max(2, classes), weights[row])
     total += weights[row]
+    if (row % ROWS_AT_ONCE === 0) yield
   }
   return total
 }

@@ -1,6 +1,7 @@
 /** From a network's outputs to answers: probabilities, the class that is decided for, and what a conformal quantile admits. */
 
 import type { ClassLabel } from '../data/target.ts'
+import { piecesOf, type Paced } from '../paced.ts'
 import type { Conformal, Decision } from './report.ts'
 
 /** What float32 makes 0 stands for a probability about as small as this: the logarithm of 0 is no logit. */
@@ -17,8 +18,26 @@ const LEAST_COMPLEMENT = 2 ** -25
  * @source Guo, Pleiss, Sun, Weinberger 2017, On Calibration of Modern Neural Networks, eq. 9
  */
 export function classProbabilities(outputs: ArrayLike<number>, width: number, temperature = 1): Float64Array {
-  if (temperature === 1) return width === 1 ? withComplement(outputs) : Float64Array.from(outputs)
+  if (temperature === 1) return width === 1 ? withComplement(outputs) : new Float64Array(outputs)
   return temperedProbabilities(logProbabilities(outputs, width), Math.max(2, width), temperature)
+}
+
+/** The same by pieces of the rows. */
+export function* classProbabilitiesInTurns(
+  outputs: Float32Array | Float64Array,
+  width: number,
+  temperature?: number,
+): Paced<Float64Array> {
+  const classes = Math.max(2, width)
+  const all = new Float64Array((outputs.length / width) * classes)
+  for (const [from, to] of piecesOf(outputs.length / width)) {
+    all.set(
+      classProbabilities(outputs.subarray(from * width, to * width), width, temperature),
+      from * classes,
+    )
+    yield
+  }
+  return all
 }
 
 /**
@@ -28,7 +47,7 @@ export function classProbabilities(outputs: ArrayLike<number>, width: number, te
  * @returns [rows · classes]
  */
 export function logProbabilities(outputs: ArrayLike<number>, width: number): Float64Array {
-  const logs = width === 1 ? withComplement(outputs) : Float64Array.from(outputs)
+  const logs = width === 1 ? withComplement(outputs) : new Float64Array(outputs)
   const classes = Math.max(2, width)
   const least = width === 1 ? LEAST_COMPLEMENT : LEAST
   for (let i = 0; i < logs.length; i++)
@@ -41,7 +60,7 @@ export function temperedProbabilities(
   logs: Float64Array,
   classes: number,
   temperature: number,
-  into = new Float64Array(logs.length),
+  into: Float64Array = new Float64Array(logs.length),
 ): Float64Array {
   for (let start = 0; start < logs.length; start += classes) {
     let highest = -Infinity

@@ -1,8 +1,8 @@
 /** Temperature scaling: one number by which logits are divided, so that probabilities agree with frequencies. */
 
-import { brierScore, calibrationError, logLoss } from '../metrics/probability.ts'
-import type { Paced } from '../paced.ts'
-import { classProbabilities, logProbabilities, temperedProbabilities } from './answers.ts'
+import { pacedScores } from '../metrics/probability.ts'
+import { piecesOf, ROWS_AT_ONCE, type Paced } from '../paced.ts'
+import { classProbabilitiesInTurns, logProbabilities, temperedProbabilities } from './answers.ts'
 import type { Reliability } from './report.ts'
 
 /** Fewer rows than these say too little about probabilities. */
@@ -31,21 +31,20 @@ export interface Judged {
  */
 export function* fitTemperature(judged: Judged): Paced<number> {
   // The log loss is convex in 1/temperature, so it has one minimum along its logarithm too.
-  const lossAt = lossesOf(judged)
-  const loss = (exponent: number): number => lossAt(Math.exp(exponent))
+  const lossAt = yield* lossesOf(judged)
+  const loss = (exponent: number): Paced<number> => lossAt(Math.exp(exponent))
   let [low, high] = [Math.log(COLDEST), Math.log(HOTTEST)]
   let [left, right] = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)]
-  let [lossLeft, lossRight] = [loss(left), loss(right)]
+  let [lossLeft, lossRight] = [yield* loss(left), yield* loss(right)]
   for (let step = 0; step < STEPS; step++) {
-    yield
     if (lossLeft <= lossRight) {
       ;[high, right, lossRight] = [right, left, lossLeft]
       left = high - GOLDEN * (high - low)
-      lossLeft = loss(left)
+      lossLeft = yield* loss(left)
     } else {
       ;[low, left, lossLeft] = [left, right, lossRight]
       right = low + GOLDEN * (high - low)
-      lossRight = loss(right)
+      lossRight = yield* loss(right)
     }
   }
   return Math.exp((low + high) / 2)
@@ -62,43 +61,59 @@ export function* usefulTemperature(judged: Judged): Paced<number | undefined> {
   let [before, after] = [0, 0]
   for (let fold = 0; fold < FOLDS; fold++) {
     const others = selectJudged(judged, (row) => row % FOLDS !== fold)
+    yield
     const held = selectJudged(judged, (row) => row % FOLDS === fold)
+    yield
     if (weightOf(others) === 0 || weightOf(held) === 0) return undefined
     const weight = weightOf(held)
-    const lossAt = lossesOf(held)
-    before += weight * lossAt(1)
-    after += weight * lossAt(yield* fitTemperature(others))
+    const lossAt = yield* lossesOf(held)
+    before += weight * (yield* lossAt(1))
+    after += weight * (yield* lossAt(yield* fitTemperature(others)))
   }
   return after < before ? yield* fitTemperature(judged) : undefined
 }
 
 /** How well probabilities agree with frequencies. */
-export function reliability(judged: Judged, temperature: number): Reliability {
-  const probabilities = classProbabilities(judged.outputs, judged.width, temperature)
+export function* reliability(judged: Judged, temperature: number): Paced<Reliability> {
+  const { outputs, width, classes } = judged
+  const probabilities = yield* classProbabilitiesInTurns(outputs, width, temperature)
   const options = metricOptions(judged)
   return {
-    logLoss: logLoss(judged.classes, probabilities, options),
-    brier: brierScore(judged.classes, probabilities, options),
-    calibrationError: calibrationError(judged.classes, probabilities, options),
+    logLoss: yield* pacedScores.logLoss(classes, probabilities, options),
+    brier: yield* pacedScores.brierScore(classes, probabilities, options),
+    calibrationError: yield* pacedScores.calibrationError(classes, probabilities, options),
   }
 }
 
 // The log loss by temperature, as the metric of that name has it; its checks and logarithms are made once.
-function lossesOf(judged: Judged): (temperature: number) => number {
+function* lossesOf(judged: Judged): Paced<(temperature: number) => Paced<number>> {
   const { outputs, width, classes: targets, weights } = judged
-  const asTheyAre = logLoss(targets, classProbabilities(outputs, width), metricOptions(judged))
+  const probabilities = yield* classProbabilitiesInTurns(outputs, width)
+  const asTheyAre = yield* pacedScores.logLoss(targets, probabilities, metricOptions(judged))
   const classes = Math.max(2, width)
-  const logs = logProbabilities(outputs, width)
-  const probabilities = new Float64Array(logs.length)
+  const logs = new Float64Array(probabilities.length)
+  for (const [from, to] of piecesOf(targets.length)) {
+    logs.set(logProbabilities(outputs.subarray(from * width, to * width), width), from * classes)
+    yield
+  }
   const total = weightOf(judged)
-  return (temperature) => {
+  return function* (temperature) {
     if (temperature === 1) return asTheyAre
-    temperedProbabilities(logs, classes, temperature, probabilities)
     let sum = 0
-    for (let row = 0; row < targets.length; row++) {
-      const probability = probabilities[row * classes + targets[row]]
-      const loss = -Math.log(Math.min(Math.max(probability, 2 ** -52), 1 - 2 ** -52))
-      sum += (weights?.[row] ?? 1) * loss
+    for (const [from, to] of piecesOf(targets.length, ROWS_AT_ONCE / 4)) {
+      const [start, end] = [from * classes, to * classes]
+      temperedProbabilities(
+        logs.subarray(start, end),
+        classes,
+        temperature,
+        probabilities.subarray(start, end),
+      )
+      for (let row = from; row < to; row++) {
+        const probability = probabilities[row * classes + targets[row]]
+        const loss = -Math.log(Math.min(Math.max(probability, 2 ** -52), 1 - 2 ** -52))
+        sum += (weights?.[row] ?? 1) * loss
+      }
+      yield
     }
     return sum / total
   }

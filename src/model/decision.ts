@@ -72,7 +72,8 @@ export function* learnDecision(
   const { coverage } = settings
   if (encoder.task === 'regression') {
     if (coverage === undefined) return { decision: {}, warnings: [] }
-    return { decision: intervalsOf(network, encoder, table, parts.calibration, coverage), warnings: [] }
+    const decision = yield* intervalsOf(network, encoder, table, parts.calibration, coverage)
+    return { decision, warnings: [] }
   }
   const watched = yield* judge(network, encoder, table, parts.validation, settings.weight)
   yield
@@ -86,11 +87,12 @@ export function* learnDecision(
           calibration: {
             temperature,
             rows: watched.classes.length,
-            before: reliability(watched, 1),
-            after: reliability(watched, temperature),
+            before: yield* reliability(watched, 1),
+            after: yield* reliability(watched, temperature),
           },
         }),
   }
+  yield
   const tuned = thresholdOf(encoder, watched, settings, decision)
   if (coverage !== undefined) {
     const judged = yield* judge(network, encoder, table, parts.calibration, undefined)
@@ -101,15 +103,16 @@ export function* learnDecision(
 }
 
 // Of several targets each has intervals by itself.
-function intervalsOf(
+function* intervalsOf(
   network: Network,
   encoder: Encoder,
   table: Table,
   rows: Uint32Array,
   coverage: number,
-): Decision {
+): Paced<Decision> {
   const target = encoder.encodeTarget(table, rows) as EncodedTarget & { task: 'regression' }
-  const outputs = network.predict(encoder.encode(table, target.rows).x)
+  const { x } = yield* encoder.encoding(table, target.rows)
+  const outputs = yield* network.predicting(x)
   const width = encoder.targets.length
   const distances = target.raw.map((value, i) => Math.abs(value - encoder.decodeValue(outputs[i], i % width)))
   const found = encoder.targets.map((_, j) =>
@@ -187,10 +190,9 @@ function* judge(
   const known = target.rows.filter((_, i) => target.classes[i] >= 0)
   if (known.length === 0) return undefined
   yield
-  const { x } = encoder.encode(table, known)
-  yield
+  const { x } = yield* encoder.encoding(table, known)
   return {
-    outputs: network.predict(x),
+    outputs: yield* network.predicting(x),
     width: network.outputs,
     classes: target.classes.filter((index) => index >= 0),
     weights: rowWeights(table, weight, known),

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { DatasetSchema } from '../data/survey.ts'
 import type { Column, Table } from '../data/table.ts'
+import { atOnce, piecesOf, type Paced } from '../paced.ts'
 import type { Fingerprint } from './report.ts'
 
 /**
@@ -12,13 +13,22 @@ import type { Fingerprint } from './report.ts'
  * fingerprint(tableFromRows([{ a: 1 }])).schema // 'a:numeric'
  */
 export function fingerprint(table: Table): Fingerprint {
+  return atOnce(fingerprintInTurns(table))
+}
+
+/** The same by pieces of a column. */
+export function* fingerprintInTurns(table: Table): Paced<Fingerprint> {
   const hash = createHash('sha256')
   const schema = table.columns.map(({ name, type }) => `${name}:${type}`).join(',')
   hash.update(`${table.rows}\n${schema}\n`)
   for (const column of table.columns) {
     if (column.type === 'categorical') hash.update(JSON.stringify(column.categories))
     const values = column.type === 'numeric' ? column.values : column.codes
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    for (const [from, to] of piecesOf(bytes.length, 2 ** 20)) {
+      hash.update(bytes.subarray(from, to))
+      yield
+    }
   }
   return { rows: table.rows, schema, hash: hash.digest('hex') }
 }

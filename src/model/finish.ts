@@ -82,7 +82,7 @@ function* scoreParts(
     parts.test.length === 0 ? undefined : yield* scoreRows(scorer, table, parts.test),
     parts.validation.length === 0 ? undefined : yield* scoreRows(scorer, table, parts.validation),
   ]
-  const { unseen } = scorer.encoder.encode(table, parts.test)
+  const { unseen } = yield* scorer.encoder.encoding(table, parts.test)
   const warnings = unseen.map(
     ({ column, count }) =>
       `Column '${column}': ${plural(count, 'test row')} with a text that the training rows do not have.`,

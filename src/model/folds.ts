@@ -4,6 +4,7 @@ import { permutation } from '../data/split.ts'
 import { column as columnOf, type Table } from '../data/table.ts'
 import { labelledRows, type Task } from '../data/target.ts'
 import { SpecError } from '../errors.ts'
+import { atOnce } from '../paced.ts'
 import { randomStream } from '../random.ts'
 import { plural } from './design.ts'
 import { areKeptTogether, groupRows, rankGroups } from './hold-out.ts'
@@ -58,7 +59,7 @@ export function foldRows(
 
 // Rows in random order, with their copies.
 function drawUnits(table: Table, settings: TrainSettings, rows: Uint32Array, name: string): number[][] {
-  const copies = copiesOf(table, settings)
+  const copies = atOnce(copiesOf(table, settings))
   const isTogether = areKeptTogether(table, copies)
   const units = new Map<number, number[]>()
   for (const row of rows) {

@@ -9,7 +9,7 @@ import { streamKey } from '../random.ts'
 import { plural } from './design.ts'
 
 /** Holds out a share of rows under the name of a stream of draws. */
-export type HoldOut = (rows: ArrayLike<number>, share: number, name: string) => Split
+export type HoldOut = (rows: ArrayLike<number>, share: number, name: string) => Split | Promise<Split>
 
 /** With fewer different rows, equal ones are the normal case and leave no room for a split of whole sets of copies. */
 const LEAST_DISTINCT = 50

@@ -2,8 +2,10 @@
 
 import { openWatched, type Dataset } from '../data/dataset.ts'
 import { Encoder, type EncoderData } from '../data/encoder.ts'
+import type { Input } from '../data/input.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
 import { RowSampleStore } from '../data/row-sample-store.ts'
+import { rowNumbers } from '../data/split.ts'
 import type { ColumnDescription } from '../data/summaries.ts'
 import type {
   DatasetSchema,
@@ -16,7 +18,7 @@ import type { Column, Table } from '../data/table.ts'
 import { taskOfKinds, type NumberTarget } from '../data/target.ts'
 import { TrainingTally, type TrainingSummary } from '../data/training-summary.ts'
 import { DataError } from '../errors.ts'
-import { breathe } from '../paced.ts'
+import { breathe, inTurns, type Paced } from '../paced.ts'
 import { randomStream } from '../random.ts'
 import type { TrainSettings } from './options.ts'
 import type { ClassReport, Fingerprint } from './report.ts'
@@ -145,14 +147,16 @@ async function surveyOf(
     const summary = scan.tally.summary(schema.columns)
     const { sample, sampled } = await scan.sampleTable(schema, source)
     await breathe()
-    const dropped = droppedOf(schema, columns, sample, settings, rows)
+    const dropped = await inTurns(droppedOf(schema, columns, sample, settings, rows))
     const { classes, ...targets } = scan.targets(schema, summary)
     const aside = [...asideOf(settings), ...dropped.map(({ name }) => name)]
-    const inputs = schema.columns.flatMap(({ name }, index) => {
-      if ([...settings.targets, ...aside].includes(name)) return []
+    const inputs: Input[] = []
+    for (const [index, { name }] of schema.columns.entries()) {
+      if ([...settings.targets, ...aside].includes(name)) continue
       const type = Object.hasOwn(settings.types ?? {}, name) ? settings.types?.[name] : undefined
-      return [summary.inputOf(index, type, settings.scale)]
-    })
+      inputs.push(summary.inputOf(index, type, settings.scale))
+      await breathe()
+    }
     const encoder: EncoderData = {
       inputs,
       ...targets,
@@ -196,7 +200,7 @@ export function sampleParts(sampled: PartCounts): Record<PartName, Uint32Array> 
   const ranges = partNames.map((name): [PartName, Uint32Array] => {
     const from = first
     first += sampled[name]
-    return [name, Uint32Array.from({ length: sampled[name] }, (_, i) => from + i)]
+    return [name, rowNumbers(sampled[name], from)]
   })
   return Object.fromEntries(ranges) as Record<PartName, Uint32Array>
 }
@@ -256,7 +260,7 @@ class Scan implements SurveyWatcher {
       const part = partOf[row]
       this.partRows[part]++
       const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length))
-      store.add(this.draw.uint32(firstRow + row), firstRow + row, pieces, row)
+      store.add(this.draw.uint32(firstRow + row), pieces, row)
     }
   }
 
@@ -357,17 +361,18 @@ function dropUnknown(
 }
 
 // By the sample, and by what is known of all rows where a sample cannot tell.
-function droppedOf(
+function* droppedOf(
   { columns }: DatasetSchema,
   descriptions: readonly ColumnDescription[],
   sample: Table,
   settings: TrainSettings,
   rows: number,
-): DroppedColumn[] {
+): Paced<DroppedColumn[]> {
   const { types = {}, targets } = settings
   const aside = [...targets, ...asideOf(settings)]
   const names = columns.map(({ name }) => name).filter((name) => !aside.includes(name))
-  const bySample = new Map(uselessColumns(sample, names, types).map((one) => [one.name, one.reason]))
+  const useless = yield* uselessColumns(sample, names, types)
+  const bySample = new Map(useless.map((one) => [one.name, one.reason]))
   const descriptionOf = (name: string): ColumnDescription | undefined =>
     descriptions.find((one) => one.name === name)
   const dropped = names.flatMap((name): DroppedColumn[] => {

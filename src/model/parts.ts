@@ -1,18 +1,20 @@
 /** Which rows are trained on, watched and held out. */
 
-import { firstCopies } from '../data/duplicates.ts'
+import { firstCopiesInTurns, type Copies } from '../data/duplicates.ts'
 import { column as columnOf, unknownColumn, type Column, type Table } from '../data/table.ts'
 import {
   hashSplit,
   parseSplit,
   permutedSplit,
   readSplit,
-  stratifiedSplit,
+  rowNumbers,
+  stratifiedSplitInTurns,
   type Split,
 } from '../data/split.ts'
 import { labelledRows, type Task } from '../data/target.ts'
 import { DataError, SpecError } from '../errors.ts'
 import { randomStream } from '../random.ts'
+import { inTurns, type Paced } from '../paced.ts'
 import { plural } from './design.ts'
 import { holdOutGroups, holdOutLatest, keepCopiesTogether, type HoldOut } from './hold-out.ts'
 import { timeColumn, type TrainSettings } from './options.ts'
@@ -40,22 +42,21 @@ export interface Parts {
 export async function partRows(table: Table, task: Task, settings: TrainSettings): Promise<Parts> {
   checkRule(table, task, settings)
   const targets = settings.targets.map((name) => columnOf(table, name))
-  const copies = copiesOf(table, settings)
+  const copies = await inTurns(copiesOf(table, settings))
   const rule = ruleOf(table, task, settings)
   const together = settings.splitBy === undefined ? keepCopiesTogether(table, copies) : unchanged
-  const hold: HoldOut = (rows, share, name) =>
-    share === 0 ? holdNone(rows) : together(rule(rows, share, name))
-  const all = Uint32Array.from({ length: table.rows }, (_, row) => row)
+  const hold = async (...[rows, share, name]: Parameters<HoldOut>): Promise<Split> =>
+    share === 0 ? holdNone(rows) : together(await rule(rows, share, name))
   const outer =
     settings.split === undefined
-      ? hold(labelledRows(targets, all), settings.test, 'split.test')
+      ? await hold(labelledRows(targets, rowNumbers(table.rows)), settings.test, 'split.test')
       : await givenSplit(settings.split, table, targets)
-  const { train: others, test: calibration } = hold(
+  const { train: others, test: calibration } = await hold(
     outer.train,
     settings.coverage === undefined ? 0 : calibrationShare(outer.train.length),
     'split.calibration',
   )
-  const inner = hold(others, settings.validation, 'split.validation')
+  const inner = await hold(others, settings.validation, 'split.validation')
   if (inner.train.length === 0) {
     throw new DataError({
       code: 'HADAMARD_SPLIT',
@@ -74,8 +75,8 @@ export async function partRows(table: Table, task: Task, settings: TrainSettings
 }
 
 /** The first copy of each row, as far as the columns go that are not left out. */
-export function copiesOf(table: Table, { ignore }: TrainSettings): ReturnType<typeof firstCopies> {
-  return firstCopies({ ...table, columns: table.columns.filter(({ name }) => !ignore.includes(name)) })
+export function copiesOf(table: Table, { ignore }: TrainSettings): Paced<Copies> {
+  return firstCopiesInTurns({ ...table, columns: table.columns.filter(({ name }) => !ignore.includes(name)) })
 }
 
 function ruleOf(table: Table, task: Task, settings: TrainSettings): HoldOut {
@@ -86,7 +87,7 @@ function ruleOf(table: Table, task: Task, settings: TrainSettings): HoldOut {
   return (rows, share, name) => {
     const stream = randomStream(seed, name)
     // Only a single target has classes.
-    if (stratify) return stratifiedSplit(rows, classesOf(target, rows), share, stream)
+    if (stratify) return inTurns(stratifiedSplitInTurns(rows, classesOf(target, rows), share, stream))
     return table.source === undefined ? permutedSplit(rows, share, stream) : hashSplit(rows, share, stream)
   }
 }
@@ -129,7 +130,7 @@ function emptyParts(parts: Pick<Parts, 'test' | 'validation'>, settings: TrainSe
 
 // In a table of few different rows equal ones are the normal case.
 function copyWarnings(
-  copies: ReturnType<typeof firstCopies>,
+  copies: Copies,
   { train, validation, test }: Pick<Parts, 'train' | 'validation' | 'test'>,
   { split, splitBy }: TrainSettings,
 ): string[] {
@@ -172,10 +173,16 @@ function toList(rows: ArrayLike<number>): number[] {
 
 /** A number for each row's value, the same for the same one. */
 export function classesOf(column: Column, rows: ArrayLike<number>): Int32Array {
-  if (column.type === 'categorical') return Int32Array.from(rows, (row) => column.codes[row])
-  const values = [...new Set(Array.from(rows, (row) => column.values[row]))].sort((a, b) => a - b)
-  const indexOf = new Map(values.map((value, index) => [value, index]))
-  return Int32Array.from(rows, (row) => indexOf.get(column.values[row]) ?? -1)
+  const classes = new Int32Array(rows.length)
+  if (column.type === 'categorical') {
+    for (let i = 0; i < classes.length; i++) classes[i] = column.codes[rows[i]]
+    return classes
+  }
+  const distinct = new Set<number>()
+  for (let i = 0; i < classes.length; i++) distinct.add(column.values[rows[i]])
+  const indexOf = new Map([...distinct].sort((a, b) => a - b).map((value, index) => [value, index]))
+  for (let i = 0; i < classes.length; i++) classes[i] = indexOf.get(column.values[rows[i]]) ?? -1
+  return classes
 }
 
 function describe(table: Table, task: Task, settings: TrainSettings): string {

@@ -6,6 +6,7 @@ import { rowNumbers } from '../data/split.ts'
 import { column as columnOf, type Table } from '../data/table.ts'
 import { inferTasks, labelledRows } from '../data/target.ts'
 import type { Network } from '../network.ts'
+import type { Paced } from '../paced.ts'
 import { describeNetwork, plural } from './design.ts'
 import { withRowsBefore } from './going-on.ts'
 import { timeColumn, type TrainSettings } from './options.ts'
@@ -16,7 +17,7 @@ import type { ColumnReport, TrainingPlan } from './report.ts'
 import { describeClasses, describeColumns, droppedSentences, type DroppedColumn } from './survey.ts'
 
 /** The beginning of a report: rows, columns, classes, split, network, and what to beware of. */
-export function planOf(
+export function* planOf(
   table: Table,
   encoder: Encoder,
   parts: Parts,
@@ -24,14 +25,16 @@ export function planOf(
   settings: TrainSettings,
   course: Course,
   dropped: readonly DroppedColumn[],
-): TrainingPlan {
+): Paced<TrainingPlan> {
   const { targets, weight, preset, missing = [] } = settings
   const types = Object.fromEntries(encoder.data.inputs.map(({ name, type }) => [name, type]))
   const columns = describeColumns(table, targets, asideColumns(settings), rolesOf(settings), dropped, types)
   const { origin } = settings
   const targetColumns = targets.map((name) => columnOf(table, name))
   const taskReason = origin?.model.report.taskReason ?? inferTasks(targetColumns, settings.task).reason
+  yield
   const counted = describeClasses(table, encoder, parts.train)
+  yield
   const classes = origin === undefined ? counted : withRowsBefore(counted, origin)
   return {
     ...(origin === undefined ? {} : { from: origin.name }),
@@ -63,7 +66,7 @@ export function planOf(
     warnings: [
       ...(table.leftOut === undefined ? [] : [`${plural(table.leftOut, 'wrong record')} left out.`]),
       ...droppedSentences(dropped),
-      ...preflight(table, encoder, parts.train, parts.validation.length, classes, settings.types),
+      ...(yield* preflight(table, encoder, parts.train, parts.validation.length, classes, settings.types)),
       ...dateWarnings(encoder, table),
       ...parts.warnings,
       ...weightWarnings(settings),

@@ -3,6 +3,7 @@
 import { isNumberText } from '../data/csv-number.ts'
 import type { Encoder } from '../data/encoder.ts'
 import { column as columnOf, nameList, type Column, type Table } from '../data/table.ts'
+import type { Paced } from '../paced.ts'
 import { plural } from './design.ts'
 import type { ClassReport } from './report.ts'
 
@@ -19,19 +20,19 @@ const SAME_NUMBER = 0.9999
  * @param types of columns, as given: those are meant
  * @param validation how many rows watch the training; 0 where none are wanted
  */
-export function preflight(
+export function* preflight(
   table: Table,
   encoder: Encoder,
   train: Uint32Array,
   validation: number,
   classes: readonly ClassReport[] = [],
   types: Readonly<Record<string, unknown>> = {},
-): string[] {
+): Paced<string[]> {
   const targets = encoder.targets.map(({ name }) => columnOf(table, name))
   const inputs = encoder.data.inputs.map(({ name }) => columnOf(table, name))
   const tiny = classes.filter(({ trainRows }) => trainRows < LEAST.rowsPerClass)
   return [
-    ...leaks(encoder, table, inputs, train),
+    ...(yield* leaks(encoder, table, inputs, train)),
     ...(tiny.length === 0
       ? []
       : [
@@ -47,25 +48,39 @@ export function preflight(
   ]
 }
 
-function leaks(encoder: Encoder, table: Table, inputs: readonly Column[], train: Uint32Array): string[] {
+function* leaks(
+  encoder: Encoder,
+  table: Table,
+  inputs: readonly Column[],
+  train: Uint32Array,
+): Paced<string[]> {
   if (train.length < LEAST.rows) return []
   const target = encoder.encodeTarget(table, train)
-  const { targets } = encoder
-  return targets.flatMap(({ name: predicted }, j) => {
-    const suspects = inputs.filter((column) => {
-      if (target.task === 'classification') return determines(column, target.classes, target.rows)
-      const raw = target.raw.filter((_, i) => i % targets.length === j)
-      return column.type === 'numeric' && isSameNumber(column.values, raw, target.rows)
-    })
-    return suspects.map(
-      ({ name }) =>
-        `Column '${name}' alone determines ${predicted} in all training rows: if it is only known afterwards, leave it out with --ignore.`,
-    )
-  })
+  const { targets, classes } = encoder
+  const sentences: string[] = []
+  for (const [j, { name: predicted }] of targets.entries()) {
+    for (const column of inputs) {
+      yield
+      const isLeak =
+        target.task === 'classification'
+          ? determines(column, target.classes, classes.length, target.rows)
+          : column.type === 'numeric' &&
+            isSameNumber(
+              column.values,
+              target.raw.filter((_, i) => i % targets.length === j),
+              target.rows,
+            )
+      if (!isLeak) continue
+      sentences.push(
+        `Column '${column.name}' alone determines ${predicted} in all training rows: if it is only known afterwards, leave it out with --ignore.`,
+      )
+    }
+  }
+  return sentences
 }
 
 // Every text has one class, or every class its own stretch of numbers.
-function determines(column: Column, classes: Int32Array, rows: Uint32Array): boolean {
+function determines(column: Column, classes: Int32Array, count: number, rows: Uint32Array): boolean {
   if (column.missing > 0) return false
   if (column.type === 'categorical') {
     const classOf = new Map<number, number>()
@@ -76,15 +91,17 @@ function determines(column: Column, classes: Int32Array, rows: Uint32Array): boo
     })
     return isPure && rows.length >= LEAST.rowsPerText * classOf.size
   }
-  const stretches = new Map<number, { from: number; to: number }>()
+  // Of class -1, which training does not know, the first place is.
+  const least = new Float64Array(count + 1).fill(Infinity)
+  const most = new Float64Array(count + 1).fill(-Infinity)
   for (let i = 0; i < rows.length; i++) {
     const value = column.values[rows[i]]
-    const stretch = stretches.get(classes[i])
-    if (stretch === undefined) stretches.set(classes[i], { from: value, to: value })
-    else if (value < stretch.from) stretch.from = value
-    else if (value > stretch.to) stretch.to = value
+    const place = classes[i] + 1
+    if (value < least[place]) least[place] = value
+    if (value > most[place]) most[place] = value
   }
-  const ascending = [...stretches.values()].sort((a, b) => a.from - b.from)
+  const stretches = Array.from(least, (from, place) => ({ from, to: most[place] }))
+  const ascending = stretches.filter(({ from, to }) => from <= to).sort((a, b) => a.from - b.from)
   return ascending.every(({ from }, i) => i === 0 || from > ascending[i - 1].to)
 }
 

@@ -12,12 +12,12 @@ import {
   precision,
   recall,
 } from '../metrics/classification.ts'
-import { brierScore, calibrationError, logLoss } from '../metrics/probability.ts'
-import { averagePrecision } from '../metrics/ranking.ts'
+import { pacedScores } from '../metrics/probability.ts'
+import { averagePrecisionInTurns } from '../metrics/ranking.ts'
 import { meanAbsoluteError, r2, rootMeanSquaredError } from '../metrics/regression.ts'
 import type { Network } from '../network.ts'
-import type { Paced } from '../paced.ts'
-import { classProbabilities, conformalSet, decideClasses } from './answers.ts'
+import { ROWS_AT_ONCE, type Paced } from '../paced.ts'
+import { classProbabilitiesInTurns, conformalSet, decideClasses } from './answers.ts'
 import { metricOptions } from './calibrate.ts'
 import type { BaselineScores, Conformal, Decision, Scores, TargetScores, TrainReport } from './report.ts'
 import { rowWeights } from './row-weights.ts'
@@ -84,15 +84,13 @@ function* scoreNumbers(
   table: Table,
   target: EncodedTarget & { task: 'regression' },
 ): Paced<Scores> {
-  const { x } = encoder.encode(table, target.rows)
-  yield
+  const { x } = yield* encoder.encoding(table, target.rows)
   const sampleWeights = rowWeights(table, weight, target.rows)
-  yield
-  const outputs = network.predict(x)
+  const outputs = yield* network.predicting(x)
   const width = encoder.targets.length
   const common = {
     rows: target.rows.length,
-    loss: network.evaluate(x, target.values, optional({ sampleWeights })).loss,
+    loss: (yield* network.evaluating(x, target.values, optional({ sampleWeights }))).loss,
   }
   const scored: Omit<TargetScores, 'target'>[] = []
   for (let j = 0; j < width; j++) {
@@ -101,13 +99,9 @@ function* scoreNumbers(
     const predictions = raw.map((_, row) => encoder.decodeValue(outputs[row * width + j], j))
     const mean = encoder.decodeValue(0, j)
     scored.push({
-      ...numberScores(raw, predictions, sampleWeights),
+      ...(yield* numberScores(raw, predictions, sampleWeights)),
       ...intervalScores(raw, predictions, decision.intervals?.[j] ?? decision.conformal),
-      baseline: numberScores(
-        raw,
-        raw.map(() => mean),
-        sampleWeights,
-      ),
+      baseline: yield* numberScores(raw, new Float64Array(raw.length).fill(mean), sampleWeights),
     })
   }
   if (width === 1) return { ...common, ...scored[0] }
@@ -133,17 +127,17 @@ function meanScores(targets: readonly TargetScores[]): Omit<Scores, 'rows' | 'lo
   }
 }
 
-function numberScores(
+function* numberScores(
   targets: Float64Array,
   predictions: Float64Array,
   sampleWeights?: Float64Array,
-): BaselineScores {
+): Paced<BaselineScores> {
   const options = optional({ sampleWeights })
-  return {
-    rmse: rootMeanSquaredError(targets, predictions, options),
-    mae: meanAbsoluteError(targets, predictions, options),
-    r2: r2(targets, predictions, options),
-  }
+  const rmse = rootMeanSquaredError(targets, predictions, options)
+  yield
+  const mae = meanAbsoluteError(targets, predictions, options)
+  yield
+  return { rmse, mae, r2: r2(targets, predictions, options) }
 }
 
 // What conformal prediction promises is about rows, whatever they weigh.
@@ -162,8 +156,9 @@ function* scoreClasses(
   table: Table,
   target: EncodedTarget & { task: 'classification' },
 ): Paced<Scores> {
-  const rows = target.rows.filter((_, i) => target.classes[i] >= 0)
-  const classes = target.classes.filter((index) => index >= 0)
+  const areKnown = target.unseen === 0
+  const rows = areKnown ? target.rows : target.rows.filter((_, i) => target.classes[i] >= 0)
+  const classes = areKnown ? target.classes : target.classes.filter((index) => index >= 0)
   const share = classes.length / target.rows.length
   if (classes.length === 0) {
     throw new DataError({
@@ -173,130 +168,144 @@ function* scoreClasses(
       received: 'only others',
     })
   }
-  const { x } = encoder.encode(table, rows)
-  yield
+  const { x } = yield* encoder.encoding(table, rows)
   const sampleWeights = rowWeights(table, weight, rows)
-  const { loss } = network.evaluate(x, classes, optional({ sampleWeights }))
-  yield
+  const { loss } = yield* network.evaluating(x, classes, optional({ sampleWeights }))
   const width = network.outputs
-  const outputs = network.predict(x)
-  yield
-  const probabilities = classProbabilities(outputs, width, decision.calibration?.temperature)
-  yield
+  const outputs = yield* network.predicting(x)
+  const temperature = decision.calibration?.temperature
+  const probabilities = yield* classProbabilitiesInTurns(outputs, width, temperature)
   const predicted = decideClasses(probabilities, encoder.classes, decision)
   const options = optional({ sampleWeights })
-  const named = metricOptions({ width, weights: sampleWeights })
+  const columns = metricOptions({ width, weights: sampleWeights })
   const isSmoothed = (network.spec.loss?.labelSmoothing ?? 0) > 0
   const isLossLogLoss = decision.calibration === undefined && sampleWeights === undefined && !isSmoothed
-  const parts: (() => Partial<Scores>)[] = [
-    () => ({ accuracy: accuracy(classes, predicted, options) * share }),
-    () => ({ logLoss: isLossLogLoss ? loss : logLoss(classes, probabilities, named) }),
-    () => ({ balancedAccuracy: balancedAccuracy(classes, predicted, options) }),
-    () => rankingScores(classes, probabilities, encoder, decision, options),
-    () => ({ brier: brierScore(classes, probabilities, named) }),
-    () => ({ calibrationError: calibrationError(classes, probabilities, named) }),
-    () => decidedScores(classes, predicted, encoder, decision, options),
-    () => setScores(classes, probabilities, encoder, decision.conformal),
+  const parts: Paced<Partial<Scores>>[] = [
+    later(() => ({ accuracy: accuracy(classes, predicted, options) * share })),
+    named(
+      'logLoss',
+      isLossLogLoss ? later(() => loss) : pacedScores.logLoss(classes, probabilities, columns),
+    ),
+    later(() => ({ balancedAccuracy: balancedAccuracy(classes, predicted, options) })),
+    rankingScores(classes, probabilities, encoder, decision, options),
+    named('brier', pacedScores.brierScore(classes, probabilities, columns)),
+    named('calibrationError', pacedScores.calibrationError(classes, probabilities, columns)),
+    decidedScores(classes, predicted, encoder, decision, options),
+    setScores(classes, probabilities, encoder, decision.conformal),
   ]
   const scores: Omit<Scores, 'baseline'> = { rows: target.rows.length, loss }
   for (const part of parts) {
     yield
-    Object.assign(scores, part())
+    Object.assign(scores, yield* part)
   }
   yield
-  return { ...scores, baseline: guess(classRows, classes, share, encoder, decision, sampleWeights) }
+  return { ...scores, baseline: yield* guess(classRows, classes, share, encoder, decision, sampleWeights) }
+}
+
+// eslint-disable-next-line require-yield -- is done in one go
+function* later<T>(work: () => T): Paced<T> {
+  return work()
+}
+
+function* named(name: keyof Scores, score: Paced<number>): Paced<Partial<Scores>> {
+  return { [name]: yield* score }
 }
 
 // Of two classes the positive one counts; of more, each against the rest.
-function rankingScores(
+function* rankingScores(
   classes: Int32Array,
   probabilities: Float64Array,
   encoder: Encoder,
   { positive }: Decision,
   options: { sampleWeights?: Float64Array },
-): Pick<Scores, 'averagePrecision'> {
+): Paced<Pick<Scores, 'averagePrecision'>> {
   const count = encoder.classes.length
   if (count > MOST_CLASSES.averagePrecision) return {}
   const present = new Set(classes)
   const wanted = count === 2 ? [positiveIndex(encoder, positive)] : [...present]
-  const areas = wanted.map((index) => {
-    const isIt = Array.from(classes, (label) => label === index)
-    const scores = probabilities.filter((_, i) => i % count === index)
-    return averagePrecision(isIt, scores, options)
-  })
-  return { averagePrecision: areas.reduce((sum, area) => sum + area, 0) / areas.length }
+  let sum = 0
+  for (const index of wanted) {
+    const [isIt, scores] = [new Uint8Array(classes.length), new Float64Array(classes.length)]
+    for (let row = 0; row < scores.length; row++) {
+      isIt[row] = Number(classes[row] === index)
+      scores[row] = probabilities[row * count + index]
+    }
+    yield
+    sum += yield* averagePrecisionInTurns(isIt, scores, options)
+  }
+  return { averagePrecision: sum / wanted.length }
 }
 
-function decidedScores(
+function* decidedScores(
   classes: Int32Array,
   predicted: Int32Array,
   encoder: Encoder,
   { positive }: Decision,
   options: { sampleWeights?: Float64Array },
-): Pick<Scores, 'confusion' | 'precision' | 'recall' | 'f1'> {
+): Paced<Partial<Scores>> {
   const count = encoder.classes.length
   if (count > MOST_CLASSES.confusion) return {}
   const indices = encoder.classes.map((_, i) => i)
   const { counts } = confusionMatrix(classes, predicted, { labels: indices, ...options })
   const confusion = { labels: [...encoder.classes], counts }
   if (count !== 2) return { confusion }
-  const named = { ...options, positive: true }
-  const [actual, taken] = [classes, predicted].map((labels) =>
-    Array.from(labels, (label) => label === positiveIndex(encoder, positive)),
-  )
-  return {
-    confusion,
-    precision: precision(actual, taken, named),
-    recall: recall(actual, taken, named),
-    f1: f1(actual, taken, named),
+  const chosen = { ...options, positive: positiveIndex(encoder, positive) }
+  const scores: Partial<Scores> = { confusion }
+  for (const [name, score] of Object.entries({ precision, recall, f1 })) {
+    yield
+    Object.assign(scores, { [name]: score(classes, predicted, chosen) })
   }
+  return scores
 }
 
-function setScores(
+function* setScores(
   classes: Int32Array,
   probabilities: Float64Array,
   encoder: Encoder,
   conformal?: Conformal,
-): Pick<Scores, 'coverage' | 'width'> {
+): Paced<Pick<Scores, 'coverage' | 'width'>> {
   if (conformal === undefined) return {}
   const labels = encoder.classes
   let [held, size] = [0, 0]
-  classes.forEach((index, row) => {
+  for (let row = 0; row < classes.length; row++) {
     const set = conformalSet(
       probabilities.subarray(row * labels.length, (row + 1) * labels.length),
       labels,
       conformal,
     )
-    if (set.includes(labels[index])) held++
+    if (set.includes(labels[classes[row]])) held++
     size += set.length
-  })
+    if (row % ROWS_AT_ONCE === 0) yield
+  }
   return { coverage: held / classes.length, width: size / classes.length }
 }
 
 // Always the most frequent class of training, with the shares of the classes there as probabilities.
-function guess(
+function* guess(
   classRows: readonly number[],
   classes: Int32Array,
   share: number,
   encoder: Encoder,
   decision: Decision,
   weights: Float64Array = new Float64Array(classes.length).fill(1),
-): BaselineScores {
+): Paced<BaselineScores> {
   const trained = classRows.reduce((sum, rows) => sum + rows, 0)
   const majority = classRows.indexOf(Math.max(...classRows))
+  const logs = classRows.map((rows) => Math.log(rows / trained))
   let [right, loss, total] = [0, 0, 0]
-  classes.forEach((index, row) => {
-    if (index === majority) right += weights[row]
-    loss -= weights[row] * Math.log(classRows[index] / trained)
+  for (let row = 0; row < classes.length; row++) {
+    if (classes[row] === majority) right += weights[row]
+    loss -= weights[row] * logs[classes[row]]
     total += weights[row]
-  })
+  }
+  yield
   const same = new Float64Array(classes.length * encoder.classes.length)
   const options = { sampleWeights: weights }
   return {
     accuracy: (right / total) * share,
     logLoss: loss / total,
     balancedAccuracy: balancedAccuracy(classes, new Int32Array(classes.length).fill(majority), options),
-    ...rankingScores(classes, same, encoder, decision, options),
+    ...(yield* rankingScores(classes, same, encoder, decision, options)),
   }
 }
 

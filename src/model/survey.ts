@@ -11,6 +11,7 @@ import {
   type Table,
 } from '../data/table.ts'
 import { DataError } from '../errors.ts'
+import type { Paced } from '../paced.ts'
 import { plural } from './design.ts'
 import type { TrainSettings } from './options.ts'
 import type { ClassReport, ColumnReport } from './report.ts'
@@ -156,32 +157,35 @@ const dropRules: readonly [string, (column: Column, rows: number) => boolean][] 
  * @param inputs names of the columns that would be inputs
  * @param types of columns, as given
  */
-export function uselessColumns(
+export function* uselessColumns(
   table: Table,
   inputs: readonly string[],
   types: Readonly<Record<string, unknown>> = {},
-): DroppedColumn[] {
-  const dropped = dropColumns(table, inputs, (name) => Object.hasOwn(types, name))
-  return dropped.length < inputs.length ? dropped : dropColumns(table, inputs, () => true)
+): Paced<DroppedColumn[]> {
+  const dropped = yield* dropColumns(table, inputs, (name) => Object.hasOwn(types, name))
+  return dropped.length < inputs.length ? dropped : yield* dropColumns(table, inputs, () => true)
 }
 
-function dropColumns(
+function* dropColumns(
   table: Table,
   inputs: readonly string[],
   isWanted: (name: string) => boolean,
-): DroppedColumn[] {
+): Paced<DroppedColumn[]> {
   const kept: Column[] = []
-  return inputs.flatMap((name) => {
+  const dropped: DroppedColumn[] = []
+  for (const name of inputs) {
+    yield
     const column = columnOf(table, name)
     const isDeclared = isWanted(name)
     const rules = isDeclared ? dropRules.slice(0, 2) : dropRules
     const rule = rules.find(([, applies]) => applies(column, table.rows))
-    if (rule !== undefined) return [{ name, reason: rule[0] }]
-    const twin = isDeclared ? undefined : kept.find((other) => isSameColumn(other, column))
-    if (twin !== undefined) return [{ name, reason: `equal to '${twin.name}' in every row` }]
-    kept.push(column)
-    return []
-  })
+    const twin =
+      rule !== undefined || isDeclared ? undefined : kept.find((other) => isSameColumn(other, column))
+    if (rule !== undefined) dropped.push({ name, reason: rule[0] })
+    else if (twin !== undefined) dropped.push({ name, reason: `equal to '${twin.name}' in every row` })
+    else kept.push(column)
+  }
+  return dropped
 }
 
 /** Sentences on columns that are left out, those of one reason together. */
@@ -232,11 +236,12 @@ const LEAST_ROWS = 20
 function isCounting(column: Column): boolean {
   if (column.type === 'categorical' || column.values.length < LEAST_ROWS || column.missing > 0) return false
   const { values } = column
-  const least = values.reduce((a, b) => Math.min(a, b))
+  if (!values.every(Number.isInteger)) return false
+  const least = values.reduce((a, b) => (b < a ? b : a))
   const seen = new Uint8Array(values.length)
   return values.every((value) => {
     const place = value - least
-    if (!Number.isInteger(place) || place >= seen.length || seen[place] === 1) return false
+    if (place >= seen.length || seen[place] === 1) return false
     return (seen[place] = 1) === 1
   })
 }

@@ -16,6 +16,7 @@ import { Encoder } from '../data/encoder.ts'
 import { isOtherSource } from '../data/open-dataset.ts'
 import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/packed-rows.ts'
 import { ShuffledRows } from '../data/shuffled-rows.ts'
+import { breathe, inTurns, type Paced } from '../paced.ts'
 import { rowNumbers } from '../data/split.ts'
 import type { Column, Table } from '../data/table.ts'
 import type { EncodedTarget } from '../data/target.ts'
@@ -109,7 +110,7 @@ export async function trainLarge<Row extends object, P extends Prediction>(
     const windowRows = settings.shuffleWindow ?? windowRowsOf(packed.layout)
     checkMemory(settings, packed.layout, network.spec)
     const course = courseOf(settings, encoder, network.spec, packed.rowsOf('train'))
-    const plan = planOfLarge({ packed, survey, sample }, encoder, network, settings, course)
+    const plan = await inTurns(planOfLarge({ packed, survey, sample }, encoder, network, settings, course))
     const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
     const positive = positiveClass(encoder, plan.classes, settings)
     settings.onStart?.(plan)
@@ -181,13 +182,13 @@ function checkMemory(settings: TrainSettings, layout: RowLayout, spec: NetworkSp
   })
 }
 
-function planOfLarge(
+function* planOfLarge(
   { packed, survey, sample }: PackedData,
   encoder: Encoder,
   network: Network,
   settings: TrainSettings,
   course: Course,
-): TrainingPlan {
+): Paced<TrainingPlan> {
   const windowRows = settings.shuffleWindow ?? windowRowsOf(packed.layout)
   const { rows, dropped, classes, parts, droppedRows, sampled, columns } = survey
   const drawn = {
@@ -196,7 +197,7 @@ function planOfLarge(
     warnings: [],
   }
   checkTargets(sample, settings)
-  const plan = planOf(sample, encoder, drawn, network, settings, course, dropped)
+  const plan = yield* planOf(sample, encoder, drawn, network, settings, course, dropped)
   return {
     ...plan,
     rows,
@@ -458,19 +459,20 @@ function largeClassWeights(
 async function readPacked(packed: PackedRows, source: string): Promise<PackedData> {
   const survey = packed.notes as LargeSurvey
   const rows = Object.values(survey.sampled).reduce((sum, count) => sum + count, 0)
-  const columns = await Promise.all(
-    survey.schema.columns.map(async (schema, index): Promise<Column> => {
-      const { buffer } = await packed.section(String(index))
-      const { name } = schema
-      if (schema.type === 'numeric') {
-        const values = new Float64Array(buffer)
-        return { name, type: 'numeric', values, missing: countOf(values, Number.isNaN) }
-      }
+  const columns: Column[] = []
+  for (const [index, schema] of survey.schema.columns.entries()) {
+    await breathe()
+    const { buffer } = await packed.section(String(index))
+    const { name } = schema
+    if (schema.type === 'numeric') {
+      const values = new Float64Array(buffer)
+      columns.push({ name, type: 'numeric', values, missing: countOf(values, Number.isNaN) })
+    } else {
       const codes = new Int32Array(buffer)
       const missing = countOf(codes, (code) => code < 0)
-      return { name, type: 'categorical', codes, categories: schema.categories ?? [], missing }
-    }),
-  )
+      columns.push({ name, type: 'categorical', codes, categories: schema.categories ?? [], missing })
+    }
+  }
   const { leftOut } = survey
   return { packed, survey, sample: { rows, columns, source, ...(leftOut === undefined ? {} : { leftOut }) } }
 }

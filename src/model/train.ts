@@ -12,7 +12,7 @@ import { designNetwork, leadingMetric } from './design.ts'
 import { finishTraining } from './finish.ts'
 import { follow } from './follow.ts'
 import { asideColumns, planOf } from './plan.ts'
-import { fingerprint } from './fingerprint.ts'
+import { fingerprintInTurns } from './fingerprint.ts'
 import { checkFootprint, footprintOf } from './footprint.ts'
 import {
   normalizeTrainOptions,
@@ -27,6 +27,7 @@ import { isTrainedByParts, trainLarge } from './train-large.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { checkTargets, isImbalanced, uselessColumns, type DroppedColumn } from './survey.ts'
 import { Network } from '../network.ts'
+import { inTurns, type Paced } from '../paced.ts'
 import { normalizeSpec } from '../spec.ts'
 import type { Rows, Targets } from '../training/arrays.ts'
 import type { History } from '../training/run.ts'
@@ -83,11 +84,11 @@ export async function trainOnTable<
   const drawn = await partRows(table, task, settings)
   const dropped =
     origin === undefined
-      ? droppedColumns(table, settings)
+      ? await inTurns(droppedColumns(table, settings))
       : foreignColumns(origin, table, asideColumns(settings))
   const encoder =
     origin === undefined
-      ? fitEncoder(table, drawn, settings, dropped)
+      ? await inTurns(fitEncoder(table, drawn, settings, dropped))
       : goingOnEncoder(origin, table, drawn.train, settings)
   const parts = { ...drawn, validation: knownRows(encoder, table, drawn.validation) }
   checkTestRows(encoder, table, parts.test)
@@ -109,7 +110,8 @@ export async function trainOnTable<
           warnings: [],
         }
       : goingOnNetwork(origin, encoder, settings)
-  const plan = { ...planOf(table, encoder, parts, network, settings, course, dropped), footprint }
+  const planned = await inTurns(planOf(table, encoder, parts, network, settings, course, dropped))
+  const plan = { ...planned, footprint }
   const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
   const positive = positiveClass(encoder, plan.classes, settings)
   const weights = fitWeights(encoder, table, parts, settings)
@@ -123,7 +125,7 @@ export async function trainOnTable<
     positive,
     history,
     warnings: leftAside,
-    data: fingerprint(table),
+    data: await inTurns(fingerprintInTurns(table)),
   }
   return finishTraining<Row, P>(trained, table, parts, settings)
 }
@@ -136,7 +138,7 @@ export function taskOf(table: Table, { targets, task }: Pick<TrainSettings, 'tar
   ).task
 }
 
-function droppedColumns(table: Table, settings: TrainSettings): DroppedColumn[] {
+function droppedColumns(table: Table, settings: TrainSettings): Paced<DroppedColumn[]> {
   const aside = [...settings.targets, ...asideColumns(settings)]
   const inputs = table.columns.map(({ name }) => name).filter((name) => !aside.includes(name))
   return uselessColumns(table, inputs, settings.types)
@@ -147,9 +149,9 @@ function fitEncoder(
   parts: Parts,
   settings: TrainSettings,
   dropped: readonly DroppedColumn[],
-): Encoder {
+): Paced<Encoder> {
   const { targets, types, scale, preset } = settings
-  return Encoder.fit(table, parts.train, {
+  return Encoder.fitting(table, parts.train, {
     target: targets,
     types,
     scale,
@@ -190,7 +192,7 @@ async function fit(
   reopen?: Reopen,
 ): Promise<History> {
   const { keepOptimizer, recover, threads, maxTime, onProgress } = settings
-  const { x, y } = encodePart(encoder, table, parts.train)
+  const { x, y } = await inTurns(encodePart(encoder, table, parts.train))
   const sampleWeights = weights.train
   const isWatched = parts.validation.length > 0
   const common = {
@@ -204,7 +206,10 @@ async function fit(
   const options = isWatched
     ? {
         ...common,
-        validation: { ...encodePart(encoder, table, parts.validation), sampleWeights: weights.validation },
+        validation: {
+          ...(await inTurns(encodePart(encoder, table, parts.validation))),
+          sampleWeights: weights.validation,
+        },
         earlyStopping,
       }
     : common
@@ -233,8 +238,8 @@ function fitWeights(encoder: Encoder, table: Table, parts: Parts, settings: Trai
   return { train: of(parts.train), validation: of(parts.validation) }
 }
 
-function encodePart(encoder: Encoder, table: Table, rows: Uint32Array): { x: Rows; y: Targets } {
+function* encodePart(encoder: Encoder, table: Table, rows: Uint32Array): Paced<{ x: Rows; y: Targets }> {
   const target = encoder.encodeTarget(table, rows)
-  const { x } = encoder.encode(table, target.rows)
+  const { x } = yield* encoder.encoding(table, target.rows)
   return { x, y: target.task === 'classification' ? target.classes : target.values }
 }
