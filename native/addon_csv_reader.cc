@@ -16,15 +16,27 @@
 #include "addon_csv.h"
 #include "addon_values.h"
 #include "csv_block.h"
+#include "csv_pieces.h"
 #include "csv_scan.h"
 
 namespace hadamard::addon {
 namespace {
 
+// Where the values of a block go; made once for memory that is used for block after block.
+struct Targets {
+  std::vector<CsvTarget> columns;
+  std::size_t capacity = 0;
+  Napi::ObjectReference arrays;
+};
+
 struct Block {
   std::uint8_t* bytes = nullptr;
-  std::size_t start = 0, end = 0, capacity = 0;
-  std::vector<CsvTarget> targets;
+  std::size_t start = 0, end = 0;
+  const Targets* targets = nullptr;
+  std::shared_ptr<CsvPieces> pieces;  // of the file that the bytes are still to be read from, as number `turn`
+  std::uint64_t turn = 0;
+  CsvPiece piece;
+  bool is_parsed = false;
   CsvBlockResult result;
   std::string error;                // of the parser itself, as where memory runs out
   Napi::FunctionReference on_done;
@@ -72,13 +84,24 @@ class BlockThreads {
         queue_.pop_front();
       }
       try {
-        block->result =
-            parse_csv_block(block->bytes, block->start, block->end, options_, block->targets, block->capacity);
+        run(*block);
       } catch (const std::exception& error) {
         block->error = error.what();
       }
       on_done_(block);
     }
+  }
+
+  // A piece with more lines than the targets have room for is left to be parsed anew.
+  void run(Block& block) const {
+    if (block.pieces != nullptr) {
+      block.piece = block.pieces->read(block.turn, block.bytes, block.end);
+      block.end = block.piece.length;
+      if (block.end == 0 || block.piece.line_ends >= block.targets->capacity) return;
+    }
+    block.result = parse_csv_block(block.bytes, block.start, block.end, options_, block.targets->columns,
+                                   block.targets->capacity);
+    block.is_parsed = true;
   }
 
   const CsvBlockOptions options_;
@@ -125,6 +148,16 @@ Napi::Object result_object(Napi::Env env, const CsvBlockResult& result) {
   return object;
 }
 
+Napi::Object piece_object(Napi::Env env, const CsvPiece& piece) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("offset", static_cast<double>(piece.offset));
+  object.Set("bytes", static_cast<double>(piece.length));
+  object.Set("lines", static_cast<double>(piece.line_ends));
+  object.Set("isAscii", piece.is_ascii);
+  object.Set("hasNul", piece.has_nul);
+  return object;
+}
+
 std::vector<std::string> strings_of(const Napi::Value& value, const std::string& what) {
   const Napi::Array array = array_of(value, what);
   std::vector<std::string> strings;
@@ -139,7 +172,10 @@ class CsvReader : public Napi::ObjectWrap<CsvReader> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "CsvReader",
-                       {InstanceMethod<&CsvReader::guarded<&CsvReader::parse>>("parse"),
+                       {InstanceMethod<&CsvReader::guarded<&CsvReader::targets>>("targets"),
+                        InstanceMethod<&CsvReader::guarded<&CsvReader::parse>>("parse"),
+                        InstanceMethod<&CsvReader::guarded<&CsvReader::open_file>>("openFile"),
+                        InstanceMethod<&CsvReader::guarded<&CsvReader::read>>("read"),
                         InstanceMethod<&CsvReader::guarded<&CsvReader::close>>("close")});
   }
 
@@ -161,13 +197,14 @@ class CsvReader : public Napi::ObjectWrap<CsvReader> {
     // A worker that is being terminated runs no JavaScript any more: then nobody is left to tell.
     napi_value receiver = nullptr, object = nullptr;
     if (napi_get_undefined(env, &receiver) != napi_ok || napi_create_object(env, &object) != napi_ok) return;
-    napi_value result = receiver;
-    if (block->error.empty()) {
-      result = result_object(env, block->result);
-    } else {
-      result = Napi::String::New(env, block->error);
+    napi_value results[] = {receiver, receiver};
+    if (!block->error.empty()) {
+      results[0] = Napi::String::New(env, block->error);
+    } else if (block->is_parsed) {
+      results[0] = result_object(env, block->result);
     }
-    napi_call_function(env, receiver, block->on_done.Value(), 1, &result, nullptr);
+    if (block->pieces != nullptr) results[1] = piece_object(env, block->piece);
+    napi_call_function(env, receiver, block->on_done.Value(), 2, results, nullptr);
   }
 
  private:
@@ -175,7 +212,7 @@ class CsvReader : public Napi::ObjectWrap<CsvReader> {
     const Napi::Env env = call.Env();
     const Napi::Object given = object_of(call[0], "options");
     CsvBlockOptions options;
-    options.delimiter = static_cast<std::uint8_t>(integer_of(given.Get("delimiter"), 1, 127, "delimiter"));
+    options.delimiter = delimiter_ = static_cast<std::uint8_t>(integer_of(given.Get("delimiter"), 1, 127, "delimiter"));
     options.allow_missing = boolean_of(given.Get("allowMissing"), "allowMissing");
     options.keeps_going = boolean_of(given.Get("keepsGoing"), "keepsGoing");
     options.missing = strings_of(given.Get("missing"), "missing");
@@ -202,45 +239,90 @@ class CsvReader : public Napi::ObjectWrap<CsvReader> {
     return guard(call.Env(), [&] { return (this->*method)(call); });
   }
 
-  // parse(bytes, start, end, kinds, targets, offsets, strides, capacity, onDone): per column an array on shared memory, the
-  // element that its first value goes to, and the elements from row to row.
+  // parse(bytes, start, end, targets, onDone): onDone(result)
   Napi::Value parse(const Napi::CallbackInfo& call) {
     const Napi::Env env = call.Env();
+    auto block = block_of(call[0], call[3], call[4]);
+    block->end = static_cast<std::size_t>(integer_of(call[2], 0, static_cast<Index>(block->end), "end"));
+    block->start = static_cast<std::size_t>(integer_of(call[1], 0, static_cast<Index>(block->end), "start"));
+    start(env, std::move(block));
+    return env.Undefined();
+  }
+
+  // openFile(descriptor, offset, size): where read() goes on, and bytes of the file. The file stays open until the reader is closed.
+  Napi::Value open_file(const Napi::CallbackInfo& call) {
+    const auto file = static_cast<int>(integer_of(call[0], 0, (Index{1} << 31) - 1, "descriptor"));
+    const auto offset = static_cast<std::uint64_t>(integer_of(call[1], 0, max_safe_integer, "offset"));
+    const auto size = static_cast<std::uint64_t>(integer_of(call[2], 0, max_safe_integer, "size"));
+    pieces_ = std::make_shared<CsvPieces>(file, offset, size, delimiter_);
+    turn_ = 0;
+    return call.Env().Undefined();
+  }
+
+  // read(bytes, targets, onDone): onDone(result, piece) of the next piece of the file, without a result where it is empty or
+  // has more lines than the targets have room for.
+  Napi::Value read(const Napi::CallbackInfo& call) {
+    const Napi::Env env = call.Env();
+    if (pieces_ == nullptr) fail(env, "read: expected a reader with a file; received one without");
+    auto block = block_of(call[0], call[1], call[2]);
+    block->pieces = pieces_;
+    block->turn = turn_++;
+    start(env, std::move(block));
+    return env.Undefined();
+  }
+
+  // All of the bytes as a block.
+  std::unique_ptr<Block> block_of(const Napi::Value& given_bytes, const Napi::Value& given_targets,
+                                  const Napi::Value& on_done) const {
+    const Napi::Env env = given_bytes.Env();
     if (threads_ == nullptr) fail(env, "parse: expected an open reader; received a closed one");
     auto block = std::make_unique<Block>();
-    const View bytes = view_of(call[0], "bytes");
+    const View bytes = view_of(given_bytes, "bytes");
     if (!bytes.is_shared || bytes.type != napi_uint8_array) fail(env, "bytes: expected a Uint8Array on shared memory");
-    const Index most = std::max<Index>(0, bytes.bytes - static_cast<Index>(csv_padding));
     block->bytes = static_cast<std::uint8_t*>(bytes.data);
-    block->end = static_cast<std::size_t>(integer_of(call[2], 0, most, "end"));
-    block->start = static_cast<std::size_t>(integer_of(call[1], 0, static_cast<Index>(block->end), "start"));
-    block->capacity = static_cast<std::size_t>(integer_of(call[7], 0, max_safe_integer, "capacity"));
-    block->targets = targets_of(call, block->capacity);
-    if (!call[8].IsFunction()) fail(env, "onDone: expected a function");
+    block->end = static_cast<std::size_t>(std::max<Index>(0, bytes.bytes - static_cast<Index>(csv_padding)));
+    if (!given_targets.IsExternal()) fail(env, "targets: expected what targets() has made");
+    block->targets = given_targets.As<Napi::External<Targets>>().Data();
+    if (block->targets->columns.size() != width_) fail(env, "targets: expected those of this reader");
+    if (!on_done.IsFunction()) fail(env, "onDone: expected a function");
     Napi::Array memory = Napi::Array::New(env);
-    memory.Set(0u, call[0]);
-    memory.Set(1u, call[4]);
+    memory.Set(0u, given_bytes);
+    memory.Set(1u, given_targets);
     block->memory = Napi::Persistent(memory.As<Napi::Object>());
-    block->on_done = Napi::Persistent(call[8].As<Napi::Function>());
+    block->on_done = Napi::Persistent(on_done.As<Napi::Function>());
+    return block;
+  }
+
+  void start(Napi::Env env, std::unique_ptr<Block> block) {
     if (blocks_.empty()) {
       self_ = Napi::Persistent(Value());
       channel_.Ref(env);
     }
     blocks_.push_back(std::move(block));
     threads_->add(blocks_.back().get());
-    return env.Undefined();
   }
 
-  std::vector<CsvTarget> targets_of(const Napi::CallbackInfo& call, std::size_t capacity) const {
+  // targets(kinds, arrays, offsets, strides, capacity): per column an array on shared memory, the element that its first value
+  // goes to, and the elements from row to row; the rows that there is room for.
+  Napi::Value targets(const Napi::CallbackInfo& call) {
     const Napi::Env env = call.Env();
-    const View kinds = view_of(call[3], "kinds");
-    const Napi::Array arrays = array_of(call[4], "targets");
-    const View offsets = view_of(call[5], "offsets"), strides = view_of(call[6], "strides");
+    auto targets = std::make_unique<Targets>();
+    targets->capacity = static_cast<std::size_t>(integer_of(call[4], 0, max_safe_integer, "capacity"));
+    targets->columns = columns_of(call, targets->capacity);
+    targets->arrays = Napi::Persistent(call[1].As<Napi::Object>());
+    return Napi::External<Targets>::New(env, targets.release(), [](Napi::Env, Targets* made) { delete made; });
+  }
+
+  std::vector<CsvTarget> columns_of(const Napi::CallbackInfo& call, std::size_t capacity) const {
+    const Napi::Env env = call.Env();
+    const View kinds = view_of(call[0], "kinds");
+    const Napi::Array arrays = array_of(call[1], "targets");
+    const View offsets = view_of(call[2], "offsets"), strides = view_of(call[3], "strides");
     const auto width = static_cast<Index>(width_);
     if (kinds.type != napi_uint8_array || kinds.length != width || arrays.Length() != width_ ||
         offsets.type != napi_int32_array || offsets.length != width || strides.type != napi_int32_array ||
         strides.length != width) {
-      fail(env, "parse: expected kinds (Uint8Array), targets, offsets and strides (Int32Array) of " +
+      fail(env, "targets: expected kinds (Uint8Array), arrays, offsets and strides (Int32Array) of " +
                     std::to_string(width_) + " columns");
     }
     std::vector<CsvTarget> targets(width_);
@@ -286,6 +368,9 @@ class CsvReader : public Napi::ObjectWrap<CsvReader> {
 
   napi_env env_ = nullptr;
   std::size_t width_ = 0;
+  std::uint8_t delimiter_ = ',';
+  std::shared_ptr<CsvPieces> pieces_;
+  std::uint64_t turn_ = 0;
   Channel channel_;
   std::vector<std::unique_ptr<Block>> blocks_;
   Napi::ObjectReference self_;  // keeps this from the garbage collector while blocks are parsed

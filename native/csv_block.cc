@@ -60,6 +60,20 @@ ReadNumberRows read_number_rows() {
   return chosen;
 }
 
+// Null where the instruction set has none.
+ReadPlainRows read_plain_rows() {
+  static const ReadPlainRows chosen = []() -> ReadPlainRows {
+#if defined(HADAMARD_X64)
+    if (cpu::has_avx2_and_fma()) return avx2::read_plain_rows;
+#endif
+    return nullptr;
+  }();
+  return chosen;
+}
+
+// Records in a row of which none was plain before no more is expected of the next ones, and how many these are.
+constexpr int most_misses = 8, patience = 64;
+
 class BlockParser {
  public:
   BlockParser(std::uint8_t* bytes, std::size_t start, std::size_t end, const CsvBlockOptions& options,
@@ -79,10 +93,7 @@ class BlockParser {
     if (end > start && !is_line_end(bytes[end - 1])) bytes[end] = '\n';
     field_.without_trailing_lines();
     limit_ = bytes + field_.end();
-    const auto is_numeric = [](const CsvTarget& target) {
-      return target.kind == CsvKind::numeric || target.kind == CsvKind::find;
-    };
-    is_numeric_ = reads_numbers_directly_ && std::all_of(targets_.begin(), targets_.end(), is_numeric);
+    find_kinds();
   }
 
   // False where columns turned out to be text: targets() says which, and the block is to be read anew.
@@ -94,7 +105,7 @@ class BlockParser {
       const std::uint8_t first = bytes_[field_.position];
       const bool may_be_blank = is_line_end(first) || field_.is_blank(first);
       if (targets_.size() != 1 && may_be_blank && field_.skip_blank_line()) continue;
-      if (is_numeric_ && read_numbers()) continue;
+      if (reads_numbers_directly_ && read_plain()) continue;
       const CsvFailure failure = read_record();
       if (failure.error == CsvError::none) {
         if (!turned_.empty()) return turn();
@@ -115,13 +126,36 @@ class BlockParser {
   }
 
  private:
-  // Most records of a file of numbers are nothing but plain numbers. False where the next is another.
-  bool read_numbers() {
-    const NumberRows read = read_number_rows()(bytes_ + field_.position, limit_, options_.delimiter, targets_.data(),
-                                               targets_.size(), result_.rows, capacity_ - result_.rows);
+  void find_kinds() {
+    is_numeric_ = std::all_of(targets_.begin(), targets_.end(), [](const CsvTarget& target) {
+      return target.kind == CsvKind::numeric || target.kind == CsvKind::find;
+    });
+  }
+
+  // Most records are nothing but plain numbers and plain texts. False where the next is another, or likely is.
+  bool read_plain() {
+    if (misses_ >= most_misses && misses_++ < most_misses + patience) return false;
+    const std::uint8_t* const at = bytes_ + field_.position;
+    const std::size_t room = capacity_ - result_.rows;
+    NumberRows read{0, at};
+    if (is_numeric_) {
+      read = read_number_rows()(at, limit_, options_.delimiter, targets_.data(), targets_.size(), result_.rows, room);
+    } else if (read_plain_rows() != nullptr) {
+      read = read_plain_rows()(at, limit_, options_.delimiter, targets_.data(), targets_.size(), result_.rows, room,
+                               {this, code_of});
+    }
     result_.rows += read.rows;
     field_.position = static_cast<std::size_t>(read.at - bytes_);
+    misses_ = read.rows > 0 ? 0 : std::min(misses_ + 1, most_misses);
     return read.rows > 0;
+  }
+
+  static std::int32_t code_of(void* parser, std::size_t index, const std::uint8_t* from, std::size_t length) {
+    auto* const self = static_cast<BlockParser*>(parser);
+    const std::string_view text(reinterpret_cast<const char*>(from), length);
+    if (self->is_listed_missing(text)) return -1;
+    if (self->targets_[index].kind == CsvKind::texts) return self->result_.columns[index].texts.find_or_add_padded(text);
+    return self->options_.categories[index].find_padded(text);
   }
 
   // Reads the record at the position and moves behind it. The failure of structure, else of the first wrong value.
@@ -363,7 +397,8 @@ class BlockParser {
   bool turn() {
     for (const std::size_t index : turned_) targets_[index].kind = CsvKind::texts;
     turned_.clear();
-    is_numeric_ = false;
+    misses_ = 0;
+    find_kinds();
     return false;
   }
 
@@ -390,7 +425,8 @@ class BlockParser {
   Tokenizer field_;
   const std::uint8_t* limit_ = nullptr;
   bool reads_numbers_directly_ = true;
-  bool is_numeric_ = false;  // all columns are numbers, or may be, that may be read directly
+  bool is_numeric_ = false;  // all columns are numbers, or may be
+  int misses_ = 0;
   CsvFailure wrong_value_;
   CsvFailure open_quote_;  // behind text that follows a quote, in some column of the same record
   std::vector<std::size_t> turned_;  // columns that this record shows to be text

@@ -1,4 +1,4 @@
-// Records of nothing but plain numbers, the bulk of most large files, read by the vectors of an instruction set.
+// Records of nothing but plain numbers and plain texts, the bulk of most large files, read by the vectors of an instruction set.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,18 @@ struct NumberRows {
 using ReadNumberRows = NumberRows (*)(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
                                       const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity);
 
+// Who knows the codes of texts.
+struct TextCodes {
+  void* owner = nullptr;
+  // The code of a text of a column; below 0 where its record is to be read otherwise. 64 bytes behind the text may be read.
+  std::int32_t (*code_of)(void* owner, std::size_t column, const std::uint8_t* text, std::size_t length) = nullptr;
+};
+
+// As ReadNumberRows, of columns of any kind: a plain text is one in quotes with none inside, or one without blanks around it.
+using ReadPlainRows = NumberRows (*)(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
+                                     const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity,
+                                     const TextCodes& codes);
+
 // One number of any plain form, and moves `at` behind it; false as decimal::read_number.
 bool read_plain_number(const std::uint8_t*& at, double& value);
 
@@ -30,6 +42,9 @@ NumberRows read_number_rows(const std::uint8_t* at, const std::uint8_t* limit, s
 namespace avx2 {
 NumberRows read_number_rows(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
                             const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity);
+NumberRows read_plain_rows(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
+                           const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity,
+                           const TextCodes& codes);
 }
 #endif
 

@@ -1,6 +1,8 @@
 // The hash table of a column's texts.
 #include "csv_texts.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "csv_decimal.h"
@@ -13,54 +15,86 @@ std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {
   return product.high ^ product.low;
 }
 
-std::uint32_t load_half(const char* at) {
-  std::uint32_t half = 0;
-  std::memcpy(&half, at, sizeof half);
-  return half;
-}
-
 std::uint64_t load_whole(const char* at) { return decimal::load_word(reinterpret_cast<const std::uint8_t*>(at)); }
 
-// Reads nothing outside the text: its last word overlaps the one before.
-std::uint64_t hash_of(std::string_view text) {
-  const char* const from = text.data();
-  const std::size_t length = text.size();
-  if (length < 4) {
-    std::uint64_t word = length;
-    for (const char c : text) word = word << 8 | static_cast<std::uint8_t>(c);
-    return mixed(word, length);
+// From `padded - length` on: as many set bytes as a text has, then clear ones.
+constexpr std::array<char, 2 * CsvTexts::padded> mask_bytes = [] {
+  std::array<char, 2 * CsvTexts::padded> bytes{};
+  for (std::size_t i = 0; i < CsvTexts::padded; ++i) bytes[i] = -1;
+  return bytes;
+}();
+
+// A text with bytes behind it that may be read.
+class Padded {
+ public:
+  explicit Padded(std::string_view text) : text_(text) {
+    if (text.size() < CsvTexts::padded) std::copy(text.begin(), text.end(), copy_.begin());
   }
-  if (length < 8) return mixed(load_half(from) | std::uint64_t{load_half(from + length - 4)} << 32, length);
-  std::uint64_t hash = length;
-  for (std::size_t at = 0; at + 8 < length; at += 8) hash = mixed(hash, load_whole(from + at));
-  return mixed(hash, load_whole(from + length - 8));
-}
+  std::string_view text() const {
+    return text_.size() < CsvTexts::padded ? std::string_view(copy_.data(), text_.size()) : text_;
+  }
+
+ private:
+  std::string_view text_;
+  std::array<char, CsvTexts::padded> copy_{};
+};
 
 }  // namespace
 
 CsvTexts::CsvTexts() : slots_(16) {}
 
-std::size_t CsvTexts::slot_of(std::string_view text, std::uint64_t hash) const {
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t slot = hash & mask;
-  while (slots_[slot].code >= 0) {
-    if (slots_[slot].hash == hash && at(static_cast<std::size_t>(slots_[slot].code)) == text) break;
-    slot = (slot + 1) & mask;
+// A call for each would take as long as the lookup.
+// Neither lengths nor ends of texts can be foretold, so nothing branches on them.
+[[gnu::always_inline]] inline CsvTexts::Head CsvTexts::head_of(const char* padded_text, std::size_t length) {
+  const char* const mask = mask_bytes.data() + padded - std::min(length, padded);
+  Head head;
+  for (std::size_t i = 0; i < std::size(head.words); ++i) {
+    head.words[i] = load_whole(padded_text + 8 * i) & load_whole(mask + 8 * i);
   }
-  return slot;
+  return head;
 }
 
-std::int32_t CsvTexts::find(std::string_view text) const { return slots_[slot_of(text, hash_of(text))].code; }
+[[gnu::always_inline]] inline std::uint64_t CsvTexts::hash_of(const Head& head, std::string_view text) {
+  const std::size_t length = text.size();
+  std::uint64_t hash = mixed(head.words[0] + length, head.words[1]) ^ mixed(head.words[2], head.words[3] + length);
+  if (length <= padded) return hash;
+  // The last word overlaps the one before.
+  for (std::size_t at = padded; at + 8 < length; at += 8) hash = mixed(hash, load_whole(text.data() + at));
+  return mixed(hash, load_whole(text.data() + length - 8));
+}
 
-std::int32_t CsvTexts::find_or_add(std::string_view text) {
-  const std::uint64_t hash = hash_of(text);
-  const std::size_t slot = slot_of(text, hash);
-  if (slots_[slot].code >= 0) return slots_[slot].code;
+[[gnu::always_inline]] inline const CsvTexts::Slot& CsvTexts::slot_of(const Head& head, std::uint64_t hash, std::string_view text) const {
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t place = hash & mask;; place = (place + 1) & mask) {
+    const Slot& slot = slots_[place];
+    if (slot.code < 0) return slot;
+    if (slot.hash != hash || slot.length != text.size()) continue;
+    const auto code = static_cast<std::size_t>(slot.code);
+    if (text.size() <= padded ? heads_[code] == head : at(code) == text) return slot;
+  }
+}
+
+std::int32_t CsvTexts::find(std::string_view text) const { return find_padded(Padded(text).text()); }
+
+std::int32_t CsvTexts::find_or_add(std::string_view text) { return find_or_add_padded(Padded(text).text()); }
+
+std::int32_t CsvTexts::find_padded(std::string_view text) const {
+  const Head head = head_of(text.data(), text.size());
+  return slot_of(head, hash_of(head, text), text).code;
+}
+
+std::int32_t CsvTexts::find_or_add_padded(std::string_view text) {
+  const Head head = head_of(text.data(), text.size());
+  const std::uint64_t hash = hash_of(head, text);
+  const Slot& slot = slot_of(head, hash, text);
+  if (slot.code >= 0) return slot.code;
   const auto code = static_cast<std::int32_t>(size());
-  slots_[slot] = {hash, code};
+  slots_[static_cast<std::size_t>(&slot - slots_.data())] = {hash, static_cast<std::uint32_t>(text.size()), code};
+  heads_.push_back(head);
   bytes_.append(text);
   starts_.push_back(bytes_.size());
-  if (2 * size() > slots_.size()) grow();
+  // Few texts have room enough that most are found at once.
+  if ((size() < 4096 ? 4 : 2) * size() > slots_.size()) grow();
   return code;
 }
 
@@ -70,9 +104,9 @@ void CsvTexts::grow() {
   const std::size_t mask = slots_.size() - 1;
   for (const Slot& entry : old) {
     if (entry.code < 0) continue;
-    std::size_t slot = entry.hash & mask;
-    while (slots_[slot].code >= 0) slot = (slot + 1) & mask;
-    slots_[slot] = entry;
+    std::size_t place = entry.hash & mask;
+    while (slots_[place].code >= 0) place = (place + 1) & mask;
+    slots_[place] = entry;
   }
 }
 

@@ -54,6 +54,7 @@
         "csv.cc",
         "csv_block.cc",
         "csv_number.cc",
+        "csv_pieces.cc",
         "csv_texts.cc",
         "dispatch.cc",
         "executor.cc",

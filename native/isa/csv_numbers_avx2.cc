@@ -1,4 +1,4 @@
-// Records of plain numbers for x86-64 with AVX2. Only plain functions on plain memory (docs/architecture.md).
+// Records of plain numbers and texts for x86-64 with AVX2. Only plain functions on plain memory (docs/architecture.md).
 #include <immintrin.h>
 
 #include <cstddef>
@@ -176,20 +176,78 @@ inline bool read_number(const std::uint8_t* at, const std::uint8_t* end, const C
   return true;
 }
 
-// The offsets of delimiters and line ends in the next bytes, at most `chunk`, and how many they are. Writes up to 4 too many.
-std::size_t find_ends(const std::uint8_t* from, std::size_t length, std::uint8_t delimiter, std::uint32_t* ends) {
-  const __m256i delimiters = _mm256_set1_epi8(static_cast<char>(delimiter));
-  const auto bits = [delimiters](const std::uint8_t* at) {
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+// Bytes of 64 that mean something; a bit for each.
+struct Marks {
+  std::uint64_t ends;  // delimiters and line ends
+  std::uint64_t quotes;
+};
+
+inline std::uint64_t mask_of(__m256i bytes) {
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(bytes)));
+}
+
+template <bool has_quotes>
+inline Marks marks_of(const std::uint8_t* at, __m256i delimiters) {
+  Marks marks{0, 0};
+  for (int half = 0; half < 2; ++half) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32 * half));
     const __m256i feeds = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\n'));
     const __m256i returns = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\r'));
     const __m256i found = _mm256_or_si256(_mm256_or_si256(feeds, returns), _mm256_cmpeq_epi8(bytes, delimiters));
-    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(found)));
-  };
+    marks.ends |= mask_of(found) << 32 * half;
+    if (has_quotes) marks.quotes |= mask_of(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'))) << 32 * half;
+  }
+  return marks;
+}
+
+// What the quotes of the bytes so far mean for the next ones.
+struct Quotes {
+  std::uint64_t inside = 0;    // all bits, within quotes
+  std::uint64_t may_open = 1;  // bit 0: behind a delimiter, a line end or a quote
+  std::uint64_t closed = 0;    // bit 0: behind a quote that closes
+  bool are_plain = true;       // each opens where a field starts and closes where it ends, or stands beside another
+  bool are_doubled = false;    // one opens behind one that closes somewhere, as in "5"" tall"
+};
+
+// Takes the ends within quotes out of the marks.
+inline void hide_quoted(Marks& marks, Quotes& quotes) {
+  if ((marks.quotes | quotes.inside | quotes.closed) == 0) {
+    quotes.may_open = marks.ends >> 63;
+    return;
+  }
+  std::uint64_t inside = marks.quotes;
+  for (int shift = 1; shift < 64; shift *= 2) inside ^= inside << shift;
+  inside ^= quotes.inside;
+  const std::uint64_t bounds = marks.ends | marks.quotes;
+  const std::uint64_t closing = marks.quotes & ~inside;
+  const std::uint64_t behind_bounds = bounds << 1 | quotes.may_open;
+  const std::uint64_t behind_closing = closing << 1 | quotes.closed;
+  if (((marks.quotes & inside & ~behind_bounds) | (behind_closing & ~bounds)) != 0) quotes.are_plain = false;
+  if ((marks.quotes & inside & behind_closing) != 0) quotes.are_doubled = true;
+  quotes.inside = inside >> 63 != 0 ? ~std::uint64_t{0} : 0;
+  quotes.may_open = bounds >> 63;
+  quotes.closed = closing >> 63;
+  marks.ends &= ~inside;
+}
+
+// The offsets of the ends of fields in the next bytes, at most `chunk`, and how many they are. Writes up to 4 too many. Stops
+// at quotes that are not plain.
+template <bool has_quotes>
+std::size_t find_ends(const std::uint8_t* from, std::size_t length, std::uint8_t delimiter, std::uint32_t* ends,
+                      Quotes& quotes) {
+  const __m256i delimiters = _mm256_set1_epi8(static_cast<char>(delimiter));
   std::uint32_t* to = ends;
   for (std::size_t offset = 0; offset < length; offset += 64) {
-    std::uint64_t left = bits(from + offset) | bits(from + offset + 32) << 32;
-    if (length - offset < 64) left &= (std::uint64_t{1} << (length - offset)) - 1;
+    Marks marks = marks_of<has_quotes>(from + offset, delimiters);
+    if (length - offset < 64) {
+      const std::uint64_t there = (std::uint64_t{1} << (length - offset)) - 1;
+      marks = {marks.ends & there, marks.quotes & there};
+    }
+    if (has_quotes) {
+      hide_quoted(marks, quotes);
+      if (!quotes.are_plain) break;
+    }
+    std::uint64_t left = marks.ends;
     std::uint32_t* const next = to + __builtin_popcountll(left);
     // By fours, as their number is hard to foretell.
     while (to < next) {
@@ -205,24 +263,57 @@ std::size_t find_ends(const std::uint8_t* from, std::size_t length, std::uint8_t
   return static_cast<std::size_t>(to - ends);
 }
 
-}  // namespace
+inline bool has_quote(const std::uint8_t* at, const std::uint8_t* end) {
+  while (at < end && *at != '"') at++;
+  return at < end;
+}
 
-NumberRows read_number_rows(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
-                            const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity) {
+// The text in [at, end), which is not empty; false where it is not plain. Blanks around one are no part of it.
+inline bool read_text(const std::uint8_t* at, const std::uint8_t* end, bool may_be_doubled, const CsvTarget& target,
+                      std::size_t column, std::size_t row, const TextCodes& codes) {
+  if (*at == '"') {
+    at++;
+    end--;
+    if (may_be_doubled && has_quote(at, end)) return false;
+  } else if (*at <= ' ' || end[-1] <= ' ') {
+    return false;
+  }
+  if (target.kind == CsvKind::skip) return true;
+  const std::int32_t code = codes.code_of(codes.owner, column, at, static_cast<std::size_t>(end - at));
+  static_cast<std::int32_t*>(target.values)[row * target.stride] = code;
+  return code >= 0;
+}
+
+inline bool is_number(CsvKind kind) { return kind == CsvKind::numeric || kind == CsvKind::find; }
+
+// The field in [at, end).
+template <bool has_texts>
+inline bool read_field(const std::uint8_t* at, const std::uint8_t* end, bool may_be_doubled, const CsvTarget* targets,
+                       const CsvTarget& target, std::size_t row, const TextCodes& codes) {
+  if (!has_texts || is_number(target.kind)) return read_number(at, end, target, row);
+  return at < end && read_text(at, end, may_be_doubled, target, static_cast<std::size_t>(&target - targets), row, codes);
+}
+
+template <bool has_texts>
+inline NumberRows read_rows(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
+                            const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity,
+                            const TextCodes& codes) {
   NumberRows result{0, at};
   std::uint32_t ends[chunk + 4];
   const CsvTarget* const last = targets + width - 1;
   const CsvTarget* target = targets;
   const std::uint8_t* start = at;
   std::size_t step = first_chunk;
-  for (const std::uint8_t* from = at; from < limit; from += step, step = step < chunk ? 2 * step : chunk) {
+  Quotes quotes;
+  for (const std::uint8_t* from = at; from < limit && quotes.are_plain;
+       from += step, step = step < chunk ? 2 * step : chunk) {
     const auto left = static_cast<std::size_t>(limit - from);
-    const std::size_t count = find_ends(from, left < step ? left : step, delimiter, ends);
+    const std::size_t count = find_ends<has_texts>(from, left < step ? left : step, delimiter, ends, quotes);
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint8_t* const end = from + ends[i];
       // The LF of the CR LF before.
       if (end < start) continue;
-      if (!read_number(start, end, *target, row)) return result;
+      if (!read_field<has_texts>(start, end, quotes.are_doubled, targets, *target, row, codes)) return result;
       start = end + 1;
       const bool is_delimiter = *end == delimiter;
       if (is_delimiter == (target == last)) return result;
@@ -236,6 +327,19 @@ NumberRows read_number_rows(const std::uint8_t* at, const std::uint8_t* limit, s
     }
   }
   return result;
+}
+
+}  // namespace
+
+NumberRows read_number_rows(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
+                            const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity) {
+  return read_rows<false>(at, limit, delimiter, targets, width, row, capacity, {});
+}
+
+NumberRows read_plain_rows(const std::uint8_t* at, const std::uint8_t* limit, std::uint8_t delimiter,
+                           const CsvTarget* targets, std::size_t width, std::size_t row, std::size_t capacity,
+                           const TextCodes& codes) {
+  return read_rows<true>(at, limit, delimiter, targets, width, row, capacity, codes);
 }
 
 }  // namespace hadamard::avx2

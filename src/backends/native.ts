@@ -3,7 +3,14 @@
 import { createRequire } from 'node:module'
 import { BackendError, reasonOf, SpecError } from '../errors.ts'
 import { ALIGNMENT, type Program, type Slot } from '../compiler/program.ts'
-import type { BlockOptions, BlockReader, BlockResult, BlockTargets, CsvScan } from '../data/csv-block.ts'
+import type {
+  BlockOptions,
+  BlockReader,
+  BlockResult,
+  BlockTargets,
+  CsvScan,
+  FilePiece,
+} from '../data/csv-block.ts'
 import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
 import { floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 import { opNamed, ops } from '../ops/index.ts'
@@ -49,6 +56,9 @@ interface NativeExecutable {
   copyRows(offset: number, values: FloatArray): number
 }
 
+/** Targets of blocks as the addon holds them. */
+type NativeTargets = object
+
 /** What the addon exports. */
 export interface Binding {
   info(): {
@@ -78,16 +88,25 @@ export interface Binding {
   ): CsvBody | CsvFailure
   scanCsv(bytes: Uint8Array, start: number, end: number, delimiter: number): CsvScan
   CsvReader: new (options: BlockOptions & { threads: number }) => {
-    parse(
-      bytes: Uint8Array,
-      start: number,
-      end: number,
+    targets(
       kinds: Uint8Array,
       arrays: BlockTargets['arrays'],
       offsets: Int32Array,
       strides: Int32Array,
       capacity: number,
+    ): NativeTargets
+    parse(
+      bytes: Uint8Array,
+      start: number,
+      end: number,
+      targets: NativeTargets,
       onDone: (result: BlockResult | string) => void,
+    ): void
+    openFile(descriptor: number, offset: number, size: number): void
+    read(
+      bytes: Uint8Array,
+      targets: NativeTargets,
+      onDone: (result: BlockResult | string | undefined, piece: FilePiece) => void,
     ): void
     close(): void
   }
@@ -243,16 +262,34 @@ export function nativeBlockReader(options: BlockOptions, threads?: number): Bloc
   const binding = loadBinding()
   const count = threads ?? defaultThreadsOf(binding.info().cores)
   const reader = new binding.CsvReader({ ...options, threads: count })
+  // The memory of targets is used for block after block.
+  const known = new WeakMap<BlockTargets, NativeTargets>()
+  const nativeTargets = (targets: BlockTargets): NativeTargets => {
+    const { kinds, arrays, offsets, strides, capacity } = targets
+    const found = known.get(targets) ?? reader.targets(kinds, arrays, offsets, strides, capacity)
+    known.set(targets, found)
+    return found
+  }
   return {
     threads: count,
     scan: (bytes, start, end) => binding.scanCsv(bytes, start, end, options.delimiter),
-    parse: (bytes, start, end, { kinds, arrays, offsets, strides, capacity }) =>
+    parse: (bytes, start, end, targets) =>
       new Promise((resolve, reject) => {
-        reader.parse(bytes, start, end, kinds, arrays, offsets, strides, capacity, (result) => {
+        reader.parse(bytes, start, end, nativeTargets(targets), (result) => {
           if (typeof result === 'string') reject(new BackendError(`native core: ${result}`))
           else resolve(result)
         })
       }),
+    openFile({ descriptor, position, size }) {
+      reader.openFile(descriptor, position, size)
+      return (bytes, targets) =>
+        new Promise((resolve, reject) => {
+          reader.read(bytes, nativeTargets(targets), (result, piece) => {
+            if (typeof result === 'string') reject(new BackendError(`native core: ${result}`))
+            else resolve({ piece, result })
+          })
+        })
+    },
     close() {
       reader.close()
     },

@@ -42,6 +42,11 @@ export async function* rebatch(chunks: AsyncGenerator<Chunk>, wanted: number): A
   if (count > 0) yield { table: concatTables(waiting), numbers: new Float64Array(0) }
 }
 
+/** Tables of exactly so many rows, the last with what is left over. */
+export async function* tablesOf(chunks: AsyncGenerator<Chunk>, wanted: number): AsyncGenerator<Table> {
+  for await (const { table } of rebatch(chunks, wanted)) yield table
+}
+
 /** The chosen rows of a chunk. */
 export function selectChunk({ table, numbers, places }: Chunk, rows: readonly number[]): Chunk {
   return {

@@ -12,6 +12,7 @@ import {
   type CsvErrorName,
   type CsvFailure,
 } from './csv-parser.ts'
+import type { OpenFile } from './csv-bytes.ts'
 import { isNumberText } from './csv-number.ts'
 import { PlainNumber } from './csv-plain-number.ts'
 
@@ -69,12 +70,38 @@ export interface CsvScan {
   hasNul: boolean
 }
 
+/** Whole records that the reader's threads have cut off a file. */
+export interface FilePiece {
+  /** Of the first byte in the file. */
+  offset: number
+  /** 0 where there is none: at the end of the file, and where a record is longer than the memory for it. */
+  bytes: number
+  /** Line ends in it. */
+  lines: number
+  isAscii: boolean
+  hasNul: boolean
+}
+
+/**
+ * Reads the next piece of a file into `bytes`, and parses it: without a result where it is empty, or has as many lines as the
+ * targets have room for rows. As for {@link BlockReader.parse}, the memory belongs to the reader until the promise is settled.
+ */
+export type ReadPiece = (
+  bytes: Uint8Array,
+  targets: BlockTargets,
+) => Promise<{ piece: FilePiece; result: BlockResult | undefined }>
+
 /** A parser of blocks with its threads. */
 export interface BlockReader {
   readonly threads: number
   scan(bytes: Uint8Array, start: number, end: number): CsvScan
   /** `bytes` and the targets' arrays lie on shared memory and belong to the parser until the promise is settled. */
   parse(bytes: Uint8Array, start: number, end: number, targets: BlockTargets): Promise<BlockResult>
+  /**
+   * Reads on in a file, from the start of a record, on the threads that parse; undefined where there are none. The file stays
+   * open until the reader is closed.
+   */
+  readonly openFile: ((file: OpenFile) => ReadPiece) | undefined
   /** To be called once, when no block is being parsed. */
   close(): void
 }
@@ -88,6 +115,7 @@ export function fallbackBlockReader(options: BlockOptions): BlockReader {
       await new Promise((resolve) => setImmediate(resolve))
       return parseBlock(bytes, start, end, options, targets)
     },
+    openFile: undefined,
     close: () => undefined,
   }
 }

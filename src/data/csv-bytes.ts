@@ -11,6 +11,15 @@ import { loadPeer } from './peers.ts'
 /** Buffers or texts one after another, as Node's `Readable` gives them; a type of its own, so that users need not have Node's. */
 export type ByteStream = AsyncIterable<Uint8Array | string>
 
+/** A plain file, which may be read at any place. */
+export interface OpenFile {
+  readonly descriptor: number
+  /** When it was opened. */
+  readonly size: number
+  /** The byte at which reading goes on. */
+  position: number
+}
+
 /** Bytes that are read from their start to their end, once. */
 export interface ByteSource {
   /** For messages: a path as the user gave it. */
@@ -19,6 +28,8 @@ export interface ByteSource {
   readonly size: number | undefined
   /** Bytes taken from the file so far. */
   readonly consumed: number
+  /** Where it is a plain file; others may read it too, and say where it goes on here. */
+  readonly file?: OpenFile
   /** Fills as much of `into` as there is; 0 bytes only at the end. */
   read(into: Uint8Array): Promise<number>
   close(): Promise<void>
@@ -162,7 +173,8 @@ export async function openFile(path: string, name = path): Promise<ByteSource> {
     handle = await open(path)
     const stats = await handle.stat()
     if (stats.isDirectory()) throw Object.assign(new Error('a directory'), { code: 'EISDIR' })
-    if (!stats.isFile()) return new StreamSource(name, handle.createReadStream())
+    // A file of no size may still have bytes, as in /proc.
+    if (!stats.isFile() || stats.size === 0) return new StreamSource(name, handle.createReadStream())
     const packing = await packingOf(handle)
     if (packing === undefined) return new FileSource(name, handle, stats.size, stats.mtimeMs)
     await handle.close()
@@ -190,26 +202,33 @@ async function openPacked(
 }
 
 class FileSource implements ByteSource {
-  consumed = 0
+  readonly file: OpenFile
 
   constructor(
     readonly name: string,
     private readonly handle: FileHandle,
     readonly size: number,
     private readonly mtimeMs: number,
-  ) {}
+  ) {
+    this.file = { descriptor: handle.fd, size, position: 0 }
+  }
+
+  get consumed(): number {
+    return this.file.position
+  }
 
   async read(into: Uint8Array): Promise<number> {
+    const { file, size } = this
+    // What has been written behind its end since it was opened is told of, and not read.
+    const wanted = Math.min(into.length, size - file.position)
     let filled = 0
-    while (filled < into.length) {
-      const { bytesRead } = await this.handle.read(into, filled, into.length - filled, this.consumed)
-      if (bytesRead === 0) {
-        await this.checkUnchanged()
-        break
-      }
+    while (filled < wanted) {
+      const { bytesRead } = await this.handle.read(into, filled, wanted - filled, file.position)
+      if (bytesRead === 0) break
       filled += bytesRead
-      this.consumed += bytesRead
+      file.position += bytesRead
     }
+    if (filled < into.length) await this.checkUnchanged()
     return filled
   }
 
@@ -241,14 +260,14 @@ export class StreamSource implements ByteSource {
   constructor(
     readonly name: string,
     stream: ByteStream,
-    private readonly file?: { size: number; consumed: () => number; close: () => void },
+    private readonly packed?: { size: number; consumed: () => number; close: () => void },
   ) {
-    this.size = file?.size
+    this.size = packed?.size
     this.chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array | string, undefined>
   }
 
   get consumed(): number {
-    return this.file?.consumed() ?? this.taken
+    return this.packed?.consumed() ?? this.taken
   }
 
   async read(into: Uint8Array): Promise<number> {
@@ -290,7 +309,7 @@ export class StreamSource implements ByteSource {
 
   async close(): Promise<void> {
     await this.chunks.return?.()
-    this.file?.close()
+    this.packed?.close()
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type BlockReader,
   type BlockResult,
   type BlockTargets,
+  type ReadPiece,
 } from './csv-block.ts'
 import type { ByteSource } from './csv-bytes.ts'
 import { checkMark, checkText, lineAt } from './csv-encoding.ts'
@@ -46,7 +47,7 @@ export interface CsvReject {
 
 /** What is known of the columns when a reading starts. */
 export interface StreamPlan {
-  /** Targets for a block of so many rows at most. */
+  /** Targets for a block of so many rows at most; they may have room for more. */
   targets(capacity: number): BlockTargets
   /** Per column the texts that have codes, where its kind is `categories`. */
   categories: readonly (readonly string[] | undefined)[]
@@ -94,6 +95,8 @@ export class CsvStream {
   /** Offset in the file of the buffer's first byte, and physical line at `start`. */
   private offset = 0
   private line = 1
+  /** Of the pieces so far, the most. */
+  private linesPerByte = 0
 
   private constructor(
     readonly source: ByteSource,
@@ -152,21 +155,34 @@ export class CsvStream {
   /** The blocks of the file in its order. To be called once. */
   async *blocks(plan: StreamPlan, firstRow: number): AsyncGenerator<StreamBlock> {
     const reader = this.reader({ ...plan, delimiter: this.head.delimiter })
-    const waiting: Promise<Parsed>[] = []
+    const waiting: Promise<Parsed | undefined>[] = []
     let row = firstRow
+    let readPiece: ReadPiece | undefined
     try {
-      for (;;) {
-        while (waiting.length <= reader.threads + 1) {
-          const piece = await this.nextPiece(reader)
+      for (let count = 0; ;) {
+        for (; waiting.length <= reader.threads + 1; count++) {
+          // The first piece tells how many rows there is to be room for.
+          if (count === 1) readPiece = this.openFile(reader)
+          const piece = readPiece ?? (await this.nextPiece(reader))
           if (piece === undefined) break
-          const parsed = this.parse(piece, reader, plan)
+          const parsed =
+            typeof piece === 'function'
+              ? this.readNext(piece, reader, plan, waiting.at(-1))
+              : this.parse(piece, reader, plan)
           // Whoever awaits it may be told of another failure first.
           parsed.catch(() => undefined)
           waiting.push(parsed)
         }
         const next = waiting.shift()
         if (next === undefined) return
-        const { piece, result, targets } = await next
+        const parsed = await next
+        if (parsed === undefined) {
+          // The threads do not find the end of a record: this one goes on. All that wait have found nothing either.
+          await Promise.all(waiting.splice(0))
+          readPiece = undefined
+          continue
+        }
+        const { piece, result, targets } = parsed
         const places = (): ReturnType<StreamBlock['places']> => this.placesOf(piece, result)
         const block = { ...result, targets, firstRow: row, places, ...this.wordings(piece, result) }
         this.spare.push(piece.bytes)
@@ -189,8 +205,41 @@ export class CsvStream {
   }
 
   private async parse(piece: Piece, reader: BlockReader, plan: StreamPlan): Promise<Parsed> {
-    const targets = plan.targets(piece.lines + 1)
-    return { piece, targets, result: await reader.parse(piece.bytes, piece.start, piece.end, targets) }
+    const { bytes, start, end, lines } = piece
+    this.linesPerByte = Math.max(this.linesPerByte, (lines + 1) / (end - start))
+    const targets = plan.targets(lines + 1)
+    return { piece, targets, result: await reader.parse(bytes, start, end, targets) }
+  }
+
+  // From here on the reader's threads read, where they can. In a file of one column it takes a look behind a piece to tell
+  // whether blank lines at its end are rows.
+  private openFile(reader: BlockReader): ReadPiece | undefined {
+    const { file } = this.source
+    if (file === undefined || this.isAtEnd || this.head.names.length === 1) return undefined
+    this.filled = this.start = 0
+    file.position = this.offset
+    return reader.openFile?.(file)
+  }
+
+  // Undefined where the threads find no piece. Pieces come in any order, and are counted in that of the file.
+  private async readNext(
+    readPiece: ReadPiece,
+    reader: BlockReader,
+    plan: StreamPlan,
+    before: Promise<unknown> | undefined,
+  ): Promise<Parsed | undefined> {
+    const bytes = this.spare.pop() ?? sharedBytes(this.options.chunkBytes)
+    const targets = plan.targets(Math.ceil(this.linesPerByte * bytes.length))
+    const { piece: found, result } = await readPiece(bytes, targets)
+    await before
+    const { bytes: end, lines, offset } = found
+    if (end === 0) return undefined
+    const piece = { bytes, start: 0, end, lines, line: this.line, offset }
+    this.offset += end
+    this.line += lines
+    if (this.source.file !== undefined) this.source.file.position = this.offset
+    if (found.hasNul || !found.isAscii) checkText(bytes.subarray(0, end), this.source.name, piece.line)
+    return result === undefined ? this.parse(piece, reader, plan) : { piece, targets, result }
   }
 
   // Cuts the next whole records off what is read, and leaves the rest at the start of another buffer.

@@ -3,6 +3,7 @@
 import type { Chunk, NumberBatch } from './chunks.ts'
 import type { CsvReject } from './csv-stream.ts'
 import type { DatasetSchema, Survey } from './survey.ts'
+import type { Table } from './table.ts'
 
 /** Records that were left out. */
 export interface Rejects {
@@ -21,6 +22,8 @@ export interface DatasetOrigin {
   readonly rejects: Rejects
   surveyed(): Promise<Survey>
   chunks(): AsyncGenerator<Chunk>
+  /** Tables of exactly so many rows, the last with what is left over. */
+  tables(wanted: number): AsyncGenerator<Table>
   /**
    * The values of some columns as float32.
    *

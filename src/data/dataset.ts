@@ -5,8 +5,8 @@ import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
 import { randomStream } from '../random.ts'
 import {
   numberBatch,
-  rebatch,
   selectChunk,
+  tablesOf,
   type Chunk,
   type ChunkSource,
   type NumberBatch,
@@ -177,7 +177,7 @@ export class Dataset<Row extends object = DatasetRow> {
     const { rows: wanted = batchRows(this.schema.columns.length) } = options
     rejectUnknownKeys('batches', options, ['rows'])
     checkInteger('rows', wanted, { min: 1 })
-    for await (const { table } of rebatch(this.#chunks(), wanted)) yield table
+    yield* this.#isWhole ? this.#origin.tables(wanted) : tablesOf(this.#chunks(), wanted)
   }
 
   /** The batches of {@link Dataset.batches}, for `for await`. */

@@ -1,6 +1,6 @@
 /** The rows of CSV files: finds their columns, and reads them by chunks of typed columns or as float32 numbers. */
 
-import type { Chunk, NumberBatch } from './chunks.ts'
+import { tablesOf, type Chunk, type NumberBatch } from './chunks.ts'
 import { columnKinds } from './csv-block.ts'
 import type { CsvFiles } from './csv-files.ts'
 import type { CsvReject, StreamBlock, StreamPlan } from './csv-stream.ts'
@@ -9,14 +9,15 @@ import type { OpenCsvOptions } from './open-options.ts'
 import {
   isFatal,
   surveyFiles,
-  TargetPool,
   type DatasetSchema,
   type ErrorRule,
   type SchemaColumn,
   type Survey,
   type WatchSurvey,
 } from './survey.ts'
-import { unknownColumn, type Column } from './table.ts'
+import { isCoded, TableBatch } from './table-batches.ts'
+import { unknownColumn, type Column, type Table } from './table.ts'
+import { columnTargets, rowTargets, TargetPool } from './target-pool.ts'
 
 const mostReported = 1000
 
@@ -76,11 +77,31 @@ export class FileRows implements DatasetOrigin {
   async *chunks(): AsyncGenerator<Chunk> {
     const { columns } = this.schema
     const kinds = this.kinds(columns.map(kindOf))
-    const pool = new TargetPool()
-    for await (const block of this.blocks((capacity) => pool.columns(kinds, capacity))) {
+    const pool = new TargetPool(columnTargets)
+    for await (const block of this.blocks((capacity) => pool.take(kinds, capacity))) {
       yield chunkOf(block, columns, this.places, this.files.name)
       pool.release(block.targets)
     }
+  }
+
+  async *tables(wanted: number): AsyncGenerator<Table> {
+    const { columns } = this.schema
+    // The codes of a block's own texts are other ones in each.
+    if (!columns.every(isCoded)) {
+      yield* tablesOf(this.chunks(), wanted)
+      return
+    }
+    const kinds = this.kinds(columns.map(kindOf))
+    const pool = new TargetPool(columnTargets)
+    const batch = new TableBatch(columns, this.places, wanted, this.files.name)
+    for await (const block of this.blocks((capacity) => pool.take(kinds, capacity))) {
+      for (let from = 0; from < block.rows;) {
+        from += batch.add(block, from)
+        if (batch.isFull) yield batch.take()
+      }
+      pool.release(block.targets)
+    }
+    if (!batch.isEmpty) yield batch.take()
   }
 
   async *numbers(chosen: readonly number[], wanted: number): AsyncGenerator<NumberBatch> {
@@ -90,12 +111,12 @@ export class FileRows implements DatasetOrigin {
     )
     const ascending = [...chosen].sort((a, b) => a - b)
     const isInOrder = ascending.every((column, index) => column === chosen[index])
-    const pool = new TargetPool()
+    const pool = new TargetPool(rowTargets)
     const inputs = chosen.length
     const places = isInOrder ? undefined : chosen.map((column) => ascending.indexOf(column))
     let x = new Float32Array(wanted * inputs)
     let filled = 0
-    for await (const block of this.blocks((capacity) => pool.rows(kinds, capacity))) {
+    for await (const block of this.blocks((capacity) => pool.take(kinds, capacity))) {
       const matrix = block.targets.arrays.find((array) => array !== undefined) as Float32Array | undefined
       for (let from = 0; from < block.rows;) {
         const count = Math.min(wanted - filled, block.rows - from)

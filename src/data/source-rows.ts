@@ -4,7 +4,7 @@
  */
 
 import { DataError } from '../errors.ts'
-import { numberBatch, rebatch, type Chunk, type NumberBatch } from './chunks.ts'
+import { numberBatch, tablesOf, type Chunk, type NumberBatch } from './chunks.ts'
 import type { DatasetOrigin, Rejects } from './dataset-origin.ts'
 import type { OpenCsvOptions } from './open-options.ts'
 import { NumberSummary, RowSample, sampleCapacity, TextSummary, type SampledRows } from './summaries.ts'
@@ -71,8 +71,12 @@ export class SourceRows implements DatasetOrigin {
     }
   }
 
+  tables(wanted: number): AsyncGenerator<Table> {
+    return tablesOf(this.chunks(), wanted)
+  }
+
   async *numbers(chosen: readonly number[], wanted: number): AsyncGenerator<NumberBatch> {
-    for await (const { table } of rebatch(this.chunks(), wanted)) yield numberBatch(table, chosen)
+    for await (const table of this.tables(wanted)) yield numberBatch(table, chosen)
   }
 
   async close(): Promise<void> {

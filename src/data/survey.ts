@@ -4,6 +4,7 @@ import type { DataError } from '../errors.ts'
 import { columnKinds, type BlockTargets } from './csv-block.ts'
 import type { CsvFiles, ReadProgress } from './csv-files.ts'
 import type { CsvReject, StreamBlock } from './csv-stream.ts'
+import { columnTargets, TargetPool } from './target-pool.ts'
 import {
   NumberSummary,
   RowSample,
@@ -79,60 +80,6 @@ export interface SurveyOptions {
   onProgress?: (progress: ReadProgress) => void
 }
 
-/** Memory for the values of blocks, used again and again. */
-export class TargetPool {
-  private readonly free: SharedArrayBuffer[] = []
-  private readonly buffers = new WeakMap<BlockTargets, SharedArrayBuffer>()
-
-  /** Targets of float64 for numbers and of int32 for codes, a column behind the other. */
-  columns(kinds: Uint8Array, capacity: number): BlockTargets {
-    const width = kinds.length
-    const buffer = this.take(width * capacity * 8)
-    const arrays = Array.from(kinds, (kind, column) => {
-      const offset = column * capacity * 8
-      if (kind === columnKinds.skip) return undefined
-      if (kind === columnKinds.texts || kind === columnKinds.categories)
-        return new Int32Array(buffer, offset, capacity)
-      return new Float64Array(buffer, offset, capacity)
-    })
-    const targets = {
-      kinds,
-      arrays,
-      offsets: new Int32Array(width),
-      strides: new Int32Array(width).fill(1),
-      capacity,
-    }
-    this.buffers.set(targets, buffer)
-    return targets
-  }
-
-  /** A target of float32 with the chosen columns side by side, row after row. */
-  rows(kinds: Uint8Array, capacity: number): BlockTargets {
-    const chosen = kinds.reduce((count, kind) => count + (kind === columnKinds.skip ? 0 : 1), 0)
-    const buffer = this.take(chosen * capacity * 4)
-    const matrix = new Float32Array(buffer, 0, chosen * capacity)
-    let next = 0
-    const offsets = Int32Array.from(kinds, (kind) => (kind === columnKinds.skip ? 0 : next++))
-    const arrays = Array.from(kinds, (kind) => (kind === columnKinds.skip ? undefined : matrix))
-    const targets = { kinds, arrays, offsets, strides: new Int32Array(kinds.length).fill(chosen), capacity }
-    this.buffers.set(targets, buffer)
-    return targets
-  }
-
-  /** Takes the memory back: its arrays are then overwritten. */
-  release(targets: BlockTargets): void {
-    const buffer = this.buffers.get(targets)
-    if (buffer !== undefined) this.free.push(buffer)
-  }
-
-  private take(bytes: number): SharedArrayBuffer {
-    const found = this.free.pop()
-    if (found !== undefined && found.byteLength >= bytes) return found
-    // A little more than asked for, as the next block may have a few lines more.
-    return new SharedArrayBuffer(Math.ceil(bytes * 1.25))
-  }
-}
-
 /**
  * Reads files from their start to their end.
  *
@@ -187,7 +134,7 @@ class SurveyPass {
   private readonly texts: (TextSummary | undefined)[]
   private readonly doubts: (DataError | undefined)[] = []
   private readonly sample: RowSample
-  private readonly pool = new TargetPool()
+  private readonly pool = new TargetPool(columnTargets)
   private readonly watcher: SurveyWatcher | undefined
   private rows = 0
 
@@ -200,7 +147,7 @@ class SurveyPass {
     this.sample = new RowSample(sampleCapacity(places.length))
     this.watcher = watch?.(places.map((place) => names[place]))
     this.plan = {
-      targets: (capacity: number): BlockTargets => this.pool.columns(this.kinds.slice(), capacity),
+      targets: (capacity: number): BlockTargets => this.pool.take(this.kinds, capacity),
       categories: names.map(() => undefined),
       missing,
       allowMissing,
