@@ -32,7 +32,7 @@ export const errorCodes = /* @__PURE__ */ tableOf({
   HADAMARD_OPTION_CONFLICT: {
     meaning: 'Two options exclude each other, or one needs another that is not there.',
     cure: 'Leave one of them out, or add what the message asks for.',
-    example: 'split: expected either split or test; received both',
+    example: 'split: expected either `split` or `test`; received both',
   },
   HADAMARD_COMMAND_LINE: {
     meaning: 'The command line has a command, flag or argument that cannot be.',
@@ -48,8 +48,8 @@ export const errorCodes = /* @__PURE__ */ tableOf({
     meaning: 'An option or a loss is for classes and the target has numbers, or the other way round.',
     cure: 'Leave it out, or set the task (`task`, `--task`) to the one that you mean.',
     example:
-      'stratify: expected a target with classes; received one with numbers. Leave it out, or set the ' +
-      'task to classification',
+      'stratify: expected a target with classes; received one with numbers. Leave it out, or set ' +
+      "`task: 'classification'`",
   },
   HADAMARD_LAYER: {
     meaning: 'The list of layers has something that is no layer, or no layer with weights.',
@@ -159,7 +159,7 @@ export const errorCodes = /* @__PURE__ */ tableOf({
     meaning: 'A column that was named, or that a model needs, is not in the table.',
     cure: 'Correct the name; the message lists the columns that there are.',
     example:
-      "target: expected a column named 'z'; received the columns 'age', 'city', 'y'. Did you mean 'y'?",
+      "target: expected a column named 'aeg'; received the columns 'age', 'city', 'y'. Did you mean 'age'?",
   },
   HADAMARD_COLUMN_TYPE: {
     meaning: 'A column holds values of another type than asked for, or than the model was trained on.',

@@ -183,7 +183,7 @@ describe('mistakes are one line that names the flag, the value and what is allow
     ['--split-by time:plan', /--split-by: expected numbers or dates.*in column plan/],
     [
       '--stratify --group plan',
-      /--group: expected one rule to part the rows by; received group and stratify/,
+      /--group: expected one rule to part the rows by; received --group and --stratify/,
     ],
     ['--weight v', /--weight, churn\.csv: expected a column named 'v'/],
   ])('%s', (flags, message) => {

@@ -506,7 +506,7 @@ describe('a mistake gets exit code 1 and one line', () => {
     [[...train, '--optimizer', 'adm'], /--optimizer: .*Did you mean 'adam'/],
     [
       [...train, '--optimizer', 'lbfgs', '--batch-size', '8'],
-      /batchSize with the optimizer lbfgs, which takes all rows/,
+      /--batch-size with the optimizer lbfgs, which takes all rows/,
     ],
     [[...train, '--loss', 'hinge'], /--loss: expected one of squaredError, .*; received 'hinge'/],
     [[...train, '--learning-rate', '0'], /--learning-rate: expected a number above 0; received 0/],
@@ -520,7 +520,7 @@ describe('a mistake gets exit code 1 and one line', () => {
     [[...train, '--test', '-0.1'], /--test: expected a number at least 0/],
     [[...train, '--split', 'no.json'], /no\.json: expected a split file; received no such file/],
     [[...train, '--split', penguins], /expected a split as JSON/],
-    [[...train, '--split', 'x', '--test', '0.1'], /--split: expected either split or test/],
+    [[...train, '--split', 'x', '--test', '0.1'], /--split: expected either --split or --test/],
     [[...train, '--loss', 'squaredError'], /--loss: expected categorical/],
     [[...train, '--metric', 'r2'], /--metric: expected accuracy, logLoss, loss/],
     [[...train, '--l2', '-1'], /--l2: expected a number at least 0/],

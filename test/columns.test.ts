@@ -122,7 +122,7 @@ describe('dates', () => {
 
   test('a declared date column of other texts, or of numbers, is refused', () => {
     expect(() => encoderOf(tableOf(['2021-01-01', 'soon']), { types: { a: 'date' } })).toThrow(
-      /column a: expected dates of one form.*'soon'/,
+      /types\.a: expected dates of one form.*'soon'/,
     )
     expect(() => encoderOf(tableOf([5, 6]), { types: { a: 'date' } })).toThrow(/received the number 5/)
   })
@@ -143,7 +143,7 @@ describe('booleans', () => {
     const types = { a: 'boolean' as const }
     expect(encoded(encoderOf(tableOf([0, 1, 1]), { types }), tableOf([1, 0]))).toEqual([[1], [-1]])
     expect(() => encoderOf(tableOf(['yes', 'perhaps']), { types })).toThrow(
-      /column a: expected true and false.*'perhaps'/,
+      /types\.a: expected true and false.*'perhaps'/,
     )
     expect(inferType(tableOf(['f', 'm']).columns[0])).toBe('categorical')
   })

@@ -111,7 +111,7 @@ const triggers: Partial<Record<ErrorCode, () => unknown>> = {
   HADAMARD_NO_ROWS: () => net().fit([], []),
   HADAMARD_ROW: () => train([...rows, 7 as never], plain),
   HADAMARD_ROW_FIELDS: async () => (await train(rows, plain)).predictOne({ Age: 1, city: 'Ulm' }),
-  HADAMARD_COLUMN_MISSING: () => train(rows, { ...plain, target: 'z' }),
+  HADAMARD_COLUMN_MISSING: () => train(rows, { ...plain, target: 'aeg' }),
   HADAMARD_COLUMN_TYPE: async () =>
     (await train(rows, plain)).predict([{ age: 'old' as never, city: 'Ulm' }]),
   HADAMARD_NO_COLUMNS: () => train(rows, { ...plain, ignore: ['age', 'city'] }),

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hadamardProgram } from '../src/cli/program.ts'
 import { train } from '../src/index.ts'
+import { trainOptionNames } from '../src/model/options.ts'
 import { runHere } from './support/command-line.ts'
 
 const penguins = join(import.meta.dirname, 'data', 'penguins.csv')
@@ -104,12 +105,17 @@ const training: Record<string, Wrong[]> = {
   '--learning-rate': [
     ['0', /expected a number above 0; received 0/],
     ['x', aNumber],
+    ['3', '--optimizer lbfgs', /expected no --learning-rate with the optimizer lbfgs/],
   ],
   '--batch-size': [
     ['0', count('0')],
     ['1.5', count('1.5')],
     ['x', aNumber],
-    ['3', '--optimizer lbfgs', /expected no batchSize with the optimizer lbfgs.*; received 3/],
+    [
+      '3',
+      '--optimizer lbfgs',
+      /expected no --batch-size with the optimizer lbfgs.*; received 3\. Leave it out, or use --optimizer adam/,
+    ],
   ],
   '--epochs': [
     ['0', count('0')],
@@ -125,12 +131,12 @@ const training: Record<string, Wrong[]> = {
   '--split': [
     ['no.json', noFile('a split file')],
     ['JSON', /expected a split as JSON/],
-    ['JSON', '--test 0.1', /expected either split or test; received both/],
+    ['JSON', '--test 0.1', /expected either --split or --test; received both/],
   ],
   '--group': [
     ['iland', notAColumn],
     ['species', /expected the name of a column other than the target; received 'species'/],
-    ['island', '--stratify', /expected one rule to part the rows by; received group and stratify/],
+    ['island', '--stratify', /expected one rule to part the rows by; received --group and --stratify/],
   ],
   '--split-by': [
     ['island', /expected time:COLUMN .*; received 'island'/],
@@ -180,6 +186,9 @@ const training: Record<string, Wrong[]> = {
     ['island', /expected COLUMN=TYPE with commas between, TYPE one of numeric, .*; received 'island'/],
     ['island=number', /received 'island=number'/],
     ['iland=date', notAColumn],
+    ['body_mass_g=date', /body_mass_g: expected dates of one form.*; received '\d+'/],
+    ['body_mass_g=boolean', /body_mass_g: expected true and false, yes and no, or 1 and 0; received/],
+    ['island=numeric', /line 2, column island: expected a number.*; received 'Torgersen'/],
     ['species=date', /species: expected numeric or categorical for the target; received 'date'/],
   ],
   '--scale': [['minmax', /expected one of standard, .*; received 'minmax'/]],
@@ -225,7 +234,10 @@ const table: Record<string, Record<string, Wrong[]>> = {
       ['lots', /expected bytes, or a text such as 512MB or 2GB; received 'lots'/],
       ['1MB', '--out-of-core', /expected at least \d+ MB: .*; received 1 MB/],
     ],
-    '--cache': [['', /expected a folder, or false; received ''/]],
+    '--cache': [
+      ['', /expected a folder, or false; received ''/],
+      ['JSON', '--out-of-core', /expected room for the cache.*Choose another folder by --cache/],
+    ],
     '--shuffle-window': [
       ['0', count('0')],
       ['x', aNumber],
@@ -331,7 +343,11 @@ const table: Record<string, Record<string, Wrong[]>> = {
 
 /** What a flag without a value contradicts. */
 const contradictions: [string, string, RegExp][] = [
-  ['train', '--refit-encoder', /--refit-encoder: expected a model to go on from beside it; received none/],
+  [
+    'train',
+    '--refit-encoder',
+    /--refit-encoder: expected a model to go on from beside it; received none. Set --from/,
+  ],
   [
     'train',
     '--keep-optimizer --out-of-core',
@@ -379,6 +395,8 @@ const words = (text: string): string[] =>
     .filter(Boolean)
     .map((word) => files[word] ?? word)
 
+const optionNames: readonly string[] = trainOptionNames
+
 async function expectOneLine(args: readonly string[], message: RegExp): Promise<string> {
   const { code, err } = await runHere(args)
   expect([code, err]).toEqual([1, expect.stringMatching(message)])
@@ -386,6 +404,9 @@ async function expectOneLine(args: readonly string[], message: RegExp): Promise<
   const line = lines.find((text) => text.startsWith('hadamard: ')) ?? ''
   expect(line).toMatch(message)
   expect(err).not.toMatch(/^\s+at |internal error/m)
+  // What to do is told in flags, not in options of the library.
+  expect(line).not.toMatch(/`/)
+  for (const word of line.match(/(?<!['\w])[a-z]+[A-Z]\w*/g) ?? []) expect(optionNames).not.toContain(word)
   return line
 }
 

@@ -399,7 +399,7 @@ describe('an option that cannot be is refused', () => {
     [{ validation: 1 }, /validation: expected a number at least 0 and below 1/],
     [{ test: '0.2' }, /test: expected a number.*received '0.2'/],
     [{ split: 5 }, /split: expected the path of a split file/],
-    [{ split: { train: [0], test: [1] }, test: 0.2 }, /either split or test; received both/],
+    [{ split: { train: [0], test: [1] }, test: 0.2 }, /either `split` or `test`; received both/],
     [{ loss: 'mse' }, /loss: expected one of/],
     [
       { loss: 'squaredError' },
@@ -508,7 +508,7 @@ describe('data that cannot be learnt from are refused', () => {
       /test rows: expected classes that the training rows have/,
     )
     await expect(train(penguins, { ...quick, split: 'no.json' })).rejects.toThrow(
-      /no\.json: expected a split file; received no such file/,
+      /^split, no\.json: expected a split file; received no such file/,
     )
   })
 

@@ -285,8 +285,8 @@ test('what has all its rows in memory is told so', async () => {
 test('what does not go is an error with its cure, before anything is trained', async () => {
   const attempt = (options: object, file = path): Promise<unknown> =>
     train(file, { ...streamed, ...options } as TrainOptions)
-  await expect(attempt({ group: 'color' })).rejects.toThrow(/group: .*Raise memory/)
-  await expect(attempt({ optimizer: 'lbfgs' })).rejects.toThrow(/optimizer: .*Raise memory/)
+  await expect(attempt({ group: 'color' })).rejects.toThrow(/group: .*Raise `memory`/)
+  await expect(attempt({ optimizer: 'lbfgs' })).rejects.toThrow(/optimizer: .*Raise `memory`/)
   await expect(attempt({ memory: '20MB' })).rejects.toThrow(
     /two windows of 262,144 rows of \d+ bytes; received 20 MB/,
   )

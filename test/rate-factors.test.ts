@@ -145,7 +145,7 @@ test.each<[object, RegExp]>([
   [{ optimizer: { name: 'adam', rateFactors: 2 } }, /rateFactors: expected factors by kind/],
   [{ optimizer: { name: 'lbfgs', rateFactors: { bias: 1 } } }, /rateFactors/],
   [{ dropLast: 1 }, /dropLast: expected true or false/],
-  [{ optimizer: 'lbfgs', dropLast: true }, /dropLast: expected no dropLast with the optimizer lbfgs/],
+  [{ optimizer: 'lbfgs', dropLast: true }, /dropLast: expected no `dropLast` with the optimizer lbfgs/],
   [{ earlyStopping: { patience: 0 } }, /patience/],
   [{ earlyStopping: { watch: 'accuracy' }, validation: 0.2 }, /watch: expected one of loss, error/],
   [{ earlyStopping: { watch: 'error' } }, /watch: expected 'loss', or validation rows/],

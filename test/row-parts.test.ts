@@ -144,7 +144,7 @@ describe('classes', () => {
   test.each([
     [
       { stratify: true, group: 'who' },
-      /group: expected one rule to part the rows by; received group and stratify/,
+      /group: expected one rule to part the rows by; received `group` and `stratify`/,
     ],
     [{ splitBy: 'when' }, /splitBy: expected time:COLUMN with the column of the times; received 'when'/],
     [{ splitBy: 'time:y' }, /splitBy: expected the name of a column other than the target/],

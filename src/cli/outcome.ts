@@ -28,7 +28,7 @@ export function reportError(error: unknown, command?: Command): number {
     return error.exitCode === 0 ? EXIT.ok : EXIT.wrongInput
   }
   if (isOfInput(error)) {
-    writeNote(oneLine(nameFlag(error.message, command)))
+    writeNote(oneLine(inFlags(nameFlag(error.message, command), command)))
     if (error instanceof DivergenceError) sampleLines(error.autopsy?.samples).forEach(writeNote)
     return EXIT.wrongInput
   }
@@ -92,7 +92,7 @@ function nameFlag(message: string, command?: Command): string {
   if (command === undefined) return message
   const [head, compare = '', option = ''] =
     /^(?:explainStep: |checkGradients: |fit: )?(compare\.)?(\w+)(?=[[.,:])/.exec(message) ?? []
-  const flag = OTHER_NAMES[option] ?? flagName(option)
+  const flag = flagOf(option)
   if (head !== undefined && command.options.some(({ long }) => long === flag)) {
     const rest = message.slice(head.length).replace(/^\.(factor(?=:))?/, (_, part) => (part ? '' : ' '))
     return `${compare === '' ? '' : '--compare '}${flag}${rest}`
@@ -102,6 +102,22 @@ function nameFlag(message: string, command?: Command): string {
     return typeof value === 'string' && value !== '' && /^[:,]/.test(afterStart(message, value))
   })
   return named?.long === undefined ? message : `${named.long} ${message}`
+}
+
+// `validation` in backticks is an option: the command line writes --validation in its place, with a value behind it.
+function inFlags(message: string, command?: Command): string {
+  return message.replaceAll(
+    /(?<=^|[\s(])`(\w+)(?:: '?([^`']+)'?)?`/g,
+    (whole, option: string, value?: string) => {
+      const flag = flagOf(option)
+      if (command?.options.some(({ long }) => long === flag) !== true) return whole.replaceAll('`', '')
+      return value === undefined ? flag : `${flag} ${value}`
+    },
+  )
+}
+
+function flagOf(option: string): string {
+  return OTHER_NAMES[option] ?? flagName(option)
 }
 
 function afterStart(text: string, start: string): string {

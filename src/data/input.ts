@@ -213,7 +213,7 @@ function fitDate(column: Column, rows: Uint32Array): DateInput {
     throw new DataError(
       {
         code: 'HADAMARD_COLUMN_TYPE',
-        where: `column ${name}`,
+        where: `types.${name}`,
         expected: 'dates of one form, such as 2024-02-29 12:30, 02/29/2024 or 29 Feb 2024',
         received: given === undefined ? `'${wrong ?? ''}'` : `the number ${given}`,
       },
@@ -239,7 +239,7 @@ function checkBoolean(column: Column): Input {
   throw new DataError(
     {
       code: 'HADAMARD_COLUMN_TYPE',
-      where: `column ${name}`,
+      where: `types.${name}`,
       expected: 'true and false, yes and no, or 1 and 0',
       received: `'${wrong}'`,
     },

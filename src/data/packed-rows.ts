@@ -248,7 +248,7 @@ export class PackedRows {
       handle = await open(path)
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      return code === 'ENOENT' ? undefined : message
+      return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : message
     }
     const contents = await readContents(handle).catch(() => undefined)
     const rows = contents === undefined ? undefined : new PackedRows(path, handle, contents)
@@ -422,10 +422,10 @@ function unwritable(path: string, error: unknown, written: number): DataError {
   const after = written === 0 ? '' : ` after ${Math.round(written / 1e6)} MB`
   return new DataError(
     {
-      where: path,
+      where: `cache, ${path}`,
       expected: 'room for the cache of encoded rows',
       received: `${writeTroubles[code] ?? message}${after}`,
-      cure: 'Choose another folder for it (cache, --cache FOLDER), or make room; the data are as they were',
+      cure: 'Choose another folder by `cache`, or make room; the data are as they were',
     },
     { cause: error },
   )

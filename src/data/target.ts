@@ -124,7 +124,7 @@ export function taskOfKinds(kinds: readonly TargetKind[], asked?: Task): { task:
       where: 'target',
       expected: 'numbers in all columns, where there are several targets',
       received: isAsked && areNumeric ? `the task ${asked}` : kinds.map(({ reason }) => reason).join('; '),
-      cure: `Train one model for each column of classes${areNumeric ? ", or set the task to 'regression'" : ''}`,
+      cure: `Train one model for each column of classes${areNumeric ? ", or set `task: 'regression'`" : ''}`,
     },
     { column: other.name },
   )

@@ -144,7 +144,7 @@ function thresholdOf(
       where: 'threshold',
       expected: 'validation rows of both classes to tune it on',
       received: `${plural(positives, 'row')} of '${String(positive)}' among ${isPositive.length}`,
-      cure: 'Give the threshold as a number, or a larger share for validation',
+      cure: 'Give `threshold` as a number, or a larger share as `validation`',
     })
   }
   const all = classProbabilities(watched.outputs, watched.width, calibration?.temperature)
@@ -174,7 +174,7 @@ function conformalOf(scores: ArrayLike<number>, coverage: number): Conformal {
     where: 'coverage',
     expected: `at least ${Math.ceil(coverage / (1 - coverage))} rows to set a coverage of ${coverage} by`,
     received: plural(scores.length, 'row'),
-    cure: 'Use more rows, or a lower coverage',
+    cure: 'Use more rows, or a lower `coverage`',
   })
 }
 

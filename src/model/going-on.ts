@@ -9,6 +9,7 @@ import { loadModel, Model, type Prediction } from '../model.ts'
 import { Network, type Parameter } from '../network.ts'
 import { plural } from './design.ts'
 import { targetNames, type TrainOptions, type TrainSettings } from './options.ts'
+import { ofOption } from './read-source.ts'
 import type { ClassReport } from './report.ts'
 import type { DroppedColumn } from './survey.ts'
 
@@ -51,7 +52,9 @@ export async function originOf(
       cure: 'Leave it out, or train a new model',
     })
   }
-  const model: AnyModel = isPath ? await loadModel(from, { backend: options.backend }) : from
+  const model: AnyModel = isPath
+    ? await ofOption('from', loadModel(from, { backend: options.backend }))
+    : from
   const { report, encoder, network } = model
   const target = encoder.targets.map(({ name }) => name)
   if (options.target !== undefined && !isSame(targetNames(options.target), target)) {

@@ -32,7 +32,7 @@ export function holdOutGroups(table: Table, name: string, seed: number): HoldOut
           where: 'group',
           expected: `at least 2 groups in column ${name} to part`,
           received: plural(groups.size, 'group'),
-          cure: 'Use smaller shares for test and validation, or another column',
+          cure: 'Use smaller shares for `test` and `validation`, or another column',
         },
         { column: name },
       )

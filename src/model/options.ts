@@ -11,7 +11,7 @@ import type { ClassLabel, Task } from '../data/target.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { differentiableActivations, type ActivationName } from '../layers/activation.ts'
 import type { LossName } from '../layers/loss.ts'
-import { normalizeRecover, type Recover } from '../training/options.ts'
+import { normalizeRecover, rejectBatches, type Recover } from '../training/options.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
 import type { AnyModel, Origin } from './going-on.ts'
 import { memoryBytes } from './memory.ts'
@@ -432,6 +432,7 @@ function checkNames(options: TrainSettings): void {
 function checkNumbers(settings: TrainSettings): void {
   const { dropout, learningRate, batchSize, epochs, patience, validation, test, l2, seed, threads } = settings
   checkNumber('dropout', dropout, { min: 0, below: 1 })
+  rejectBatches(settings.optimizer, settings, ['learningRate', 'batchSize', 'recover'])
   if (learningRate !== undefined) checkNumber('learningRate', learningRate, { above: 0 })
   if (batchSize !== undefined) checkInteger('batchSize', batchSize, { min: 1, max: 2 ** 24 })
   if (epochs !== undefined) checkInteger('epochs', epochs, { min: 1 })
@@ -463,7 +464,7 @@ function checkDecision(settings: TrainSettings): void {
     where: 'threshold',
     expected: 'a number, as there are no validation rows to tune it on',
     received: describeValue(threshold),
-    cure: 'Set validation above 0',
+    cure: 'Set `validation` above 0',
   })
 }
 
@@ -529,7 +530,7 @@ function checkSplit(given: Partial<TrainOptions>, targets: readonly string[]): v
       code: 'HADAMARD_OPTION_CONFLICT',
       where: rules[0],
       expected,
-      received: rules.join(' and '),
+      received: rules.map((name) => `\`${name}\``).join(' and '),
     })
   }
   if (split === undefined) return
@@ -537,7 +538,7 @@ function checkSplit(given: Partial<TrainOptions>, targets: readonly string[]): v
     throw new SpecError({
       code: 'HADAMARD_OPTION_CONFLICT',
       where: 'split',
-      expected: 'either split or test',
+      expected: 'either `split` or `test`',
       received: 'both',
     })
   }
@@ -552,7 +553,7 @@ function checkGoingOn({ refitEncoder, keepOptimizer, from }: TrainSettings, orig
   if (refitEncoder !== undefined) checkBoolean('refitEncoder', refitEncoder)
   if (refitEncoder === true && origin === undefined) {
     const expected = 'a model to go on from beside it'
-    throw new SpecError({ where: 'refitEncoder', expected, received: 'none', cure: 'Set from' })
+    throw new SpecError({ where: 'refitEncoder', expected, received: 'none', cure: 'Set `from`' })
   }
   if (from === undefined || origin !== undefined) return
   throw new SpecError({
@@ -580,8 +581,8 @@ function checkOutOfCore({ memory, outOfCore, cache, shuffleWindow, from }: Train
       code,
       where,
       expected,
-      received: 'from beside it',
-      cure: `Leave out from or ${where}`,
+      received: '`from` beside it',
+      cure: `Leave out \`from\` or \`${where}\``,
     })
   }
   const [where] = asked.filter((name) => name !== 'memory')

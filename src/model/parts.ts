@@ -18,6 +18,7 @@ import { inTurns, type Paced } from '../paced.ts'
 import { plural } from './design.ts'
 import { holdOutGroups, holdOutLatest, keepCopiesTogether, type HoldOut } from './hold-out.ts'
 import { timeColumn, type TrainSettings } from './options.ts'
+import { ofOption } from './read-source.ts'
 
 /** Row numbers from 0 in disjoint parts; rows without a target are in none. */
 export interface Parts {
@@ -63,7 +64,7 @@ export async function partRows(table: Table, task: Task, settings: TrainSettings
       where: table.source ?? 'rows',
       expected: 'rows left to train on',
       received: `none of ${table.rows} after the split`,
-      cure: 'Use more rows, or smaller shares for test and validation',
+      cure: 'Use more rows, or smaller shares for `test` and `validation`',
     })
   }
   const parts = { train: inner.train, validation: inner.test, test: outer.test, calibration }
@@ -104,7 +105,7 @@ export function checkRule(table: Table, task: Task, { group, splitBy, stratify }
     where: 'stratify',
     expected: 'a target with classes',
     received: 'one with numbers',
-    cure: 'Leave it out, or set the task to classification',
+    cure: "Leave it out, or set `task: 'classification'`",
   })
 }
 
@@ -157,7 +158,7 @@ async function givenSplit(
 ): Promise<Split> {
   const { train, test } =
     typeof split === 'string'
-      ? await readSplit(split, table.rows)
+      ? await ofOption('split', readSplit(split, table.rows))
       : parseSplit(
           JSON.stringify({ train: toList(split.train), test: toList(split.test) }),
           table.rows,

@@ -26,8 +26,12 @@ export function readSource(source: unknown, settings: TrainSettings): Promise<Ta
   return namingOption('types', settings.types, () => readTableOf(source, settings))
 }
 
+/** What a reader, who knows of no options, complains of in a column that an option names. */
+const columnTroubles: readonly unknown[] = ['HADAMARD_COLUMN_MISSING', 'HADAMARD_CSV_NUMBER']
+
 /**
- * Reads columns that an option names; where one is not there, the error names the option: readers do not know it.
+ * Reads columns that an option names; where one is not there, or has not the type that the option says, the error names the
+ * option.
  *
  * @param columns with the names as keys
  */
@@ -39,11 +43,24 @@ export async function namingOption<T>(
   try {
     return await read()
   } catch (error) {
-    const isUnknown = error instanceof DataError && error.code === 'HADAMARD_COLUMN_MISSING'
-    if (!isUnknown || error.column === undefined || !Object.hasOwn(columns, error.column)) throw error
-    const { code, column } = error
-    throw new DataError(`${option}, ${reasonOf(error)}`, { code, column, cause: error })
+    const isOfColumn = error instanceof DataError && columnTroubles.includes(error.code)
+    if (!isOfColumn || !Object.hasOwn(columns, error.column ?? '')) throw error
+    throw named(option, error)
   }
+}
+
+/** Reads a file that an option names, whose reader does not know the option. */
+export async function ofOption<T>(option: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (error) {
+    throw error instanceof DataError ? named(option, error) : error
+  }
+}
+
+function named(option: string, error: DataError): DataError {
+  const { code, line, column } = error
+  return new DataError(`${option}, ${reasonOf(error)}`, { code, line, column, cause: error })
 }
 
 async function readTableOf(source: unknown, settings: TrainSettings): Promise<Table> {

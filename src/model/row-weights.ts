@@ -67,7 +67,7 @@ export function classWeights(
       where: 'classWeight',
       expected: 'a target with classes',
       received: `the numbers of column ${encoder.data.target.name}`,
-      cure: 'Use weight, or task classification',
+      cure: "Use `weight`, or `task: 'classification'`",
     })
   }
   if (given === 'balanced') return balancedWeights(classes, encoder.classes.length)

@@ -155,7 +155,7 @@ function checkSettings(settings: TrainSettings): void {
     where: found[0],
     expected: 'rows that fit into memory; out of core they are parted by a hash and taken batch by batch',
     received: describeValue(found[1]),
-    cure: 'Raise memory, or leave it out',
+    cure: 'Raise `memory`, or leave it out',
   })
 }
 
@@ -178,7 +178,7 @@ function checkMemory(settings: TrainSettings, layout: RowLayout, spec: NetworkSp
       `at least ${megabytes(needed)}: ${megabytes(BASE_BYTES)} for the program and the reader, ${megabytes(weights)} for the ` +
       `network, ${megabytes(windows)} for two windows of ${windowRows.toLocaleString('en')} rows of ${rowBytes(layout)} bytes`,
     received: megabytes(limit),
-    cure: 'Raise it, or mix fewer rows with one another (shuffleWindow), which changes what is trained',
+    cure: 'Raise it, or mix fewer rows with one another (`shuffleWindow`), which changes what is trained',
   })
 }
 

@@ -44,7 +44,7 @@ export class CarriedOptimizer {
         where: 'fit: optimizer',
         expected: `'${state.optimizer}', whose state the network has`,
         received: describeValue(name),
-        cure: 'Set keepOptimizer to false to begin anew',
+        cure: 'Leave `keepOptimizer` out to begin anew',
       })
     }
     const length = program.slots.get('optimizer')?.length ?? 0

@@ -89,7 +89,7 @@ function checkDeterministic({ layers }: NetworkSpec): void {
     where: 'fit: optimizer lbfgs',
     expected: 'layers that compute the same at every evaluation, whatever else is in the batch',
     received: `${layer.type} (${layer.name})`,
-    cure: "Leave it out (l2 regularises, layerNorm() normalises without batches), or use optimizer 'adam'",
+    cure: "Leave it out (l2 regularises, layerNorm() normalises without batches), or use `optimizer: 'adam'`",
   })
 }
 

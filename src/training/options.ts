@@ -149,7 +149,7 @@ export function normalizeFitOptions(options: FitOptions, watched: unknown = opti
   const { schedule = 'constant', accumulate = 1, dropLast = false } = options
   checkBoolean('fit: dropLast', dropLast)
   const normalized = normalizeOptimizer(optimizer)
-  if (optimizerInfo(normalized.name).isFullBatch === true) rejectBatches(normalized.name, options)
+  rejectBatches(normalized.name, options, batchOptions, 'fit: ')
   checkInteger('fit: accumulate', accumulate, { min: 1, max: 2 ** 24 })
   const earlyStopping = normalizeEarlyStopping(options.earlyStopping)
   checkWatch(normalized.name, earlyStopping, watched)
@@ -183,17 +183,27 @@ export function normalizeFitOptions(options: FitOptions, watched: unknown = opti
   }
 }
 
-// What only makes sense for an optimizer that takes the rows batch by batch.
-function rejectBatches(optimizer: string, options: FitOptions): void {
-  const batches = ['batchSize', 'schedule', 'accumulate', 'dropLast', 'recover'] as const
-  const given = batches.find((name) => options[name] !== undefined)
-  if (given === undefined) return
+const batchOptions = ['batchSize', 'schedule', 'accumulate', 'dropLast', 'recover'] as const
+
+/**
+ * Refuses what only makes sense for an optimizer that takes the rows batch by batch.
+ *
+ * @param where what stands before the option's name in the message
+ */
+export function rejectBatches<Name extends string>(
+  optimizer: OptimizerName,
+  options: Readonly<Partial<Record<Name, unknown>>>,
+  names: readonly Name[],
+  where = '',
+): void {
+  const given = names.find((name) => options[name] !== undefined)
+  if (given === undefined || optimizerInfo(optimizer).isFullBatch !== true) return
   throw new SpecError({
     code: 'HADAMARD_OPTION_CONFLICT',
-    where: `fit: ${given}`,
-    expected: `no ${given} with the optimizer ${optimizer}, which takes all rows at once and finds its own step`,
+    where: `${where}${given}`,
+    expected: `no \`${given}\` with the optimizer ${optimizer}, which takes all rows at once and finds its own step`,
     received: describeValue(options[given]),
-    cure: `Leave ${given} out, or use optimizer 'adam'`,
+    cure: `Leave it out, or use \`optimizer: 'adam'\``,
   })
 }
 
