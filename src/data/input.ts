@@ -1,7 +1,7 @@
 /** One column among the inputs: what is learnt of it, and how its values become numbers. */
 
 import { DataError } from '../errors.ts'
-import { ROWS_AT_ONCE, type Paced } from '../paced.ts'
+import { piecesOf, ROWS_AT_ONCE, type Paced } from '../paced.ts'
 import { isNumberText } from './csv-number.ts'
 import { dateForm, momentsOf, parseDate, type DateOrder } from './dates.ts'
 import { normalQuantile } from './normal-quantile.ts'
@@ -421,25 +421,62 @@ export function* encodeColumn(input: Input, column: Column, place: Place): Paced
 
 // As the writer of the column does, without a call for every row.
 function* encodeNumbers(input: NumericInput, column: NumericColumn, place: Place): Paced<ColumnCounts> {
-  const { rows, x, offset, width } = place
-  const { values } = column
+  const counts = { missing: 0, unseen: 0, outside: 0 }
+  const encode = input.quantiles === undefined && input.clip === undefined ? standardise : scaleEach
+  for (const [from, to] of piecesOf(place.rows.length)) {
+    const wrong = encode(input, column.values, place, from, to, counts)
+    if (wrong >= 0) throw wrongValue(input, column, place.rows[wrong], place)
+    yield
+  }
+  return counts
+}
+
+/** Encodes numbers of a column, adds to the counts, and gives the place of the first that is too large; -1 where none is. */
+type EncodeNumbers = (
+  input: NumericInput,
+  values: Float64Array,
+  place: Place,
+  from: number,
+  to: number,
+  counts: ColumnCounts,
+) => number
+
+// Most columns: a loop of its own, in which nothing is called.
+const standardise: EncodeNumbers = (input, values, { rows, x, offset, width }, from, to, counts) => {
+  const { mean, deviation, hasIndicator } = input
+  const [low, high] = input.range ?? [-Infinity, Infinity]
+  let [missing, outside] = [0, 0]
+  for (let i = from, at = from * width + offset; i < to; i++, at += width) {
+    const value = values[rows[i]]
+    if (value !== value) {
+      missing++
+      if (hasIndicator === true) x[at + 1] = 1
+      continue
+    }
+    x[at] = (value - mean) / deviation
+    if (x[at] - x[at] !== 0) return i
+    if (value < low || value > high) outside++
+  }
+  counts.missing += missing
+  counts.outside += outside
+  return -1
+}
+
+const scaleEach: EncodeNumbers = (input, values, { rows, x, offset, width }, from, to, counts) => {
   const scaled = scaling(input)
   const [low, high] = input.range ?? [-Infinity, Infinity]
-  let missing = 0
-  let outside = 0
-  for (let i = 0, at = offset; i < rows.length; i++, at += width) {
-    if (i % ROWS_AT_ONCE === 0) yield
+  for (let i = from, at = from * width + offset; i < to; i++, at += width) {
     const value = values[rows[i]]
     if (Number.isNaN(value)) {
-      missing++
+      counts.missing++
       if (input.hasIndicator === true) x[at + 1] = 1
       continue
     }
     x[at] = scaled(value)
-    if (!Number.isFinite(x[at])) throw wrongValue(input, column, rows[i], place)
-    if (value < low || value > high) outside++
+    if (!Number.isFinite(x[at])) return i
+    if (value < low || value > high) counts.outside++
   }
-  return { missing, unseen: 0, outside }
+  return -1
 }
 
 // Every text is read once: its numbers are copied wherever it stands.

@@ -23,16 +23,28 @@ export class RowSampleStore {
     this.columns = Array.from({ length: columns }, () => new Float64Array(capacity))
   }
 
-  /** Takes in a row of pieces of the columns, the next in the order of the rows, unless it is in no sample. */
-  add(draw: number, pieces: readonly ArrayLike<number>[], row: number): void {
-    if (draw >= this.limit) return
-    if (this.filled === this.draws.length) {
-      this.shrink()
-      if (draw >= this.limit) return
+  /**
+   * Takes in the next rows, those that are in no sample excepted.
+   *
+   * @param rows places in the pieces of the columns, in the order of the rows
+   * @param draws one for each of them
+   */
+  add(rows: Uint32Array, draws: Uint32Array, pieces: readonly (Float64Array | Int32Array)[]): void {
+    for (let next = 0; next < rows.length;) {
+      if (this.filled === this.draws.length) this.shrink()
+      const first = this.filled
+      const taken: number[] = []
+      for (; next < rows.length && this.filled < this.draws.length; next++) {
+        if (draws[next] >= this.limit) continue
+        taken.push(rows[next])
+        this.draws[this.filled++] = draws[next]
+      }
+      // Column by column: a row of all of them jumps through memory.
+      for (const [index, piece] of pieces.entries()) {
+        if (piece instanceof Float64Array) copyNumbers(piece, taken, this.columns[index], first)
+        else copyCodes(piece, taken, this.columns[index], first)
+      }
     }
-    const at = this.filled++
-    this.draws[at] = draw
-    for (let column = 0; column < pieces.length; column++) this.columns[column][at] = pieces[column][row]
   }
 
   /** Rows of the sample. */
@@ -54,8 +66,8 @@ export class RowSampleStore {
     let [kept, left] = [0, equal]
     for (let place = 0; place < this.filled; place++)
       if (draws[place] < last || (draws[place] === last && left-- > 0)) places[kept++] = place
-    for (const values of [draws, ...columns])
-      for (let at = 0; at < kept; at++) values[at] = values[places[at]]
+    for (let at = 0; at < kept; at++) draws[at] = draws[places[at]]
+    for (const values of columns) closeUp(values, places, kept)
     this.filled = kept
     this.limit = last
   }
@@ -71,4 +83,17 @@ export class RowSampleStore {
     const last = inBin[left - 1]
     return { last, equal: left - inBin.indexOf(last) }
   }
+}
+
+// A loop for each kind of array: one for all is several times slower.
+function copyNumbers(from: Float64Array, rows: readonly number[], into: Float64Array, first: number): void {
+  for (let i = 0; i < rows.length; i++) into[first + i] = from[rows[i]]
+}
+
+function copyCodes(from: Int32Array, rows: readonly number[], into: Float64Array, first: number): void {
+  for (let i = 0; i < rows.length; i++) into[first + i] = from[rows[i]]
+}
+
+function closeUp(values: Float64Array, places: Uint32Array, count: number): void {
+  for (let at = 0; at < count; at++) values[at] = values[places[at]]
 }

@@ -146,7 +146,7 @@ export class NumberSummary {
     let { shift, blockCount, sum, sumOfSquares, minimum, maximum } = this
     for (let i = from; i < to; i++) {
       const value = values[i]
-      if (Number.isNaN(value)) continue
+      if (value !== value) continue
       if (blockCount++ === 0) shift = value
       const difference = value - shift
       sum += difference
@@ -155,7 +155,12 @@ export class NumberSummary {
       if (value > maximum) maximum = value
     }
     this.missing += to - from - (blockCount - this.blockCount)
-    Object.assign(this, { shift, blockCount, sum, sumOfSquares, minimum, maximum })
+    this.shift = shift
+    this.blockCount = blockCount
+    this.sum = sum
+    this.sumOfSquares = sumOfSquares
+    this.minimum = minimum
+    this.maximum = maximum
   }
 
   // Merges the block into the whole. Source: Chan, Golub, LeVeque 1979, Updating Formulae for Computing Sample Variances

@@ -84,7 +84,10 @@ export class TrainingTally {
    *
    * @returns per column its numbers, or the numbers that texts have here
    */
-  add({ rows, firstRow, columns, sampled }: SurveyedRows, isTrained: Uint8Array): ArrayLike<number>[] {
+  add(
+    { rows, firstRow, columns, sampled }: SurveyedRows,
+    isTrained: Uint8Array,
+  ): (Float64Array | Int32Array)[] {
     if (this.masked.length < rows) this.masked = new Float64Array(rows)
     const { masked } = this
     for (let row = 0; row < rows; row++) {

@@ -35,10 +35,10 @@ export function* fingerprintInTurns(table: Table): Paced<Fingerprint> {
 
 /** The fingerprint of rows that pass by in pieces; another than that of the same rows in a table. */
 export class RunningFingerprint {
-  private readonly hashes: Uint32Array
+  private readonly hashes: Int32Array
 
   constructor(private readonly schema: DatasetSchema) {
-    this.hashes = new Uint32Array(2 * schema.columns.length)
+    this.hashes = new Int32Array(2 * schema.columns.length)
   }
 
   /** Takes in the next rows, with the columns of the schema. */
@@ -59,18 +59,45 @@ export class RunningFingerprint {
 
   // Two sums of the column's words in the order of the rows, whatever the pieces.
   private addColumn(column: Column, index: number): void {
-    let [a, b] = [this.hashes[2 * index], this.hashes[2 * index + 1]]
-    const isNumeric = column.type === 'numeric'
-    const { buffer, byteOffset, byteLength } = isNumeric ? column.values : column.codes
-    const words = new Int32Array(buffer, byteOffset, byteLength / 4)
-    for (let i = 0; i < words.length; i++) {
-      // The sign of a zero makes no difference.
-      const word = isNumeric && words[i] === -0x80000000 && words[i - 1] === 0 && i % 2 === 1 ? 0 : words[i]
-      a = Math.imul(a ^ word, 0x9e3779b1)
-      a = (a << 15) | (a >>> 17)
-      b = Math.imul(b ^ word, 0x85ebca77)
-      b = (b << 13) | (b >>> 19)
-    }
-    this.hashes.set([a, b], 2 * index)
+    const { hashes } = this
+    const place = 2 * index
+    if (column.type === 'categorical') addWords(hashes, place, column.codes)
+    else
+      addNumbers(
+        hashes,
+        place,
+        new Int32Array(column.values.buffer, column.values.byteOffset, 2 * column.values.length),
+      )
   }
+}
+
+function addWords(hashes: Int32Array, place: number, words: Int32Array): void {
+  let [a, b] = [hashes[place], hashes[place + 1]]
+  for (let i = 0; i < words.length; i++) {
+    a = Math.imul(a ^ words[i], 0x9e3779b1)
+    a = (a << 15) | (a >>> 17)
+    b = Math.imul(b ^ words[i], 0x85ebca77)
+    b = (b << 13) | (b >>> 19)
+  }
+  hashes[place] = a
+  hashes[place + 1] = b
+}
+
+// Two words a number. The sign of a zero makes no difference.
+function addNumbers(hashes: Int32Array, place: number, words: Int32Array): void {
+  let [a, b] = [hashes[place], hashes[place + 1]]
+  for (let i = 0; i < words.length; i += 2) {
+    const low = words[i]
+    const high = words[i + 1] === -0x80000000 && low === 0 ? 0 : words[i + 1]
+    a = Math.imul(a ^ low, 0x9e3779b1)
+    a = (a << 15) | (a >>> 17)
+    b = Math.imul(b ^ low, 0x85ebca77)
+    b = (b << 13) | (b >>> 19)
+    a = Math.imul(a ^ high, 0x9e3779b1)
+    a = (a << 15) | (a >>> 17)
+    b = Math.imul(b ^ high, 0x85ebca77)
+    b = (b << 13) | (b >>> 19)
+  }
+  hashes[place] = a
+  hashes[place + 1] = b
 }

@@ -252,15 +252,27 @@ class Scan implements SurveyWatcher {
     targets.forEach((column, i) => {
       if (column !== undefined) this.counts[i].addRows(column, isKnown, isTrained)
     })
-    for (let row = 0; row < rows; row++) {
-      if (isKnown[row] === 0) {
-        this.droppedRows++
-        continue
-      }
-      const part = partOf[row]
-      this.partRows[part]++
+    this.addSamples(firstRow, partOf, isKnown, pieces)
+  }
+
+  private addSamples(
+    firstRow: number,
+    partOf: Uint8Array,
+    isKnown: Uint8Array,
+    pieces: readonly (Float64Array | Int32Array)[],
+  ): void {
+    const rowsOf = partNames.map((): number[] => [])
+    for (let row = 0; row < partOf.length; row++) {
+      if (isKnown[row] === 0) this.droppedRows++
+      else rowsOf[partOf[row]].push(row)
+    }
+    for (const [part, rows] of rowsOf.entries()) {
+      if (rows.length === 0) continue
+      this.partRows[part] += rows.length
       const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length))
-      store.add(this.draw.uint32(firstRow + row), pieces, row)
+      const draws = new Uint32Array(rows.length)
+      for (let i = 0; i < draws.length; i++) draws[i] = this.draw.uint32(firstRow + rows[i])
+      store.add(new Uint32Array(rows), draws, pieces)
     }
   }
 
