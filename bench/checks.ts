@@ -7,6 +7,7 @@ import { csvChecks } from './csv.ts'
 import { checkDivergence } from './divergence.ts'
 import { checkEventLoop } from './event-loop.ts'
 import { checkMemory } from './memory.ts'
+import { checkOutOfCore } from './out-of-core.ts'
 import { checkNewcomer } from './newcomer.ts'
 import { checkScaling } from './scaling.ts'
 import { checkShuffle } from './shuffle.ts'
@@ -51,6 +52,10 @@ export const checks: Readonly<Record<string, Check>> = {
   cache: {
     about: 'an epoch from packed rows of 29 columns in the page cache, block-shuffled',
     run: checkCache,
+  },
+  'out-of-core': {
+    about: 'epochs out of core beside epochs in memory, and the way to the end of the first one',
+    run: checkOutOfCore,
   },
   shuffle: {
     about: 'how near the order of an epoch out of core comes to a full shuffle',
