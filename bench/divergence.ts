@@ -79,7 +79,7 @@ async function costOf({
 // The program as it is but for its checks; with one thread, the barriers that they leave cost nothing.
 function withoutChecks(program: Program): Program {
   const isCheck = (instruction: Instruction): boolean =>
-    instruction.kind === 'op' && ['find_nonfinite', 'halt_if'].includes(instruction.op)
+    instruction.kind === 'op' && ['find_nonfinite', 'halt_if', 'halt_if_nonfinite'].includes(instruction.op)
   const entries = [...program.entries].map(
     ([name, instructions]) => [name, instructions.filter((one) => !isCheck(one))] as const,
   )

@@ -5,6 +5,7 @@ import { Builder, type Value } from '../src/compiler/builder.ts'
 import { fuse } from '../src/compiler/fuse.ts'
 import { arithmeticOf, floatArray, type FloatArray } from '../src/ops/arithmetic.ts'
 import { opNamed } from '../src/ops/index.ts'
+import { REDUCTIONS } from '../src/ops/losses.ts'
 import { randomStream } from '../src/random.ts'
 
 const [ROWS, N, K] = [7, 5, 9]
@@ -15,9 +16,10 @@ describe.each(['float32', 'float64'] as const)('in %s', (dtype) => {
   const array = (length: number): FloatArray =>
     floatArray(dtype, length).map(() => 2 * random.uniform(draws++) - 1)
   const run = (op: string, dims: number[], ...operands: FloatArray[]): void => {
-    opNamed(op).kernel(arithmeticOf(dtype, true))({
+    const { kernel, signature } = opNamed(op)
+    kernel(arithmeticOf(dtype, true))({
       dims,
-      scalars: [],
+      scalars: signature.scalars.map(() => REDUCTIONS.indexOf('mean_elements')),
       operands,
       words: [],
       doubles: [],
@@ -42,20 +44,30 @@ describe.each(['float32', 'float64'] as const)('in %s', (dtype) => {
     expect(fused).toEqual(expected)
   })
 
-  test('matmul_bias_relu is matmul_nn, then add_bias, then relu', () => {
+  test.each(['relu', 'tanh', 'logistic'])('matmul_bias_%s is matmul_nn, then add_bias, then that', (name) => {
     const [expected, fused] = [product.slice(), floatArray(dtype, ROWS * N)]
     run('add_bias', [ROWS, N], expected, b, expected)
-    run('relu', [ROWS, N], expected, expected)
-    run('matmul_bias_relu', [ROWS, N, K], x, w, b, fused)
+    run(name, [ROWS, N], expected, expected)
+    run(`matmul_bias_${name}`, [ROWS, N, K], x, w, b, fused)
     expect(fused).toEqual(expected)
-    expect(fused.some((value) => value === 0)).toBe(true)
+    expect(fused.some((value) => value === 0 || value === 0.5)).toBe(true)
   })
 
-  test('matmul_relu_backward is matmul_nn, then relu_backward', () => {
+  test.each(['relu', 'tanh', 'logistic'])('matmul_%s_backward is matmul_nn, then that', (name) => {
     const [expected, fused] = [product.slice(), floatArray(dtype, ROWS * N)]
-    run('relu_backward', [ROWS, N], expected, y, expected)
-    run('matmul_relu_backward', [ROWS, N, K], x, w, y, fused)
+    run(`${name}_backward`, [ROWS, N], expected, y, expected)
+    run(`matmul_${name}_backward`, [ROWS, N, K], x, w, y, fused)
     expect(fused).toEqual(expected)
+  })
+
+  test.each(['binary', 'categorical'])('%s cross-entropy and gradient are both ops, in place too', (kind) => {
+    const op = `${kind}_cross_entropy_with_logits`
+    const [z, t] = [array(ROWS * N), array(ROWS * N)]
+    const [loss, dz, fusedLoss] = [ROWS, ROWS * N, ROWS].map((length) => floatArray(dtype, length))
+    run(op, [ROWS, N], z, t, loss)
+    run(`${op}_backward`, [ROWS, N], z, t, dz)
+    run(`${op}_and_gradient`, [ROWS, N], z, t, fusedLoss, z)
+    expect([fusedLoss, z]).toEqual([loss, dz])
   })
 })
 
@@ -76,6 +88,32 @@ const opsOf = (builder: Builder): string[] =>
 
 test('a product, its bias and its relu become one instruction', () => {
   expect(opsOf(layer(false).builder)).toEqual(['matmul_bias_relu'])
+})
+
+test('a loss and its gradient become one instruction, unless they are of different values', () => {
+  const op = 'binary_cross_entropy_with_logits'
+  const builder = new Builder(ROWS, 'float32')
+  builder.beginEntry('step')
+  const [z, t, u] = ['z', 't', 'u'].map((name) => builder.value(name, ['rows', N], { region: 'batch' }))
+  builder.emit(op, { z, t })
+  builder.emit('tanh', { x: u })
+  builder.emit(`${op}_backward`, { z, t }, { reduction: 0 })
+  builder.emit(op, { z: u, t })
+  builder.emit(`${op}_backward`, { z: u, t: z }, { reduction: 0 })
+  expect(opsOf(builder)).toEqual([`${op}_and_gradient`, 'tanh', op, `${op}_backward`])
+})
+
+test.each([
+  [[1, N], true],
+  [[N, 1], true],
+  [[N, 2], false],
+])('a weight of shape %j is its own transpose: %s', (shape, isOne) => {
+  const builder = new Builder(ROWS, 'float32')
+  builder.beginEntry('step')
+  const weight = builder.value('weight', shape, { region: 'parameters' })
+  const w = builder.emit('transpose', { x: weight })
+  builder.emit('matmul_nn', { x: builder.value('x', ['rows', shape[1]], { region: 'batch' }), w })
+  expect(opsOf(builder)).toEqual(isOne ? ['matmul_nn'] : ['transpose', 'matmul_nn'])
 })
 
 test('a result that users read stays', () => {

@@ -193,6 +193,26 @@ describe.each(backendsUnderTest)('ops on $label', ({ options }) => {
     expect(status[0]).toBe(2)
   })
 
+  test.each([
+    [[1, 2, 3], [0, 0], [0, 0], 0],
+    [[1, NaN, 3], [0, 0], [0, 1], 2],
+    [[1, -Infinity, 3], [1, 0], [1, 1], 1],
+  ])('halt_if_nonfinite of %j with the flags %j leaves %j and the status %j', (x, before, after, status) => {
+    const [flags, word] = [Uint32Array.from(before), Uint32Array.of(0)]
+    call('halt_if_nonfinite', [3, 2], [], floats(...x), flags, word)
+    expect([...flags, ...word]).toEqual([...after, status])
+  })
+
+  test.each([
+    [[1, 2, 4], 107, 0],
+    [[3e38, 3e38, 0], Infinity, 1],
+    [[1, NaN, 4], NaN, 1],
+  ])('tally of %j adds up to %j and leaves the flag %j', (x, total, flag) => {
+    const [sum, raised] = [Float64Array.of(100), Uint32Array.of(0)]
+    call('tally', [3], [], floats(...x), sum, raised)
+    expect([sum[0], raised[0]]).toEqual([total, flag])
+  })
+
   test('keep_best copies at every improvement and stops when patience runs out', () => {
     const best = new Float32Array(2)
     const state = Float64Array.of(Infinity, 0, 0, 0)

@@ -24,6 +24,7 @@ inline __m256i lane_mask(long long count) {
 inline float mul_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
 inline Vec load(const float* p, long long count) { return {_mm256_maskload_ps(p, lane_mask(count))}; }
+inline Vec load_masked(const float* p, long long count) { return load(p, count); }
 inline void store(float* p, Vec x) { _mm256_storeu_ps(p, x.v); }
 inline void store(float* p, Vec x, long long count) { _mm256_maskstore_ps(p, lane_mask(count), x.v); }
 inline Vec broadcast(float x) { return {_mm256_set1_ps(x)}; }
@@ -115,6 +116,7 @@ inline __m256i lane_mask(long long count) {
 inline double mul_add(double a, double b, double c) { return a * b + c; }
 inline Vec load(const double* p) { return {_mm256_loadu_pd(p)}; }
 inline Vec load(const double* p, long long count) { return {_mm256_maskload_pd(p, lane_mask(count))}; }
+inline Vec load_masked(const double* p, long long count) { return load(p, count); }
 inline void store(double* p, Vec x) { _mm256_storeu_pd(p, x.v); }
 inline void store(double* p, Vec x, long long count) { _mm256_maskstore_pd(p, lane_mask(count), x.v); }
 inline Vec broadcast(double x) { return {_mm256_set1_pd(x)}; }

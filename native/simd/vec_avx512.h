@@ -20,9 +20,25 @@ inline __mmask16 lane_mask(long long count) { return count >= 16 ? __mmask16(0xf
 
 inline float mul_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
-inline Vec load(const float* p, long long count) { return {_mm512_maskz_loadu_ps(lane_mask(count), p)}; }
+inline Vec load_masked(const float* p, long long count) { return {_mm512_maskz_loadu_ps(lane_mask(count), p)}; }
+// What a masked access touches cannot be handed from a store to the load behind it: both go through the cache. So parts of
+// a size that has a plain access take that.
+inline Vec load(const float* p, long long count) {
+  if (count == 8) return {_mm512_zextps256_ps512(_mm256_loadu_ps(p))};
+  if (count == 4) return {_mm512_zextps128_ps512(_mm_loadu_ps(p))};
+  if (count == 2) return {_mm512_zextps128_ps512(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+  if (count == 1) return {_mm512_zextps128_ps512(_mm_load_ss(p))};
+  return load_masked(p, count);
+}
 inline void store(float* p, Vec x) { _mm512_storeu_ps(p, x.v); }
-inline void store(float* p, Vec x, long long count) { _mm512_mask_storeu_ps(p, lane_mask(count), x.v); }
+inline void store(float* p, Vec x, long long count) {
+  if (count >= 16) return store(p, x);
+  if (count == 8) return _mm256_storeu_ps(p, _mm512_castps512_ps256(x.v));
+  if (count == 4) return _mm_storeu_ps(p, _mm512_castps512_ps128(x.v));
+  if (count == 2) return _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_castps_si128(_mm512_castps512_ps128(x.v)));
+  if (count == 1) return _mm_store_ss(p, _mm512_castps512_ps128(x.v));
+  _mm512_mask_storeu_ps(p, lane_mask(count), x.v);
+}
 inline Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
 inline Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
@@ -124,7 +140,8 @@ inline __mmask8 lane_mask(long long count) { return count >= 8 ? __mmask8(0xff) 
 
 inline double mul_add(double a, double b, double c) { return a * b + c; }
 inline Vec load(const double* p) { return {_mm512_loadu_pd(p)}; }
-inline Vec load(const double* p, long long count) { return {_mm512_maskz_loadu_pd(lane_mask(count), p)}; }
+inline Vec load_masked(const double* p, long long count) { return {_mm512_maskz_loadu_pd(lane_mask(count), p)}; }
+inline Vec load(const double* p, long long count) { return load_masked(p, count); }
 inline void store(double* p, Vec x) { _mm512_storeu_pd(p, x.v); }
 inline void store(double* p, Vec x, long long count) { _mm512_mask_storeu_pd(p, lane_mask(count), x.v); }
 inline Vec broadcast(double x) { return {_mm512_set1_pd(x)}; }

@@ -30,6 +30,7 @@ inline Vec load(const float* p, long long count) {
   for (long long i = 0; i < count; i++) lanes[i] = p[i];
   return {vld1q_f32(lanes)};
 }
+inline Vec load_masked(const float* p, long long count) { return load(p, count); }
 inline void store(float* p, Vec x) { vst1q_f32(p, x.v); }
 inline void store(float* p, Vec x, long long count) {
   if (count >= 4) return store(p, x);
@@ -115,6 +116,7 @@ inline Vec load(const double* p, long long count) {
   if (count >= 2) return load(p);
   return {vcombine_f64(vdup_n_f64(count > 0 ? *p : 0.0), vdup_n_f64(0.0))};
 }
+inline Vec load_masked(const double* p, long long count) { return load(p, count); }
 inline void store(double* p, Vec x) { vst1q_f64(p, x.v); }
 inline void store(double* p, Vec x, long long count) {
   if (count >= 2) return store(p, x);

@@ -40,6 +40,7 @@ inline float mul_add(float a, float b, float c) {
 
 inline Vec load(const float* p) { return {*p}; }
 inline Vec load(const float* p, long long count) { return {count > 0 ? *p : 0.0f}; }
+inline Vec load_masked(const float* p, long long count) { return load(p, count); }
 inline void store(float* p, Vec x) { *p = x.v; }
 inline void store(float* p, Vec x, long long count) {
   if (count > 0) *p = x.v;
@@ -106,6 +107,7 @@ constexpr int kTileVecs = 4;
 inline double mul_add(double a, double b, double c) { return a * b + c; }
 inline Vec load(const double* p) { return {*p}; }
 inline Vec load(const double* p, long long count) { return {count > 0 ? *p : 0.0}; }
+inline Vec load_masked(const double* p, long long count) { return load(p, count); }
 inline void store(double* p, Vec x) { *p = x.v; }
 inline void store(double* p, Vec x, long long count) {
   if (count > 0) *p = x.v;

@@ -22,7 +22,7 @@ interface Footprint {
 }
 
 /** Ops whose effect is on the run itself: all before them is done first, nothing behind them starts before. */
-export const opsWithRunEffects: ReadonlySet<string> = new Set(['halt_if', 'keep_best'])
+export const opsWithRunEffects: ReadonlySet<string> = new Set(['halt_if', 'halt_if_nonfinite', 'keep_best'])
 
 /** The instructions with barriers; ends without one, because an entry's end is a barrier of the executor. */
 export function placeBarriers(instructions: readonly Instruction[], dtype: Dtype): Instruction[] {

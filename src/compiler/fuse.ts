@@ -1,4 +1,4 @@
-/** Joins products with the element-wise ops that follow them: one pass over memory instead of two or three. */
+/** Joins products with the element-wise ops that follow them, and losses with their gradients: fewer passes over memory. */
 
 import { namedOperands, outputsOf, type Node, type Step, type Value } from './builder.ts'
 
@@ -7,6 +7,22 @@ import { namedOperands, outputsOf, type Node, type Step, type Value } from './bu
 const FUSIONS = [
   { op: 'matmul_nn', next: 'add_bias', through: 'x', fused: 'matmul_bias', extra: ['b', 'b'] },
   { op: 'matmul_bias', next: 'relu', through: 'x', fused: 'matmul_bias_relu', extra: undefined },
+  { op: 'matmul_bias', next: 'tanh', through: 'x', fused: 'matmul_bias_tanh', extra: undefined },
+  { op: 'matmul_bias', next: 'logistic', through: 'x', fused: 'matmul_bias_logistic', extra: undefined },
+  {
+    op: 'matmul_nn',
+    next: 'tanh_backward',
+    through: 'dy',
+    fused: 'matmul_tanh_backward',
+    extra: ['y', 'output'],
+  },
+  {
+    op: 'matmul_nn',
+    next: 'logistic_backward',
+    through: 'dy',
+    fused: 'matmul_logistic_backward',
+    extra: ['y', 'output'],
+  },
   {
     op: 'matmul_nn',
     next: 'relu_backward',
@@ -16,9 +32,12 @@ const FUSIONS = [
   },
 ] as const
 
+// Losses that share most of their work with their gradients.
+const LOSSES = ['binary_cross_entropy_with_logits', 'categorical_cross_entropy_with_logits']
+
 /** Fuses what can be, without changing a bit: where nothing else reads the result in between, nor can a user. */
 export function fuse(steps: readonly Step[]): Step[] {
-  const result = [...steps]
+  const result = withoutVectorTransposes(joinGradients(steps))
   for (let i = 0; i < result.length; i++) {
     for (let joined = fuseAt(result, i); joined !== undefined; joined = fuseAt(result, i)) {
       // The joined node stands where the later one stood, behind everything that it reads.
@@ -48,6 +67,42 @@ function fuseAt(steps: readonly Step[], i: number): { at: number; node: Node } |
   const extra = fusion.extra === undefined ? [] : [others[fusion.extra[0]]]
   const [output] = outputsOf(next)
   return { at, node: { ...step, op: fusion.fused, operands: [...inputs, ...extra, output] } }
+}
+
+// A loss and its gradient, computed of the same values, become one node where the loss stood.
+function joinGradients(steps: readonly Step[]): Step[] {
+  const result: Step[] = [...steps]
+  result.forEach((step, i) => {
+    if (step.kind !== 'op' || !LOSSES.includes(step.op)) return
+    const [z, t, loss] = step.operands
+    const at = result.findIndex(
+      (other) => other.kind === 'op' && other.op === `${step.op}_backward` && other.operands[0] === z,
+    )
+    const backward = result[at] as Node | undefined
+    if (backward?.operands[1] !== t) return
+    const operands = [z, t, loss, backward.operands[2]]
+    result[i] = { ...backward, op: `${step.op}_and_gradient`, operands }
+    result.splice(at, 1)
+  })
+  return result
+}
+
+// A matrix of one row or one column lies in memory like its transpose: those who read the copy read the matrix.
+function withoutVectorTransposes(steps: readonly Step[]): Step[] {
+  const views = new Map<Value, Value>()
+  for (const step of steps) {
+    if (step.kind !== 'op' || step.op !== 'transpose' || !step.dims.includes(1)) continue
+    const [of, copy] = step.operands
+    if (!isTemporary(copy) || isTemporary(of)) continue
+    views.set(copy, { ...copy, home: { kind: 'view', of, byteOffset: 0 }, isPinned: true })
+  }
+  return steps
+    .filter((step) => step.kind !== 'op' || !outputsOf(step).some((value) => views.has(value)))
+    .map((step) =>
+      step.kind === 'op'
+        ? { ...step, operands: step.operands.map((value) => views.get(value) ?? value) }
+        : step,
+    )
 }
 
 function isTemporary(value: Value): boolean {

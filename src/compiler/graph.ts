@@ -10,9 +10,9 @@ import { bytesOfDtype } from '../ops/arithmetic.ts'
 import { opNamed } from '../ops/index.ts'
 import { REDUCTIONS, type Reduction } from '../ops/losses.ts'
 import { outputsOf, inputsOf, type Builder, type Node, type Value } from './builder.ts'
+import { elementsIn } from '../shape.ts'
 import { differentiate } from './differentiate.ts'
 import { optimizerInfo, type OptimizerSpec } from './optimizers.ts'
-import { ALIGNMENT } from './program.ts'
 import { rateGroups, type RateGroup } from './rate-groups.ts'
 
 /** The values that live as long as the program: parameters, state, counters, flags. */
@@ -41,6 +41,10 @@ export interface ForwardPass {
   readonly updates: readonly (() => void)[]
 }
 
+const WORD_BYTES = 4
+/** Gradients up to which one thread looks at all of them: a look takes 100 ns, a meeting of threads 300. */
+const MAX_SERIAL_CHECK = 4096
+
 /** Declares parameters, state, settings and one flag per thing that is checked. */
 export function declarePersistent(builder: Builder, spec: NetworkSpec): Persistent {
   const declare = (arrays: readonly { name: string; shape: readonly number[] }[]): Map<string, Value> =>
@@ -49,7 +53,6 @@ export function declarePersistent(builder: Builder, spec: NetworkSpec): Persiste
   const parameters = declare(parametersOf(spec))
   const weights = builder.wholeRegion('parameters')
   const state = declare(stateOf(spec))
-  const words = (flagNames(spec).length * ALIGNMENT) / 4
   const setting = { region: 'settings', type: 'u32' } as const
   return {
     parameters,
@@ -57,7 +60,7 @@ export function declarePersistent(builder: Builder, spec: NetworkSpec): Persiste
     state,
     learned: builder.wholeRegion('parameters'),
     status: builder.value('status', [1], setting),
-    flags: builder.value('flags', [words], setting),
+    flags: builder.value('flags', [flagNames(spec).length], setting),
     step: builder.value('step', [1], setting),
     rate: builder.value('learningRate', [1], { region: 'metrics', type: 'f64' }),
   }
@@ -70,12 +73,12 @@ export function flagNames(spec: NetworkSpec): string[] {
 
 /** The flag that a status word of a halted run tells of. */
 export function flagOfStatus(spec: NetworkSpec, status: number): string {
-  return flagNames(spec)[Math.floor((status - 1) / (ALIGNMENT / 4))]
+  return flagNames(spec)[status - 1]
 }
 
-/** The flag of a name, as an operand of its own cache line. */
+/** The flag of a name. */
 export function flagOf(builder: Builder, spec: NetworkSpec, { flags }: Persistent, name: string): Value {
-  return builder.view(`flag of ${name}`, flags, flagNames(spec).indexOf(name) * ALIGNMENT, [1])
+  return builder.view(`flag of ${name}`, flags, flagNames(spec).indexOf(name) * WORD_BYTES, [1])
 }
 
 /** Adds the forward pass to the current entry. */
@@ -290,10 +293,9 @@ export function update(
   { updates }: Pick<ForwardPass, 'updates'>,
   optimizer: OptimizerSpec,
 ): void {
-  const { weights: w, flags, status, rate } = persistent
+  const { weights: w, rate } = persistent
   const dw = builder.wholeRegion('gradients')
-  builder.emit('find_nonfinite', { x: dw, flag: flagOf(builder, spec, persistent, 'gradients') })
-  builder.emit('halt_if', { flags, status })
+  haltIfNonfinite(builder, spec, persistent, dw)
   for (const emit of updates) emit()
   const { settings } = optimizer
   const info = optimizerInfo(optimizer.name)
@@ -312,6 +314,19 @@ export function update(
     const part = (of: Value): Value => partOf(builder, of, group, groups.length)
     info.emit?.(builder, { rate: rates[i], dw: part(dw), w: part(w) }, settings, (name) => part(state(name)))
   })
+}
+
+// Ends the run before the update where the loss or a gradient is not finite.
+function haltIfNonfinite(builder: Builder, spec: NetworkSpec, persistent: Persistent, dw: Value): void {
+  const { flags, status } = persistent
+  if (elementsIn(dw.shape, builder.rows) <= MAX_SERIAL_CHECK) {
+    const own = flagNames(spec).indexOf('gradients') + 1
+    const checked = builder.view('flags of the step', flags, 0, [own])
+    builder.emit('halt_if_nonfinite', { x: dw, flags: checked, status })
+  } else {
+    builder.emit('find_nonfinite', { x: dw, flag: flagOf(builder, spec, persistent, 'gradients') })
+    builder.emit('halt_if', { flags, status })
+  }
 }
 
 // The rate of each group, one value for each factor.

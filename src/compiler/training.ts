@@ -289,15 +289,13 @@ function clearTotals(builder: Builder, totals: Totals, areOfValidation: boolean)
   }
 }
 
-// Adds the sum of a batch's losses, and of several outputs each one's, to the totals.
-function accumulateLosses(
+// Adds the sum of a batch's losses of each of several outputs to the totals.
+function accumulateLossesOfOutputs(
   builder: Builder,
   spec: NetworkSpec,
   { heads, weight }: RowLosses,
-  sum: Value,
   { totals, prefix }: { totals: Totals; prefix: '' | typeof VALIDATION },
 ): void {
-  builder.emit('accumulate', { s: sum, total: totals[`${prefix}loss`] })
   if (spec.outputs === undefined) return
   for (const { head, loss } of heads) {
     const s = sumOfLosses(builder, { loss, weight })
@@ -343,9 +341,15 @@ function batchGradients(
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: true })
   const perRow = lossPerRow(builder, spec, forward, target, weight)
   const found = backwardPass(builder, perRow, reduction, [...persistent.parameters.values()])
-  const sum = sumOfLosses(builder, perRow)
-  builder.emit('find_nonfinite', { x: sum, flag: flagOf(builder, spec, persistent, 'loss') })
-  accumulateLosses(builder, spec, perRow, sum, { totals, prefix: '' })
+  const flag = flagOf(builder, spec, persistent, 'loss')
+  if (weight === undefined) {
+    builder.emit('tally', { x: perRow.loss, total: totals.loss, flag })
+  } else {
+    const s = sumOfLosses(builder, perRow)
+    builder.emit('find_nonfinite', { x: s, flag })
+    builder.emit('accumulate', { s, total: totals.loss })
+  }
+  accumulateLossesOfOutputs(builder, spec, perRow, { totals, prefix: '' })
   const gradients = keepGradients(builder, persistent, found, region)
   builder.emit('advance', { step: persistent.step })
   return { gradients, forward }
@@ -415,7 +419,8 @@ function validation(
   const { input, target, weight } = gatherHeldOut()
   const forward = forwardPass(builder, spec, persistent, input, { isTraining: false })
   const perRow = lossPerRow(builder, spec, forward, target, weight)
-  accumulateLosses(builder, spec, perRow, sumOfLosses(builder, perRow), { totals, prefix: VALIDATION })
+  builder.emit('accumulate', { s: sumOfLosses(builder, perRow), total: totals['validation.loss'] })
+  accumulateLossesOfOutputs(builder, spec, perRow, { totals, prefix: VALIDATION })
   for (const { head, scores: y, answers: t } of perRow.heads) {
     if (!isDecided(head)) continue
     const name = spec.outputs === undefined ? 'correct' : `correct of ${head.layer}`

@@ -43,6 +43,16 @@ export function heaviside(x: number): number {
   return x >= 0 ? 1 : x < 0 ? 0 : x
 }
 
+/** dy times the derivative of tanh at the output y. */
+export function tanhBackward({ round, mulAdd }: Arithmetic): (dy: number, y: number) => number {
+  return (dy, y) => round(dy * mulAdd(-y, y, 1))
+}
+
+/** dy times the derivative of the logistic function at the output y. */
+export function logisticBackward({ round }: Arithmetic): (dy: number, y: number) => number {
+  return (dy, y) => round(dy * round(y * round(1 - y)))
+}
+
 // Scale, and scale times alpha. Source: Klambauer et al. 2017, Self-Normalizing Neural Networks.
 function seluFactors({ round }: Arithmetic): [number, number] {
   const [scale, alpha] = [1.0507009873554805, 1.6732632423543772]
@@ -79,23 +89,13 @@ export const activations: readonly Op[] = [
     }),
   ),
   forward('tanh', (arithmetic) => elementaryFunctions(arithmetic).tanh, gradientOfOutput('tanh_backward')),
-  backward(
-    'tanh_backward',
-    ({ round, mulAdd }) =>
-      (dy, y) =>
-        round(dy * mulAdd(-y, y, 1)),
-  ),
+  backward('tanh_backward', tanhBackward),
   forward(
     'logistic',
     (arithmetic) => elementaryFunctions(arithmetic).logistic,
     gradientOfOutput('logistic_backward'),
   ),
-  backward(
-    'logistic_backward',
-    ({ round }) =>
-      (dy, y) =>
-        round(dy * round(y * round(1 - y))),
-  ),
+  backward('logistic_backward', logisticBackward),
   forward('relu', () => (x) => (x <= 0 ? 0 : x), gradientOfOutput('relu_backward')),
   backward('relu_backward', () => (dy, y) => (y > 0 ? dy : 0)),
   defineOp(

@@ -1,9 +1,20 @@
 /** Counters, checks and the decisions that end a run. */
 
+import type { FloatArray } from './arithmetic.ts'
 import { defineOp, type Op } from './op.ts'
 
 /** Status word of a run that ended because patience ran out; other non-zero values are 1 + index of a raised flag. */
 export const EARLY_STOP = 0x80000000
+
+function hasNonfinite(x: FloatArray, count: number): boolean {
+  for (let i = 0; i < count; i++) if (x[i] - x[i] !== 0) return true
+  return false
+}
+
+function haltAtFirst(flags: Uint32Array, status: Uint32Array): void {
+  const raised = flags.findIndex((flag) => flag !== 0)
+  if (raised >= 0) status[0] = raised + 1
+}
 
 /** The ops of this family. */
 export const control: readonly Op[] = [
@@ -64,7 +75,7 @@ export const control: readonly Op[] = [
   }),
   defineOp('find_nonfinite', 'count', '(count | | x[count] flag:u32[1]) -> flag:u32[1]', () => {
     return ({ operands: [x], words: [, flag], dims: [count] }) => {
-      for (let i = 0; i < count; i++) if (x[i] - x[i] !== 0) flag[0] = 1
+      if (hasNonfinite(x, count)) flag[0] = 1
     }
   }),
   defineOp(
@@ -73,9 +84,20 @@ export const control: readonly Op[] = [
     '(count | | flags:u32[count] status:u32[1]) -> status:u32[1]',
     () =>
       ({ words: [flags, status] }) => {
-        const raised = flags.findIndex((flag) => flag !== 0)
-        if (raised >= 0) status[0] = raised + 1
+        haltAtFirst(flags, status)
       },
+  ),
+  // Both at once, for vectors that are not worth the meeting of threads in between; the last flag is that of x.
+  defineOp(
+    'halt_if_nonfinite',
+    'serial',
+    '(count words | | x[count] flags:u32[words] status:u32[1]) -> flags:u32[words] status:u32[1]',
+    () => {
+      return ({ operands: [x], words: [, flags, status], dims: [count, words] }) => {
+        if (words > 0 && hasNonfinite(x, count)) flags[words - 1] = 1
+        haltAtFirst(flags, status)
+      }
+    },
   ),
   defineOp(
     'keep_best',

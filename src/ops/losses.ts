@@ -4,7 +4,7 @@ import { heaviside } from './activations.ts'
 import type { Arithmetic, FloatArray } from './arithmetic.ts'
 import { mapRows } from './elementwise.ts'
 import { elementaryFunctions } from './math.ts'
-import { defineOp, type Op } from './op.ts'
+import { defineOp, type Kernel, type Op } from './op.ts'
 import { laneReductions } from './reductions.ts'
 import { rowMax, shiftedExponentials } from './softmax.ts'
 
@@ -29,6 +29,28 @@ export function reductionScale(reduction: number, rows: number, n: number): numb
 
 const LOGITS_LOSS = '(rows n | | z[rows n] t[rows n]) -> loss[rows]'
 const LOGITS_BACKWARD = '(rows n | reduction | z[rows n] t[rows n]) -> dz~z[rows n]'
+
+const LOGITS_BOTH = '(rows n | reduction | z[rows n] t[rows n]) -> loss[rows] dz~z[rows n]'
+
+// A loss and its gradient, as the two ops give them one after the other.
+function both(
+  name: string,
+  loss: (arithmetic: Arithmetic) => Kernel,
+  backward: (arithmetic: Arithmetic) => Kernel,
+): Op[] {
+  return [
+    defineOp(name, 'rows', LOGITS_LOSS, loss),
+    defineOp(`${name}_backward`, 'rows', LOGITS_BACKWARD, backward),
+    defineOp(`${name}_and_gradient`, 'rows', LOGITS_BOTH, (arithmetic) => {
+      const [first, second] = [loss(arithmetic), backward(arithmetic)]
+      return (call) => {
+        const [z, t, rowLoss, dz] = call.operands
+        first({ ...call, operands: [z, t, rowLoss] })
+        second({ ...call, operands: [z, t, dz] })
+      }
+    }),
+  ]
+}
 
 function firstLargest(x: FloatArray, start: number, n: number): number {
   let best = 0
@@ -155,57 +177,63 @@ export const losses: readonly Op[] = [
   perElement('perceptron_backward', LOGITS_BACKWARD, ({ round }) => {
     return (scale) => (z, t) => round(heaviside(z) - t) * scale
   }),
-  defineOp('binary_cross_entropy_with_logits', 'rows', LOGITS_LOSS, (arithmetic) => {
-    const { round, mulAdd } = arithmetic
-    const { exp, log1p } = elementaryFunctions(arithmetic)
-    const lanes = laneReductions(arithmetic)
-    return ({ operands: [z, t, loss], dims: [, n], rows }) => {
-      for (let row = 0; row < rows; row++) {
-        loss[row] = lanes.sumOf(n, (j) => {
-          const logit = z[row * n + j]
-          const linear = mulAdd(-logit, t[row * n + j], logit <= 0 ? 0 : logit)
-          return round(linear + log1p(exp(-Math.abs(logit))))
-        })
+  ...both(
+    'binary_cross_entropy_with_logits',
+    (arithmetic) => {
+      const { round, mulAdd } = arithmetic
+      const { exp, log1p } = elementaryFunctions(arithmetic)
+      const lanes = laneReductions(arithmetic)
+      return ({ operands: [z, t, loss], dims: [, n], rows }) => {
+        for (let row = 0; row < rows; row++) {
+          loss[row] = lanes.sumOf(n, (j) => {
+            const logit = z[row * n + j]
+            const linear = mulAdd(-logit, t[row * n + j], logit <= 0 ? 0 : logit)
+            return round(linear + log1p(exp(-Math.abs(logit))))
+          })
+        }
       }
-    }
-  }),
-  defineOp('binary_cross_entropy_with_logits_backward', 'rows', LOGITS_BACKWARD, (arithmetic) => {
-    const { round } = arithmetic
-    const { logistic } = elementaryFunctions(arithmetic)
-    return ({ operands: [z, t, dz], dims: [, n], rows, scalars: [reduction] }) => {
-      const scale = round(reductionScale(reduction, rows, n))
-      for (let i = 0; i < rows * n; i++) dz[i] = round(logistic(z[i]) - t[i]) * scale
-    }
-  }),
-  defineOp('categorical_cross_entropy_with_logits', 'rows', LOGITS_LOSS, (arithmetic) => {
-    const { round, mulAdd } = arithmetic
-    const { exp, log } = elementaryFunctions(arithmetic)
-    const lanes = laneReductions(arithmetic)
-    return ({ operands: [z, t, loss], dims: [, n], rows }) => {
-      for (let row = 0; row < rows; row++) {
-        const start = row * n
-        const largest = rowMax(z, start, n)
-        const logTotal = log(lanes.sumOf(n, (j) => exp(round(z[start + j] - largest))))
-        loss[row] = lanes.reduce(n, (j, lane) =>
-          mulAdd(-t[start + j], round(round(z[start + j] - largest) - logTotal), lane),
-        )
+    },
+    (arithmetic) => {
+      const { round } = arithmetic
+      const { logistic } = elementaryFunctions(arithmetic)
+      return ({ operands: [z, t, dz], dims: [, n], rows, scalars: [reduction] }) => {
+        const scale = round(reductionScale(reduction, rows, n))
+        for (let i = 0; i < rows * n; i++) dz[i] = round(logistic(z[i]) - t[i]) * scale
       }
-    }
-  }),
-  defineOp('categorical_cross_entropy_with_logits_backward', 'rows', LOGITS_BACKWARD, (arithmetic) => {
-    const { round, mulAdd } = arithmetic
-    const exponentials = shiftedExponentials(arithmetic)
-    const lanes = laneReductions(arithmetic)
-    return ({ operands: [z, t, dz], dims: [, n], rows, scalars: [reduction] }) => {
-      const scale = round(reductionScale(reduction, rows, n))
-      for (let start = 0; start < rows * n; start += n) {
-        const targetTotal = lanes.sum(t, start, n)
-        const total = exponentials(z, dz, start, n)
-        for (let j = start; j < start + n; j++)
-          dz[j] = mulAdd(round(dz[j] / total), targetTotal, -t[j]) * scale
+    },
+  ),
+  ...both(
+    'categorical_cross_entropy_with_logits',
+    (arithmetic) => {
+      const { round, mulAdd } = arithmetic
+      const { exp, log } = elementaryFunctions(arithmetic)
+      const lanes = laneReductions(arithmetic)
+      return ({ operands: [z, t, loss], dims: [, n], rows }) => {
+        for (let row = 0; row < rows; row++) {
+          const start = row * n
+          const largest = rowMax(z, start, n)
+          const logTotal = log(lanes.sumOf(n, (j) => exp(round(z[start + j] - largest))))
+          loss[row] = lanes.reduce(n, (j, lane) =>
+            mulAdd(-t[start + j], round(round(z[start + j] - largest) - logTotal), lane),
+          )
+        }
       }
-    }
-  }),
+    },
+    (arithmetic) => {
+      const { round, mulAdd } = arithmetic
+      const exponentials = shiftedExponentials(arithmetic)
+      const lanes = laneReductions(arithmetic)
+      return ({ operands: [z, t, dz], dims: [, n], rows, scalars: [reduction] }) => {
+        const scale = round(reductionScale(reduction, rows, n))
+        for (let start = 0; start < rows * n; start += n) {
+          const targetTotal = lanes.sum(t, start, n)
+          const total = exponentials(z, dz, start, n)
+          for (let j = start; j < start + n; j++)
+            dz[j] = mulAdd(round(dz[j] / total), targetTotal, -t[j]) * scale
+        }
+      }
+    },
+  ),
   // Each target moves towards the even distribution over the classes.
   // Source: Szegedy et al. 2016, Rethinking the Inception Architecture, section 7.
   defineOp(

@@ -1,6 +1,8 @@
 /** Products. Every output element is one fma chain over k in increasing order; n = 1 with A not transposed uses lanes. */
 
+import { logisticBackward, tanhBackward } from './activations.ts'
 import type { Arithmetic, FloatArray } from './arithmetic.ts'
+import { elementaryFunctions } from './math.ts'
 import { defineOp, type Emitter, type Op } from './op.ts'
 import { TILE_COLUMNS, TILE_ROWS, tileKernel } from './product-tiles.ts'
 
@@ -157,17 +159,45 @@ function inputGradient<V>(g: Emitter<V>, w: V, dy: V, elements: number): V {
     : g.emit('matmul_nt', { dy, w })
 }
 
-// x · w, each row then finished with the help of a third operand, as the ops in the name do it one after another.
-function fused(
-  name: string,
-  third: string,
-  finish: (y: FloatArray, third: FloatArray, row: number, n: number) => void,
-): Op {
+// Finishes a row of a product with the help of a third operand.
+type Finish = (y: FloatArray, third: FloatArray, row: number, n: number) => void
+
+// x · w, each row then finished, as the ops in the name do it one after another.
+function fused(name: string, third: string, finishOf: (arithmetic: Arithmetic) => Finish): Op {
   return defineOp(name, 'rows', `(rows n k | | x[rows k] w[k n] ${third}) -> y[rows n]`, (arithmetic) => {
     const multiply = gemm(arithmetic)
+    const finish = finishOf(arithmetic)
     return ({ operands: [x, w, other, y], dims: [, n, k], rows }) => {
       multiply(false, false, rows, n, k, 1, x, k, w, n, 0, y, n)
       for (let row = 0; row < rows * n; row += n) finish(y, other, row, n)
+    }
+  })
+}
+
+const addBias: Finish = (y, b, row, n) => {
+  for (let j = 0; j < n; j++) y[row + j] += b[j]
+}
+
+// x · w + b, then an activation.
+function activated(name: string, activation: (arithmetic: Arithmetic) => (x: number) => number): Op {
+  return fused(name, 'b[n]', (arithmetic) => {
+    const f = activation(arithmetic)
+    return (y, b, row, n) => {
+      addBias(y, b, row, n)
+      for (let j = row; j < row + n; j++) y[j] = f(y[j])
+    }
+  })
+}
+
+// dy = x · w, then the gradient of an activation by its output.
+function derived(
+  name: string,
+  gradient: (arithmetic: Arithmetic) => (dy: number, output: number) => number,
+): Op {
+  return fused(name, 'output[rows n]', (arithmetic) => {
+    const f = gradient(arithmetic)
+    return (y, output, row, n) => {
+      for (let j = row; j < row + n; j++) y[j] = f(y[j], output[j])
     }
   })
 }
@@ -188,16 +218,13 @@ export const matmul: readonly Op[] = [
       w: () => g.emit('matmul_tn', { x, dy }),
     }),
   ),
-  fused('matmul_bias', 'b[n]', (y, b, row, n) => {
-    for (let j = 0; j < n; j++) y[row + j] += b[j]
-  }),
-  fused('matmul_bias_relu', 'b[n]', (y, b, row, n) => {
-    for (let j = 0; j < n; j++) {
-      y[row + j] += b[j]
-      if (y[row + j] <= 0) y[row + j] = 0
-    }
-  }),
-  fused('matmul_relu_backward', 'mask[rows n]', (y, mask, row, n) => {
+  fused('matmul_bias', 'b[n]', () => addBias),
+  activated('matmul_bias_relu', () => (x) => (x <= 0 ? 0 : x)),
+  activated('matmul_bias_tanh', (arithmetic) => elementaryFunctions(arithmetic).tanh),
+  activated('matmul_bias_logistic', (arithmetic) => elementaryFunctions(arithmetic).logistic),
+  derived('matmul_tanh_backward', tanhBackward),
+  derived('matmul_logistic_backward', logisticBackward),
+  fused('matmul_relu_backward', 'mask[rows n]', () => (y, mask, row, n) => {
     for (let j = 0; j < n; j++) if (!(mask[row + j] > 0)) y[row + j] = 0
   }),
   defineOp('matmul_tn', 'm', '(m n rows | | x[rows m] dy[rows n]) -> dw[m n]', (arithmetic) => {

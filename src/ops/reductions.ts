@@ -106,6 +106,20 @@ export const reductions: readonly Op[] = [
       for (let row = 0; row < rows; row++) s[row] = lanes.sum(x, row * n, n)
     }
   }),
+  // `accumulate` of `sum`, and `find_nonfinite` of it.
+  defineOp(
+    'tally',
+    'serial',
+    '(rows | | x[rows] total:f64[1] flag:u32[1]) -> total:f64[1] flag:u32[1]',
+    (arithmetic) => {
+      const lanes = laneReductions(arithmetic)
+      return ({ operands: [x], doubles: [, total], words: [, , flag], rows }) => {
+        const s = lanes.sum(x, 0, rows)
+        if (!Number.isFinite(s)) flag[0] = 1
+        total[0] += s
+      }
+    },
+  ),
   defineOp('accumulate', 'serial', '(| | s[1] total:f64[1]) -> total:f64[1]', () => {
     return ({ operands: [s], doubles: [, total] }) => {
       total[0] += s[0]
