@@ -184,7 +184,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
     const { missingTexts } = this.report
     // Other sources than CSV have missing values of their own.
     const missing = missingTexts.length > 0 && !isOtherSource(input) ? missingTexts : undefined
-    return readTable(input, { ...csv, types, missing })
+    return readTable(input, { ...csv, types, dates: this.encoder.dateColumns(), missing })
   }
 
   /**

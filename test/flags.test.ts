@@ -184,7 +184,7 @@ const training: Record<string, Wrong[]> = {
   '--delimiter': delimiter,
   '--type': [
     ['island', /expected COLUMN=TYPE with commas between, TYPE one of numeric, .*; received 'island'/],
-    ['island=number', /received 'island=number'/],
+    ['island=word', /received 'island=word'/],
     ['iland=date', notAColumn],
     ['body_mass_g=date', /body_mass_g: expected dates of one form.*; received '\d+'/],
     ['body_mass_g=boolean', /body_mass_g: expected true and false, yes and no, or 1 and 0; received/],

@@ -62,15 +62,25 @@ export function parseHidden(text: string): number[] {
   })
 }
 
-/** Types of columns: `zip=categorical,when=date`. */
+// Other words for the types that people type.
+const TYPE_WORDS: Readonly<Record<string, ColumnType>> = {
+  category: 'categorical',
+  number: 'numeric',
+  bool: 'boolean',
+  datetime: 'date',
+  ignore: 'ignored',
+  ...Object.fromEntries(columnTypes.map((type) => [type, type])),
+}
+
+/** Types of columns: `zip=category,when=date`. */
 export function addTypes(
   text: string,
   previous: Readonly<Record<string, ColumnType>> | undefined,
 ): Record<string, ColumnType> {
   const pairs = splitList(text).map((pair): [string, ColumnType] => {
     const at = pair.lastIndexOf('=')
-    const type = columnTypes.find((name) => name === pair.slice(at + 1))
-    if (at > 0 && type !== undefined) return [pair.slice(0, at), type]
+    const word = pair.slice(at + 1)
+    if (at > 0 && Object.hasOwn(TYPE_WORDS, word)) return [pair.slice(0, at), TYPE_WORDS[word]]
     throw new SpecError({
       where: '--type',
       expected: `COLUMN=TYPE with commas between, TYPE one of ${columnTypes.join(', ')}`,

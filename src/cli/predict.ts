@@ -3,6 +3,7 @@
 import { Option, type Command } from 'commander'
 import { checkOneOf } from '../check.ts'
 import { CsvFiles, type CsvInput } from '../data/csv-files.ts'
+import { isDateText } from '../data/csv-dates.ts'
 import { isNumberField } from '../data/csv-number.ts'
 import type { CsvReject } from '../data/csv-stream.ts'
 import { openFiles, openSource, type Dataset } from '../data/dataset.ts'
@@ -154,21 +155,29 @@ async function openRows(
     name,
     type,
   }))
-  const inputs = await data.open({ schema: { columns }, missing, onError, onReject })
+  const dates = model.encoder.dateColumns()
+  const inputs = await data.open({ schema: { columns }, dates, missing, onError, onReject })
   if (keep.length === 0) return { inputs, kept: undefined, keep }
-  // Records that the inputs leave out are to be left out here: numbers that are not kept are numbers here as well, and
-  // of those that are kept the texts tell.
-  const numbers = columns.filter(({ name, type }) => type === 'numeric' && !keep.includes(name))
-  const texts = keep.map((name): SchemaColumn => ({ name, type: 'categorical' }))
+  // Records that the inputs leave out for a value are to be left out here: texts tell which.
+  const isWrong = (column: SchemaColumn, text: unknown): boolean => {
+    if (typeof text !== 'string' || missing.includes(text)) return false
+    if (column.type === 'numeric') return !isNumberField(text) || !Number.isFinite(Number(text))
+    return column.name in dates && !isDateText(text, dates[column.name])
+  }
+  const checked =
+    (onError ?? 'fail') === 'fail'
+      ? []
+      : columns.filter(({ name, type }) => type === 'numeric' || name in dates)
+  const read = new Set([...keep, ...checked.map(({ name }) => name)])
+  const texts = Array.from(read, (name): SchemaColumn => ({ name, type: 'categorical' }))
   const named = Object.fromEntries(keep.map((name) => [name, true]))
-  const kept = await namingOption('--keep', named, () =>
-    data.open({ schema: { columns: [...numbers, ...texts] }, onError }),
-  )
-  const keptNumbers = columns.filter(({ name, type }) => type === 'numeric' && keep.includes(name))
-  if ((onError ?? 'fail') === 'fail' || keptNumbers.length === 0) return { inputs, kept, keep }
-  const isGood = (text: unknown): boolean =>
-    typeof text !== 'string' || missing.includes(text) || isNumberField(text)
-  return { inputs, kept: kept.filter((row) => keptNumbers.every(({ name }) => isGood(row[name]))), keep }
+  const kept = await namingOption('--keep', named, () => data.open({ schema: { columns: texts }, onError }))
+  if (checked.length === 0) return { inputs, kept, keep }
+  return {
+    inputs,
+    kept: kept.filter((row) => !checked.some((column) => isWrong(column, row[column.name]))),
+    keep,
+  }
 }
 
 async function* predictedLines(

@@ -50,6 +50,12 @@ const wordings: Record<CsvErrorName, Wording> = {
     received: `'${text}'`,
     cure: 'Declare the column categorical, or list the text as missing',
   }),
+  notDate: ({ text }) => ({
+    code: 'HADAMARD_COLUMN_TYPE',
+    expected: 'a date, written as those of its column',
+    received: `'${text}'`,
+    cure: 'Correct it, list it as missing, or take the column as categorical',
+  }),
   missingValue: ({ text }) => ({
     code: 'HADAMARD_CSV_MISSING',
     expected: 'a value, as missing ones are not allowed',

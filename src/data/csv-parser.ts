@@ -7,7 +7,7 @@ import { isInfinityAt, isMissingNumberAt, numberAt } from './csv-number.ts'
 
 /** What can be wrong with the bytes; csv.ts has one message for each. */
 export type CsvErrorName =
-  'fieldCount' | 'openQuote' | 'afterQuote' | 'notNumber' | 'infinite' | 'missingValue'
+  'fieldCount' | 'openQuote' | 'afterQuote' | 'notNumber' | 'infinite' | 'missingValue' | 'notDate'
 
 /** Where and how the bytes broke the rules. */
 export interface CsvFailure {

@@ -19,6 +19,7 @@ import {
 import type { ByteSource } from './csv-bytes.ts'
 import { checkMark, checkText, lineAt } from './csv-encoding.ts'
 import { recordLines } from './csv-lines.ts'
+import { rejectWrongDates, type ExpectedDates } from './csv-dates.ts'
 import { csvComplaint, type CsvComplaint } from './csv-errors.ts'
 import { readHead, type CsvHead } from './csv-head.ts'
 import type { CsvFailure } from './csv-parser.ts'
@@ -54,6 +55,8 @@ export interface StreamPlan {
   allowMissing: boolean
   missing: readonly string[]
   keepsGoing: boolean
+  /** By their places in the file: columns of texts that must be dates. */
+  dates?: ReadonlyMap<number, ExpectedDates>
 }
 
 /** The rows of a piece of a file. */
@@ -183,6 +186,7 @@ export class CsvStream {
           continue
         }
         const { piece, result, targets } = parsed
+        if (plan.dates !== undefined) rejectWrongDates({ ...piece, ...this.form() }, result, targets, plan)
         const places = (): ReturnType<StreamBlock['places']> => this.placesOf(piece, result)
         const block = { ...result, targets, firstRow: row, places, ...this.wordings(piece, result) }
         this.spare.push(piece.bytes)
@@ -314,6 +318,10 @@ export class CsvStream {
         error: this.complaint(piece, failure).error,
       })),
     }
+  }
+
+  private form(): { delimiter: number; columns: number } {
+    return { delimiter: this.head.delimiter, columns: this.head.names.length }
   }
 
   private placesOf(piece: Piece, { rejects }: BlockResult): ReturnType<StreamBlock['places']> {

@@ -1,6 +1,7 @@
 /** Turns the columns of a table into the inputs of a network, as learnt from the training rows. Does no input or output. */
 
 import { DataError, rejectUnknownKeys, SpecError } from '../errors.ts'
+import type { DateOrder } from './dates.ts'
 import { readEncoderData } from './encoder-json.ts'
 import {
   encodeColumn,
@@ -209,6 +210,13 @@ export class Encoder {
     for (const target of this.targets)
       types[target.name] = isNumericTarget(target) ? 'numeric' : 'categorical'
     return types
+  }
+
+  /** The columns of dates, to read a file for prediction with: `openCsv(path, { dates })`. */
+  dateColumns(): Record<string, DateOrder> {
+    const dates = Object.create(null) as Record<string, DateOrder>
+    for (const input of this.data.inputs) if (input.type === 'date') dates[input.name] = input.order
+    return dates
   }
 
   /**

@@ -65,6 +65,7 @@ export class FileRows implements DatasetOrigin {
       names: this.names,
       places: this.places,
       types: { ...given, ...types },
+      dates: this.dates(),
       missing,
       allowMissing,
       onProgress,
@@ -106,8 +107,13 @@ export class FileRows implements DatasetOrigin {
 
   async *numbers(chosen: readonly number[], wanted: number): AsyncGenerator<NumberBatch> {
     const isChosen = new Set(chosen)
+    const dates = this.dates()
     const kinds = this.kinds(
-      this.places.map((_, column) => (isChosen.has(column) ? columnKinds.numeric : columnKinds.skip)),
+      this.places.map((place, column) => {
+        if (isChosen.has(column)) return columnKinds.numeric
+        // Read to leave out the same records as any other reading.
+        return dates?.has(place) === true ? columnKinds.texts : columnKinds.skip
+      }),
     )
     const ascending = [...chosen].sort((a, b) => a - b)
     const isInOrder = ascending.every((column, index) => column === chosen[index])
@@ -117,7 +123,7 @@ export class FileRows implements DatasetOrigin {
     let x = new Float32Array(wanted * inputs)
     let filled = 0
     for await (const block of this.blocks((capacity) => pool.take(kinds, capacity))) {
-      const matrix = block.targets.arrays.find((array) => array !== undefined) as Float32Array | undefined
+      const matrix = block.targets.arrays.find((array) => array instanceof Float32Array)
       for (let from = 0; from < block.rows;) {
         const count = Math.min(wanted - filled, block.rows - from)
         const part = matrix?.subarray(from * inputs, (from + count) * inputs) ?? new Float32Array(0)
@@ -136,6 +142,13 @@ export class FileRows implements DatasetOrigin {
 
   close(): Promise<void> {
     return this.files.close()
+  }
+
+  private dates(): StreamPlan['dates'] {
+    const { dates = {} } = this.options
+    const read = Object.entries(dates).filter(([name]) => this.places.includes(this.names.indexOf(name)))
+    if (read.length === 0) return undefined
+    return new Map(read.map(([name, order]) => [this.names.indexOf(name), order]))
   }
 
   // Of the columns of the files, those that are read having the given ones.
@@ -161,6 +174,7 @@ export class FileRows implements DatasetOrigin {
       missing,
       allowMissing,
       keepsGoing: rule.keepsGoing,
+      dates: this.dates(),
     }
     const progress = isFirst ? onProgress : undefined
     for await (const block of this.files.blocks(this.names, plan, progress)) {

@@ -3,6 +3,7 @@
 import { checkInteger, checkOneOf, describeValue } from '../check.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import type { ReadProgress } from './csv-files.ts'
+import type { ExpectedDates } from './csv-dates.ts'
 import type { CsvReject } from './csv-stream.ts'
 import { checkCsvOptions, type CsvOptions } from './csv.ts'
 import type { DatasetSchema } from './survey.ts'
@@ -22,6 +23,11 @@ export interface OpenCsvOptions extends CsvOptions {
   columns?: readonly string[]
   /** The columns, as an earlier `dataset.schema` had them: then nothing has to be found, and no pass is made for it. */
   schema?: DatasetSchema
+  /**
+   * Columns of texts that must be dates, with the order of day and month, or `any`: a record with another text is a wrong
+   * record. Missing values may stand there.
+   */
+  dates?: Readonly<Record<string, ExpectedDates>>
   /** Called after every piece of a file. */
   onProgress?: (progress: ReadProgress) => void
   /** Bytes of a piece of a file, at least 64; default 1 MiB. No value depends on it. */
@@ -40,9 +46,12 @@ const optionNames = [
   'onError',
   'onReject',
   'schema',
+  'dates',
   'onProgress',
   'chunkBytes',
 ] as const
+
+const dateOrders = ['ymd', 'mdy', 'dmy', 'any'] as const satisfies ExpectedDates[]
 
 /**
  * Checks the options of openCsv.
@@ -60,6 +69,8 @@ export function checkOpenOptions(options: OpenCsvOptions): void {
     if (options[name] === undefined || typeof options[name] === 'function') continue
     throw new SpecError({ where: name, expected: 'a function', received: describeValue(options[name]) })
   }
+  for (const [name, order] of Object.entries(options.dates ?? {}))
+    checkOneOf(`dates.${name}`, order, dateOrders)
   checkColumnChoice(options)
 }
 

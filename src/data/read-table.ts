@@ -42,8 +42,9 @@ function chosen<Name extends OptionName>(
   return Object.fromEntries(given.map((name) => [name, options[name]])) as Pick<OpenCsvOptions, Name>
 }
 
-function needsPieces({ onError, columns, schema }: OpenCsvOptions): boolean {
-  return (onError ?? 'fail') !== 'fail' || columns !== undefined || schema !== undefined
+function needsPieces({ onError, columns, schema, dates = {} }: OpenCsvOptions): boolean {
+  const namesColumns = columns !== undefined || schema !== undefined || Object.keys(dates).length > 0
+  return namesColumns || (onError ?? 'fail') !== 'fail'
 }
 
 // What cannot be read is told of by the reader of whole files.

@@ -3,7 +3,7 @@
 import type { DataError } from '../errors.ts'
 import { columnKinds, type BlockTargets } from './csv-block.ts'
 import type { CsvFiles, ReadProgress } from './csv-files.ts'
-import type { CsvReject, StreamBlock } from './csv-stream.ts'
+import type { CsvReject, StreamBlock, StreamPlan } from './csv-stream.ts'
 import { columnTargets, TargetPool } from './target-pool.ts'
 import {
   NumberSummary,
@@ -74,6 +74,7 @@ export interface SurveyOptions {
   /** Which of them are read, ascending. */
   places: readonly number[]
   types: Readonly<Record<string, 'numeric' | 'categorical'>>
+  dates: StreamPlan['dates']
   missing: readonly string[]
   allowMissing: boolean
   rule: ErrorRule
@@ -138,7 +139,8 @@ class SurveyPass {
   private readonly watcher: SurveyWatcher | undefined
   private rows = 0
 
-  constructor(kinds: Uint8Array, { names, places, missing, allowMissing, rule, watch }: SurveyOptions) {
+  constructor(kinds: Uint8Array, options: SurveyOptions) {
+    const { names, places, dates, missing, allowMissing, rule, watch } = options
     this.names = names
     this.places = places
     this.kinds = kinds.slice()
@@ -152,6 +154,7 @@ class SurveyPass {
       missing,
       allowMissing,
       keepsGoing: rule.keepsGoing,
+      dates,
     }
   }
 

@@ -46,14 +46,25 @@ export function columnTargets(kinds: Uint8Array, capacity: number): BlockTargets
   return { kinds, arrays, offsets: new Int32Array(width), strides: new Int32Array(width).fill(1), capacity }
 }
 
-/** A target of float32 with the chosen columns side by side, row after row. */
+/** A target of float32 with the numeric columns side by side, row after row; codes of texts have targets behind it. */
 export function rowTargets(kinds: Uint8Array, capacity: number): BlockTargets {
-  const chosen = kinds.reduce((count, kind) => count + (kind === columnKinds.skip ? 0 : 1), 0)
-  const matrix = new Float32Array(new SharedArrayBuffer(chosen * capacity * 4))
-  let next = 0
-  const offsets = Int32Array.from(kinds, (kind) => (kind === columnKinds.skip ? 0 : next++))
-  const arrays = Array.from(kinds, (kind) => (kind === columnKinds.skip ? undefined : matrix))
-  return { kinds, arrays, offsets, strides: new Int32Array(kinds.length).fill(chosen), capacity }
+  const isNumeric = Array.from(kinds, (kind) => kind === columnKinds.numeric)
+  const width = isNumeric.filter(Boolean).length
+  const read = kinds.reduce((count, kind) => count + (kind === columnKinds.skip ? 0 : 1), 0)
+  const buffer = new SharedArrayBuffer(read * capacity * 4)
+  const matrix = new Float32Array(buffer, 0, width * capacity)
+  let [nextNumber, nextText] = [0, width]
+  const arrays = Array.from(kinds, (kind, column) => {
+    if (kind === columnKinds.skip) return undefined
+    return isNumeric[column] ? matrix : new Int32Array(buffer, nextText++ * capacity * 4, capacity)
+  })
+  return {
+    kinds,
+    arrays,
+    offsets: Int32Array.from(isNumeric, (is) => (is ? nextNumber++ : 0)),
+    strides: Int32Array.from(isNumeric, (is) => (is ? width : 1)),
+    capacity,
+  }
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {

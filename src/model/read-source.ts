@@ -122,6 +122,7 @@ export function openOptionsOf(settings: TrainSettings): OpenCsvOptions {
   return {
     ...{ delimiter, missing, backend, threads, onError, onReject, onProgress: onRead },
     types: readTypes(types),
+    dates: declaredDates(types),
     schema: schema && withReadTypes(schema, types),
   }
 }
@@ -138,6 +139,11 @@ export function isInput(source: unknown): source is CsvInput {
 function readTypes(types: ColumnTypes): Record<string, 'numeric' | 'categorical'> {
   const entries = Object.entries(types).filter(([, type]) => type !== 'ignored')
   return Object.fromEntries(entries.map(([name, type]) => [name, type === 'numeric' ? type : 'categorical']))
+}
+
+function declaredDates(types: ColumnTypes): OpenCsvOptions['dates'] {
+  const dates = Object.entries(types).filter(([, type]) => type === 'date')
+  return Object.fromEntries(dates.map(([name]) => [name, 'any']))
 }
 
 // Categories that a schema lists are those of a text column; a column that is to be another has others.
