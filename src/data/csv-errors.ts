@@ -52,7 +52,7 @@ const wordings: Record<CsvErrorName, Wording> = {
   }),
   notDate: ({ text }) => ({
     code: 'HADAMARD_COLUMN_TYPE',
-    expected: 'a date, written as those of its column',
+    expected: 'a date, such as 2024-02-29 12:30 or 29 Feb 2024, or written as the others of its column',
     received: `'${text}'`,
     cure: 'Correct it, list it as missing, or take the column as categorical',
   }),
