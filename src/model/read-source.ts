@@ -27,7 +27,11 @@ export function readSource(source: unknown, settings: TrainSettings): Promise<Ta
 }
 
 /** What a reader, who knows of no options, complains of in a column that an option names. */
-const columnTroubles: readonly unknown[] = ['HADAMARD_COLUMN_MISSING', 'HADAMARD_CSV_NUMBER']
+const columnTroubles: readonly unknown[] = [
+  'HADAMARD_COLUMN_MISSING',
+  'HADAMARD_CSV_NUMBER',
+  'HADAMARD_COLUMN_TYPE',
+]
 
 /**
  * Reads columns that an option names; where one is not there, or has not the type that the option says, the error names the
