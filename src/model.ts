@@ -230,10 +230,7 @@ export class Model<Row extends object = Record<string, unknown>, P extends Predi
    * @example
    * const better = await model.fit('penguins-2010.csv', { epochs: 20 })
    */
-  fit(
-    source: string | readonly Row[],
-    options: Omit<GoingOnOptions<Row>, 'from'> = {},
-  ): Promise<Model<Row, P>> {
+  fit(source: TrainSource<Row>, options: Omit<GoingOnOptions<Row>, 'from'> = {}): Promise<Model<Row, P>> {
     return train<Row, P>(source, { ...options, from: this as AnyModel })
   }
 

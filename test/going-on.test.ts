@@ -93,6 +93,9 @@ const options: TrainOptions = { target: 'y', epochs: 12, hidden: [6], activation
 const old = rowsOf(120, 'ab')
 const more = rowsOf(160, 'abc', 0.4)
 
+const csvOf = (rows: readonly Row[]): string =>
+  [Object.keys(rows[0]), ...rows.map((row) => Object.values(row))].join('\n')
+
 describe('fit with more data', () => {
   let model: Model<Row>
   let path = ''
@@ -130,6 +133,14 @@ describe('fit with more data', () => {
     const fromFile = await train<Row>(more, { from: path, epochs: 2 })
     expect(fromFile.network.parameters).toEqual(direct.network.parameters)
     expect(fromFile.report.from).toBe(path)
+  })
+
+  test('is the same from another source than CSV', async () => {
+    const file = join(folder, 'more.csv')
+    await writeFile(file, csvOf(more))
+    const direct = await train(file, { from: path, epochs: 2 })
+    const sql = await train(`duckdb:SELECT * FROM '${file}'`, { from: path, epochs: 2 })
+    expect(sql.network.parameters).toEqual(direct.network.parameters)
   })
 
   test('with refitEncoder new categories get inputs, and the others keep their weights by name', async () => {

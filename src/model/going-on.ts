@@ -29,7 +29,7 @@ const ANSWERED = ['preset', 'task', 'types', 'scale', 'hidden', 'activation', 'd
 /**
  * Loads what training is to go on from, and fills in what was decided with it.
  *
- * @param isFile whether the data are read from a file, in which texts may stand for missing values
+ * @param isFile whether the data are read from a CSV, in which texts may stand for missing values
  * @throws SpecError for options that the model has answered; DataError if there is no model
  */
 export async function originOf(

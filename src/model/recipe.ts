@@ -75,9 +75,7 @@ export function courseOf(
   const isPlain = preset === 'plain'
   const optimizer = isPlain ? plainOptimizer(settings) : realmlpOptimizer(settings, task)
   const epochs = settings.epochs ?? affordableEpochs(spec, rows)
-  // Asked for beside an optimizer that takes all rows at once, a batch size is an error that fit explains.
-  if (optimizerInfo(name).isFullBatch === true)
-    return { epochs, optimizer, batchSize, earlyStopping: { patience } }
+  if (optimizerInfo(name).isFullBatch === true) return { epochs, optimizer, earlyStopping: { patience } }
   if (isPlain) {
     const size = Math.min(batchSize ?? plainBatchSize(rows), rows)
     return { epochs, optimizer, batchSize: size, earlyStopping: { patience } }

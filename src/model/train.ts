@@ -1,6 +1,7 @@
 /** train(): a CSV or raw rows in, a Model out. Reads, parts, encodes, fits and scores; each is done elsewhere. */
 
 import { Encoder } from '../data/encoder.ts'
+import { isOtherSource } from '../data/open-dataset.ts'
 import { column as columnOf, type Table } from '../data/table.ts'
 import { inferTasks, type Task } from '../data/target.ts'
 import { DataError } from '../errors.ts'
@@ -67,7 +68,7 @@ export async function train(
     const table = await readSource(source, settings)
     return trainOnTable<object, ClassPrediction>(table, settings, (read) => reread(source, settings, read))
   }
-  const found = await originOf(options, isInput(source))
+  const found = await originOf(options, isInput(source) && !isOtherSource(source))
   const settings = normalizeTrainOptions(found.options, found.origin)
   const table = await readLike(found.origin, (types) => readSource(source, { ...settings, types }))
   return trainOnTable<object, ClassPrediction>(table, settings, (read) => reread(source, settings, read))
