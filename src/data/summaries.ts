@@ -91,7 +91,9 @@ export class NumberSummary {
   private squares = 0
   private minimum = Infinity
   private maximum = -Infinity
-  private sample: number[] = []
+  // Outside the collector's heap, which the samples of thousands of columns would fill.
+  private sample = new Float64Array(0)
+  private sampleSize = 0
   // Of the block of rows that is under way: values less the first of them, so that little is cancelled.
   private block = -1
   private shift = NaN
@@ -107,9 +109,7 @@ export class NumberSummary {
       this.addPart(values, from, to)
       from = to
     }
-    for (const row of sampled.added) this.sample.push(values[row])
-    const { kept } = sampled
-    if (kept !== undefined) this.sample = this.sample.filter((_, place) => kept[place])
+    this.addSampled(values, sampled)
   }
 
   describe(name: string): NumberDescription {
@@ -139,7 +139,25 @@ export class NumberSummary {
 
   /** The values in the sample, ascending. */
   sampled(): Float64Array {
-    return Float64Array.from(this.sample.filter((value) => !Number.isNaN(value))).sort()
+    return this.sample
+      .subarray(0, this.sampleSize)
+      .filter((value) => !Number.isNaN(value))
+      .sort()
+  }
+
+  private addSampled(values: Float64Array, { added, kept }: SampledRows): void {
+    const size = this.sampleSize + added.length
+    if (size > this.sample.length) {
+      const longer = new Float64Array(Math.max(size, 2 * this.sample.length))
+      longer.set(this.sample)
+      this.sample = longer
+    }
+    const { sample } = this
+    for (const row of added) sample[this.sampleSize++] = values[row]
+    if (kept === undefined) return
+    let left = 0
+    for (let place = 0; place < this.sampleSize; place++) if (kept[place]) sample[left++] = sample[place]
+    this.sampleSize = left
   }
 
   private addPart(values: Float64Array, from: number, to: number): void {
