@@ -1,6 +1,6 @@
 /** Targets of reading large CSV files: rows a second and memory, each on a generated file. */
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { once } from 'node:events'
@@ -62,6 +62,50 @@ async function peakMegabytes(shape: string, rows: number): Promise<number> {
   })
 }
 
+interface Rivalry {
+  shape: string
+  rows: number
+  rivals: readonly string[]
+  /** Times the best of them. */
+  least: number
+}
+
+const rivalries: readonly Rivalry[] = [
+  { shape: 'higgs', rows: 30_000, rivals: ['duckdb'], least: 3.5 },
+  { shape: 'adult', rows: 60_000, rivals: ['duckdb', 'd3-dsv'], least: 5 },
+  { shape: 'wide', rows: 500, rivals: ['duckdb'], least: 4 },
+]
+
+// Seconds of the best run on one thread; undefined where the reader is not installed.
+function bestSeconds(reader: string, path: string): number | undefined {
+  const script = join(import.meta.dirname, 'rivals', 'csv.mjs')
+  const { status, stdout } = spawnSync(process.execPath, [script, reader, path], { encoding: 'utf8' })
+  if (status !== 0) return undefined
+  const runs = stdout.trim().split('\n')
+  return Math.min(...runs.map((line) => (JSON.parse(line) as { seconds: number }).seconds))
+}
+
+// The best of two rounds over all readers, so that other work on the machine disturbs all of them.
+async function compareRivals({
+  shape,
+  rows,
+  rivals,
+  least,
+}: Rivalry): Promise<{ text: string; isMet: boolean }> {
+  return withFile(shape, rows, (path) => {
+    const readers = ['hadamard', ...rivals]
+    const rounds = [0, 1].map(() => readers.map((reader) => bestSeconds(reader, path) ?? Infinity))
+    const seconds = readers.map((_, at) => Math.min(...rounds.map((round) => round[at])))
+    const ratio = Math.min(...seconds.slice(1)) / seconds[0]
+    const times = readers.map((reader, at) => {
+      const isThere = Number.isFinite(seconds[at])
+      return isThere ? `${reader} ${(rows / seconds[at] / 1e3).toFixed(1)} k rows/s` : `no ${reader}`
+    })
+    const text = `${shape}: ${times.join(', ')}: ${ratio.toFixed(1)} times, target ${least}`
+    return Promise.resolve({ text, isMet: Number.isFinite(ratio) && ratio >= least })
+  })
+}
+
 /** The checks of this file by name. */
 export const csvChecks: Readonly<Record<string, Check>> = {
   'csv-numbers': {
@@ -82,6 +126,18 @@ export const csvChecks: Readonly<Record<string, Check>> = {
         const rate = await bestRate(path, 2, false)
         return { text: `${millions(rate)}; target: at least 2.50 M rows/s`, isMet: rate >= 2.5e6 }
       }),
+  },
+  'csv-rivals': {
+    about:
+      'files of numbers, of texts and of 2,000 columns, on one thread: this library and others, in turns',
+    async run() {
+      const results = []
+      for (const rivalry of rivalries) results.push(await compareRivals(rivalry))
+      return {
+        text: results.map(({ text }) => text).join('; '),
+        isMet: results.every(({ isMet }) => isMet),
+      }
+    },
   },
   'csv-memory': {
     about: 'peak memory of a process that opens a file and reads its numbers',
