@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCsv } from '../src/data/dataset.ts'
 import { readTable } from '../src/data/read-table.ts'
@@ -162,6 +163,14 @@ test('a file that shrinks while it is read is refused', async () => {
     for await (const table of dataset.batches({ rows: 100 })) if (table.rows > 0) truncateSync(path, 100_000)
   }
   await expect(reading()).rejects.toThrow('expected a file that stays as it is while it is read')
+})
+
+test('the parts of a gzip file that was put together of several are all read', async () => {
+  const path = file('parts.csv.gz', Buffer.concat([gzipSync('a,b\n1,x\n'), gzipSync('2,y\n')]))
+  expect(recordsOf(await (await openCsv(path)).toTable())).toEqual([
+    { a: 1, b: 'x' },
+    { a: 2, b: 'y' },
+  ])
 })
 
 test('zstd is told by its first bytes, as gzip is; what is cut off is refused', async () => {

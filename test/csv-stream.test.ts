@@ -200,6 +200,24 @@ describe.each(backends)('by pieces on %s', (backend) => {
     expect(columnValues(table.columns[1]).map((value) => String(value).length)).toEqual([1, 5_000_000, 1])
   })
 
+  test('shorter rows than at first, a record longer than a piece and what follows have their values and lines', async () => {
+    const start = Array.from({ length: 200 }, (_, row) => `${row},"${'long '.repeat(20)}"`)
+    const short = Array.from({ length: 9000 }, (_, row) => `${row},${row % 7 === 0 ? '"é, ""so"""' : 'x'}`)
+    const lines = [...start, ...short, '1', `2,"${'y\r\n'.repeat(5000)}"`, ...short, '1,2,3', '4,z']
+    const path = file('uneven.csv', `n,t\n${lines.join('\n')}\n`)
+    const rejects: number[] = []
+    const table = await read(path, {
+      backend,
+      chunkBytes: 4096,
+      threads: 2,
+      onError: 'skip',
+      onReject: ({ line }) => rejects.push(line),
+    })
+    expect(rejects).toEqual([9202, 9203 + 5000 + 1 + 9000])
+    const kept = lines.filter((line) => line !== '1' && line !== '1,2,3').join('\n')
+    expect(table.columns).toEqual(parseCsv(Buffer.from(`n,t\n${kept}\n`), { backend }).columns)
+  })
+
   test('numbers are those of the table, in the order asked for, by batches of any size', async () => {
     const path = file(
       'numbers.csv',
