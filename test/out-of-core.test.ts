@@ -3,7 +3,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -223,6 +225,68 @@ test.skipIf(!existsSync('/dev/full'))('a full disk is an error that keeps the da
   await expect(writing).rejects.toThrow(/packed\.rows: .*no space left on the disk.*cache/)
   expect(readFileSync(path, 'utf8')).toBe(before)
   expect(existsSync(target)).toBe(false)
+})
+
+test.skipIf(!existsSync('/dev/full'))(
+  'a disk that is full ends a training and leaves all as it was',
+  async () => {
+    const before = readFileSync(path, 'utf8')
+    await train(path, { ...streamed, epochs: 1 })
+    const [name] = packedFiles()
+    rmSync(join(folder, name))
+    symlinkSync('/dev/full', join(folder, `${name}.${process.pid}.tmp`))
+    const failing = train(path, { ...streamed, epochs: 1 })
+    await expect(failing).rejects.toThrow(/no space left on the disk.*make room.*\[HADAMARD_CACHE\]/)
+    expect(readFileSync(path, 'utf8')).toBe(before)
+    expect(readdirSync(folder)).toEqual(['rows.csv'])
+    // With room again it goes on as if nothing had happened.
+    expect((await train(path, { ...streamed, epochs: 1 })).report.rows).toBe(ROWS)
+  },
+)
+
+test('a cache that cannot be written is refused before the file is read', async () => {
+  const reads = vi.spyOn(CsvFiles.prototype, 'blocks')
+  await train(path, { ...streamed, epochs: 1 })
+  const [name] = packedFiles()
+  rmSync(join(folder, name))
+  mkdirSync(join(folder, name))
+  reads.mockClear()
+  await expect(train(path, streamed)).rejects.toThrow(/a folder in place of the file.*\[HADAMARD_CACHE\]/)
+  await expect(train(path, { ...streamed, cache: '/proc/hadamard' })).rejects.toThrow(DataError)
+  expect(reads.mock.calls).toHaveLength(0)
+  reads.mockRestore()
+})
+
+describe('a file that changes between the passes is an error that says so, and leaves nothing', () => {
+  const changes: readonly [string, () => void][] = [
+    ['grows', () => appendFileSync(path, 'x,1,red,2024-01-11,1,yes,big,7\n')],
+    ['grows by half a record', () => appendFileSync(path, '1,2')],
+    ['shrinks', () => truncateSync(path, 30_000)],
+    ['goes', () => rmSync(path)],
+  ]
+  test.each(changes)('%s', async (_, change) => {
+    const blocks = CsvFiles.prototype.blocks
+    let pass = 0
+    const reads = vi.spyOn(CsvFiles.prototype, 'blocks').mockImplementation(function (
+      this: CsvFiles,
+      ...given
+    ) {
+      if (++pass === 2) change()
+      return blocks.apply(this, given)
+    })
+    await expect(train(path, streamed)).rejects.toThrow(/rows\.csv.*\[HADAMARD_CSV_CHANGED\]/)
+    expect(packedFiles()).toEqual([])
+    reads.mockRestore()
+  })
+})
+
+test('a cache that is cut off while it is trained on ends the training with its name', async () => {
+  const cut = (): void => packedFiles().forEach((name) => truncateSync(join(folder, name), 100))
+  const training = train(path, { ...streamed, shuffleWindow: 500, onEpoch: cut })
+  await expect(training).rejects.toThrow(/\.rows: .*one that has been cut off.*\[HADAMARD_CACHE\]/)
+  // The next one makes it anew.
+  await train(path, { ...streamed, epochs: 1 })
+  expect(sentences).toContainEqual(expect.stringMatching(/damaged or cut off: making them anew/))
 })
 
 test('the default preset trains by windows and keeps the epoch with the fewest wrong rows', async () => {

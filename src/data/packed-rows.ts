@@ -6,7 +6,8 @@
  * a table of contents as JSON, and a trailer with the place and checksum of that table. Little-endian throughout.
  */
 
-import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DataError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
@@ -77,6 +78,22 @@ export class PackedWriter {
     private readonly key: string,
     readonly layout: RowLayout,
   ) {}
+
+  /**
+   * Refuses a folder that cannot be written, before a file for it is read for minutes.
+   *
+   * @throws DataError with the reason
+   */
+  static async checkFolder(path: string): Promise<void> {
+    try {
+      await makeFolder(dirname(path))
+      await access(dirname(path), constants.W_OK)
+      if ((await stat(path).catch(() => undefined))?.isDirectory() === true)
+        throw Object.assign(new Error(), { code: 'EISDIR' })
+    } catch (error) {
+      throw unwritable(path, error, 0)
+    }
+  }
 
   /**
    * Begins a file. What writers of the same name that are no longer alive have left is removed.
@@ -412,6 +429,7 @@ const writeTroubles: Readonly<Record<string, string | undefined>> = {
   EACCES: 'no permission to write there',
   EPERM: 'no permission to write there',
   EROFS: 'a disk that is read-only',
+  EISDIR: 'a folder in place of the file',
   EEXIST: 'a file in place of the folder',
   ENOTDIR: 'a file in place of the folder',
 }
@@ -422,10 +440,11 @@ function unwritable(path: string, error: unknown, written: number): DataError {
   const after = written === 0 ? '' : ` after ${Math.round(written / 1e6)} MB`
   return new DataError(
     {
+      code: 'HADAMARD_CACHE',
       where: `cache, ${path}`,
       expected: 'room for the cache of encoded rows',
       received: `${writeTroubles[code] ?? message}${after}`,
-      cure: 'Choose another folder by `cache`, or make room; the data are as they were',
+      cure: 'Choose another folder by `cache`, or make room; false keeps none. The data are as they were',
     },
     { cause: error },
   )

@@ -247,25 +247,41 @@ async function packedData(source: string, settings: TrainSettings): Promise<Pack
       await found.close()
       onCache(`the packed rows ${path} leave out wrong records, which are to be told of: making them anew`)
     } else if (found !== undefined) onCache(`the packed rows ${path} are ${found}: making them anew`)
-    const packed = await pack(source, path, key, settings)
-    const after = keyOf(await filesOf(source), settings)
-    if (after === key) {
-      if (isKept) onCache(`packed rows for later trainings: ${path}`)
-      return await readPacked(packed, source)
+    await PackedWriter.checkFolder(path)
+    const hasChanged = async (): Promise<boolean> =>
+      (await filesOf(source).then(
+        (after) => keyOf(after, settings),
+        () => undefined,
+      )) !== key
+    const packed = await pack(source, path, key, settings).catch(async (error: unknown) => {
+      // What looks like a wrong record is often the end of one that is still being written.
+      throw (await hasChanged()) ? changedFile(source, error) : error
+    })
+    if (await hasChanged()) {
+      await packed.close()
+      await rm(path, { force: true })
+      throw changedFile(source)
     }
-    await packed.close()
-    await rm(path, { force: true })
-    throw new DataError({
+    if (isKept) onCache(`packed rows for later trainings: ${path}`)
+    return await readPacked(packed, source)
+  } finally {
+    // An open file of a folder that is gone stays until it is closed.
+    if (!isKept) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function changedFile(source: string, cause?: unknown): DataError {
+  if (cause instanceof DataError && cause.code === 'HADAMARD_CSV_CHANGED') return cause
+  return new DataError(
+    {
       code: 'HADAMARD_CSV_CHANGED',
       where: source,
       expected: 'a file that stays as it is while it is read',
       received: 'one that was written to',
       cure: 'Train on it when it is complete, or on a copy',
-    })
-  } finally {
-    // An open file of a folder that is gone stays until it is closed.
-    if (!isKept) await rm(folder, { recursive: true, force: true })
-  }
+    },
+    { cause },
+  )
 }
 
 // Who asks for the records that are left out has the file read.
