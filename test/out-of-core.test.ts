@@ -22,9 +22,11 @@ import { CsvFiles } from '../src/data/csv-files.ts'
 import { openCsv } from '../src/data/dataset.ts'
 import { PackedRows, PackedWriter, type RowLayout } from '../src/data/packed-rows.ts'
 import { DataError } from '../src/errors.ts'
+import { valueAt } from '../src/data/table.ts'
+import { groupsOf, partRule } from '../src/model/large-parts.ts'
 import { loadModel, type Model } from '../src/model.ts'
 import { memoryBytes } from '../src/model/memory.ts'
-import type { TrainOptions } from '../src/model/options.ts'
+import { normalizeTrainOptions, type TrainOptions, type TrainSettings } from '../src/model/options.ts'
 import { train } from '../src/model/train.ts'
 import { randomStream } from '../src/random.ts'
 
@@ -118,6 +120,43 @@ test('a target whose schema lists fewer texts is missing in the other rows', asy
   expect(parts.report.droppedRows).toBeGreaterThan(500)
   expect(parts.encoder.classes).toEqual(['blue', 'red'])
   expect(parts.report.classes?.map(({ rows }) => rows)).toEqual(whole.report.classes?.map(({ rows }) => rows))
+})
+
+test('groups stay whole, whatever the pieces, and their column is no input', async () => {
+  const partsBy = async (group: string, options: object = {}): Promise<Map<string, Set<number>>> => {
+    const model = await train(path, {
+      ...streamed,
+      group,
+      epochs: 1,
+      cache: false,
+      coverage: 0.8,
+      ...options,
+    })
+    expect(model.encoder.data.inputs.map(({ name }) => name)).not.toContain(group)
+    expect(model.report.split.rule).toBe(`whole groups of ${group} by hash, seed 3`)
+    const rule = partRule(normalizeTrainOptions({ ...streamed, group, coverage: 0.8 }), ROWS)
+    const found = new Map<string, Set<number>>()
+    let counted = 0
+    const dataset = await openCsv(path, { chunkBytes: 5000 })
+    for await (const { table, numbers } of dataset.chunks()) {
+      const parts = rule(table.rows, (row) => numbers[row], groupsOf(table, { group } as TrainSettings))
+      const column = table.columns.find(({ name }) => name === group)
+      const target = table.columns.find(({ name }) => name === 'kind')
+      for (let row = 0; row < table.rows && column !== undefined && target !== undefined; row++) {
+        const key = String(valueAt(column, row) ?? `row ${numbers[row]}`)
+        found.set(key, (found.get(key) ?? new Set()).add(parts[row]))
+        if (parts[row] === 0 && valueAt(target, row) !== null) counted++
+      }
+    }
+    expect(model.report.split.train).toBe(counted)
+    return found
+  }
+  const byDay = await partsBy('day')
+  expect([...byDay.values()].every(({ size }) => size === 1)).toBe(true)
+  expect(new Set([...byDay.values()].flatMap((parts) => [...parts])).size).toBeGreaterThan(2)
+  // Of numbers too; a row without one is a group of its own.
+  const bySize = await partsBy('size')
+  expect([...bySize.values()].every(({ size }) => size === 1)).toBe(true)
 })
 
 test('a regression is encoded as in memory', async () => {
@@ -265,7 +304,7 @@ describe('a file that changes between the passes is an error that says so, and l
     ['goes', () => rmSync(path)],
   ]
   test.each(changes)('%s', async (_, change) => {
-    const blocks = CsvFiles.prototype.blocks
+    const blocks = Reflect.get(CsvFiles.prototype, 'blocks') as CsvFiles['blocks']
     let pass = 0
     const reads = vi.spyOn(CsvFiles.prototype, 'blocks').mockImplementation(function (
       this: CsvFiles,
@@ -349,7 +388,8 @@ test('what has all its rows in memory is told so', async () => {
 test('what does not go is an error with its cure, before anything is trained', async () => {
   const attempt = (options: object, file = path): Promise<unknown> =>
     train(file, { ...streamed, ...options } as TrainOptions)
-  await expect(attempt({ group: 'color' })).rejects.toThrow(/group: .*Raise `memory`/)
+  await expect(attempt({ splitBy: 'time:day' })).rejects.toThrow(/splitBy: .*Raise `memory`/)
+  await expect(attempt({ group: 'colr' })).rejects.toThrow(/group.*Did you mean 'color'/)
   await expect(attempt({ optimizer: 'lbfgs' })).rejects.toThrow(/optimizer: .*Raise `memory`/)
   await expect(attempt({ memory: '20MB' })).rejects.toThrow(
     /two windows of 262,144 rows of \d+ bytes; received 20 MB/,

@@ -20,21 +20,20 @@ import { TrainingTally, type TrainingSummary } from '../data/training-summary.ts
 import { DataError } from '../errors.ts'
 import { breathe, inTurns, type Paced } from '../paced.ts'
 import { randomStream } from '../random.ts'
+import {
+  calibrationOf,
+  partNames,
+  partRule,
+  type PartCounts,
+  type PartName,
+  type PartRule,
+} from './large-parts.ts'
+import { checkGroup } from './parts.ts'
 import type { TrainSettings } from './options.ts'
 import type { ClassReport, Fingerprint } from './report.ts'
-import { calibrationShare } from './parts.ts'
 import { namingOption, openOptionsOf } from './read-source.ts'
 import { checkNamed, uselessColumns, type DroppedColumn } from './survey.ts'
 import { TargetCounts } from './target-counts.ts'
-
-/** Parts of the rows, in the order in which their samples lie in the sample table. */
-export const partNames = ['train', 'validation', 'test', 'calibration'] as const
-
-/** Name of a part. */
-export type PartName = (typeof partNames)[number]
-
-/** A number for each part. */
-export type PartCounts = Record<PartName, number>
 
 const SAMPLE_BYTES = 24 * 2 ** 20
 const MOST_SAMPLED = 2 ** 16
@@ -55,33 +54,6 @@ export interface LargeSurvey {
   data: Fingerprint
   /** Rows of each part in the sample table, one part behind the other. */
   sampled: PartCounts
-}
-
-/** The part of every row, its place in `partNames`, by the hash rule of docs/data.md: it depends on seed and row number alone. */
-export function partRule(settings: TrainSettings, rows: number): (row: number) => number {
-  const { seed, test, validation } = settings
-  const rules = (
-    [
-      ['test', test],
-      ['calibration', calibrationOf(settings, rows)],
-      ['validation', validation],
-    ] as const
-  )
-    .filter(([, share]) => share > 0)
-    .map(([name, share]) => ({
-      part: partNames.indexOf(name),
-      limit: share * 2 ** 32,
-      stream: randomStream(seed, `split.${name}`),
-    }))
-  return (row) => {
-    for (const { part, limit, stream } of rules) if (stream.uint32(row) < limit) return part
-    return 0
-  }
-}
-
-// Of few rows a larger share.
-function calibrationOf({ coverage, test }: TrainSettings, rows: number): number {
-  return coverage === undefined ? 0 : calibrationShare(Math.round(rows * (1 - test)))
 }
 
 /**
@@ -122,6 +94,7 @@ async function scanned(
     namingOption('types', settings.types, () => openWatched(source, options, watch))
   const dataset = await open((names) => {
     checkNamed({ columns: names.map((name) => ({ name })), source }, settings)
+    checkGroup(names, settings)
     seen.scan = new Scan(names, settings, rows)
     return seen.scan
   })
@@ -189,9 +162,10 @@ async function surveyOf(
 }
 
 /** Columns that are neither input nor target, as asked for. */
-export function asideOf({ ignore, types = {}, weight }: TrainSettings): string[] {
+export function asideOf({ ignore, types = {}, weight, group }: TrainSettings): string[] {
   const ignored = Object.keys(types).filter((name) => types[name] === 'ignored')
-  return [...new Set([...ignore, ...ignored, ...(weight === undefined ? [] : [weight])])]
+  const named = [weight, group].filter((name) => name !== undefined)
+  return [...new Set([...ignore, ...ignored, ...named])]
 }
 
 /** The table that a survey's sample of the same rows was. */
@@ -208,7 +182,8 @@ export function sampleParts(sampled: PartCounts): Record<PartName, Uint32Array> 
 class Scan implements SurveyWatcher {
   readonly tally: TrainingTally
   droppedRows = 0
-  private readonly rule: (row: number) => number
+  private readonly rule: PartRule
+  private readonly groupIndex: number
   private readonly samples: (RowSampleStore | undefined)[] = partNames.map(() => undefined)
   private readonly wanted: number
   private readonly draw
@@ -226,6 +201,7 @@ class Scan implements SurveyWatcher {
     const { seed, targets, task, schema } = settings
     this.tally = new TrainingTally(names.length)
     this.rule = partRule(settings, rows)
+    this.groupIndex = settings.group === undefined ? -1 : names.indexOf(settings.group)
     this.draw = randomStream(seed, 'sample')
     this.targetIndices = targets.map((target) => names.indexOf(target))
     this.counts = targets.map(() => new TargetCounts(task))
@@ -241,13 +217,9 @@ class Scan implements SurveyWatcher {
     const targets = this.targetIndices.map((index) => columns[index])
     const isKnown = new Uint8Array(rows).fill(1)
     targets.forEach((column, i) => dropUnknown(isKnown, column, this.allowed[i]))
-    const partOf = new Uint8Array(rows)
+    const partOf = this.rule(rows, (row) => firstRow + row, columns[this.groupIndex])
     const isTrained = new Uint8Array(rows)
-    for (let row = 0; row < rows; row++) {
-      if (isKnown[row] === 0) continue
-      partOf[row] = this.rule(firstRow + row)
-      isTrained[row] = partOf[row] === 0 ? 1 : 0
-    }
+    for (let row = 0; row < rows; row++) isTrained[row] = isKnown[row] === 1 && partOf[row] === 0 ? 1 : 0
     const pieces = this.tally.add(block, isTrained)
     targets.forEach((column, i) => {
       if (column !== undefined) this.counts[i].addRows(column, isKnown, isTrained)

@@ -95,10 +95,10 @@ function ruleOf(table: Table, task: Task, settings: TrainSettings): HoldOut {
 
 /** Checks that the rule by which rows are parted fits table and task. */
 export function checkRule(table: Table, task: Task, { group, splitBy, stratify }: TrainSettings): void {
-  const names = table.columns.map(({ name }) => name)
-  const named = { group, splitBy: splitBy === undefined ? undefined : timeColumn(splitBy) }
-  for (const [option, name] of Object.entries(named))
-    if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
+  checkGroup(
+    table.columns.map(({ name }) => name),
+    { group, splitBy },
+  )
   if (stratify !== true || task === 'classification') return
   throw new SpecError({
     code: 'HADAMARD_TASK',
@@ -107,6 +107,16 @@ export function checkRule(table: Table, task: Task, { group, splitBy, stratify }
     received: 'one with numbers',
     cure: "Leave it out, or set `task: 'classification'`",
   })
+}
+
+/** Checks that the columns are there that rows are parted by. */
+export function checkGroup(
+  names: readonly string[],
+  { group, splitBy }: Pick<TrainSettings, 'group' | 'splitBy'>,
+): void {
+  const named = { group, splitBy: splitBy === undefined ? undefined : timeColumn(splitBy) }
+  for (const [option, name] of Object.entries(named))
+    if (name !== undefined && !names.includes(name)) throw unknownColumn(option, name, names)
 }
 
 function unchanged(split: Split): Split {

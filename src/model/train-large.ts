@@ -32,14 +32,8 @@ import { columnsOf } from './diverged.ts'
 import { designNetwork, leadingMetric } from './design.ts'
 import { RunningFingerprint } from './fingerprint.ts'
 import { footprintOf } from './footprint.ts'
-import {
-  partNames,
-  partRule,
-  sampleParts,
-  surveyLarge,
-  type LargeSurvey,
-  type PartName,
-} from './large-survey.ts'
+import { groupsOf, partNames, partRule, type PartName } from './large-parts.ts'
+import { sampleParts, surveyLarge, type LargeSurvey } from './large-survey.ts'
 import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
 import type { TrainSettings } from './options.ts'
 import type { Fingerprint, TrainingPlan } from './report.ts'
@@ -139,9 +133,8 @@ export async function trainLarge<Row extends object, P extends Prediction>(
 }
 
 function checkSettings(settings: TrainSettings): void {
-  const { group, splitBy, stratify, split, optimizer, keepOptimizer } = settings
+  const { splitBy, stratify, split, optimizer, keepOptimizer } = settings
   const needing = {
-    group,
     splitBy,
     stratify: stratify === true ? stratify : undefined,
     split,
@@ -193,7 +186,10 @@ function* planOfLarge(
   const { rows, dropped, classes, parts, droppedRows, sampled, columns } = survey
   const drawn = {
     ...sampleParts(sampled),
-    rule: `at random by row number, seed ${settings.seed}`,
+    rule:
+      settings.group === undefined
+        ? `at random by row number, seed ${settings.seed}`
+        : `whole groups of ${settings.group} by hash, seed ${settings.seed}`,
     warnings: [],
   }
   checkTargets(sample, settings)
@@ -311,11 +307,11 @@ async function filesOf(source: string): Promise<SourceFile[]> {
 function encodingOf(settings: TrainSettings): object {
   const { targets, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage } =
     settings
-  const { weight, classWeight, loss, preset, schema, onError } = settings
+  const { weight, group, classWeight, loss, preset, schema, onError } = settings
   return {
     version: CACHE_VERSION,
     ...{ targets, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage },
-    ...{ weight, classWeight, loss, preset, schema, onError },
+    ...{ weight, group, classWeight, loss, preset, schema, onError },
   }
 }
 
@@ -400,7 +396,7 @@ async function writeRows(
   for await (const chunk of dataset.chunks()) {
     const table = namedByRows(chunk)
     fingerprint.add(table)
-    const places = chunk.numbers.map(rule)
+    const places = rule(table.rows, (row) => chunk.numbers[row], groupsOf(table, settings))
     for (const name of written) {
       const { kept, target, isKnown } = keptRows(table, places, name, encoder)
       if (kept.length === 0) continue
@@ -430,7 +426,7 @@ function namedByRows({ table, numbers }: Chunk): Table {
 // The rows of a part that are written: those with a target, of a class that training has.
 function keptRows(
   table: Table,
-  places: Float64Array,
+  places: Uint8Array,
   part: PartName,
   encoder: Encoder,
 ): { kept: Uint32Array; target: EncodedTarget; isKnown: (i: number) => boolean } {
@@ -452,7 +448,8 @@ async function divergedInFile(
   if (!(error instanceof DivergenceError) || error.autopsy === undefined) return error
   const { autopsy } = error
   const trained = (rows: number) => (chunk: Chunk) => {
-    const places = chunk.numbers.map(partRule(settings, rows))
+    const { table, numbers } = chunk
+    const places = partRule(settings, rows)(table.rows, (row) => numbers[row], groupsOf(table, settings))
     return keptRows(namedByRows(chunk), places, 'train', encoder).kept
   }
   const found = await reread(source, settings, (dataset) =>
