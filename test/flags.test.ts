@@ -358,7 +358,11 @@ const contradictions: [string, string, RegExp][] = [
     '--out-of-core --split JSON',
     /--split: expected rows that fit into memory.*; received '.*wrong\.json'/,
   ],
-  ['train', '--no-stratify --out-of-core --group island', /--group: expected rows that fit into memory/],
+  [
+    'train',
+    '--no-stratify --out-of-core --split-by time:year',
+    /--split-by: expected rows that fit into memory/,
+  ],
   [
     'train',
     '--stratify -t body_mass_g',

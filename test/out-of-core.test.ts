@@ -304,7 +304,7 @@ describe('a file that changes between the passes is an error that says so, and l
     ['goes', () => rmSync(path)],
   ]
   test.each(changes)('%s', async (_, change) => {
-    const blocks = Reflect.get(CsvFiles.prototype, 'blocks') as CsvFiles['blocks']
+    const blocks = Reflect.get(CsvFiles.prototype, 'blocks')
     let pass = 0
     const reads = vi.spyOn(CsvFiles.prototype, 'blocks').mockImplementation(function (
       this: CsvFiles,
