@@ -100,15 +100,14 @@ export const checks: Readonly<Record<string, Check>> = {
     },
   },
   accuracy: {
-    about: 'test scores with the reference settings, means of 5 seeds',
+    about: 'test scores of train as it comes, means of 5 seeds, of diamonds of one',
     async run() {
       const lines: string[] = []
       let isMet = true
       for (const one of referenceCases) {
-        const { mean, least } = await meanScore(
-          { ...one, options: { ...one.options, l2: 0, validation: 0 } },
-          SEEDS,
-        )
+        const options = { target: one.options.target }
+        const seeds = one.name === 'diamonds' ? SEEDS.slice(0, 1) : SEEDS
+        const { mean, least } = await meanScore({ ...one, options }, seeds)
         lines.push(
           `${one.name} ${mean.toFixed(4)} (at least ${least.toFixed(4)}; linear ${one.linear}, network ${one.network})`,
         )
