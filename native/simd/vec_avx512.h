@@ -59,6 +59,9 @@ inline Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP
 inline Mask is_nan(Vec a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+// The instructions give their second operand where one is NaN.
+inline Vec at_most(Vec x, Vec limit) { return {_mm512_min_ps(limit.v, x.v)}; }
+inline Vec at_least(Vec x, Vec limit) { return {_mm512_max_ps(limit.v, x.v)}; }
 inline bool any_nan(Vec a) { return is_nan(a).v != 0; }
 // Lane j takes in lane j + 8, + 4, + 2, + 1.
 inline float fold(Vec x) {
@@ -102,15 +105,8 @@ inline void transpose(const float* from, long long from_stride, float* to, long 
   }
 }
 
-// p * 2^n for an integral n in [-150, 129], rounded once: the first product is exact.
-inline Vec scale_by_power(Vec p, Vec n) {
-  const __m512i whole = _mm512_cvtps_epi32(n.v);
-  const __m512i half = _mm512_srai_epi32(whole, 1);
-  const __m512i bias = _mm512_set1_epi32(127);
-  const __m512i first = _mm512_slli_epi32(_mm512_add_epi32(half, bias), 23);
-  const __m512i second = _mm512_slli_epi32(_mm512_add_epi32(_mm512_sub_epi32(whole, half), bias), 23);
-  return {_mm512_mul_ps(_mm512_mul_ps(p.v, _mm512_castsi512_ps(first)), _mm512_castsi512_ps(second))};
-}
+// p * 2^n for an integral n in [-150, 129], rounded once.
+inline Vec scale_by_power(Vec p, Vec n) { return {_mm512_scalef_ps(p.v, n.v)}; }
 
 // x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
 inline void decompose(Vec x, Vec& m, Vec& e) {
@@ -164,6 +160,8 @@ inline Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP
 inline Mask is_nan(Vec a) { return {_mm512_cmp_pd_mask(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_pd(m.v, b.v, a.v)}; }
+inline Vec at_most(Vec x, Vec limit) { return {_mm512_min_pd(limit.v, x.v)}; }
+inline Vec at_least(Vec x, Vec limit) { return {_mm512_max_pd(limit.v, x.v)}; }
 inline bool any_nan(Vec a) { return is_nan(a).v != 0; }
 // Lane j takes in lane j + 4, + 2, + 1.
 inline double fold(Vec x) {
@@ -199,15 +197,8 @@ inline void transpose(const double* from, long long from_stride, double* to, lon
   }
 }
 
-// p * 2^n for an integral n in [-1076, 1025], rounded once: the first product is exact.
-inline Vec scale_by_power(Vec p, Vec n) {
-  const __m512i whole = _mm512_cvtpd_epi64(n.v);
-  const __m512i half = _mm512_srai_epi64(whole, 1);
-  const __m512i bias = _mm512_set1_epi64(1023);
-  const __m512i first = _mm512_slli_epi64(_mm512_add_epi64(half, bias), 52);
-  const __m512i second = _mm512_slli_epi64(_mm512_add_epi64(_mm512_sub_epi64(whole, half), bias), 52);
-  return {_mm512_mul_pd(_mm512_mul_pd(p.v, _mm512_castsi512_pd(first)), _mm512_castsi512_pd(second))};
-}
+// p * 2^n for an integral n in [-1076, 1025], rounded once.
+inline Vec scale_by_power(Vec p, Vec n) { return {_mm512_scalef_pd(p.v, n.v)}; }
 
 // x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
 inline void decompose(Vec x, Vec& m, Vec& e) {

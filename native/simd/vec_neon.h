@@ -55,6 +55,8 @@ inline Mask operator>=(Vec a, Vec b) { return {vcgeq_f32(a.v, b.v)}; }
 inline Mask is_nan(Vec a) { return {vmvnq_u32(vceqq_f32(a.v, a.v))}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {vbslq_f32(m.v, a.v, b.v)}; }
+inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
+inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return vmaxvq_u32(is_nan(a).v) != 0; }
 // Lane j takes in lane j + 2, + 1.
 inline float fold(Vec x) {
@@ -143,6 +145,8 @@ inline Mask is_nan(Vec a) {
 }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {vbslq_f64(m.v, a.v, b.v)}; }
+inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
+inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return vmaxvq_u32(vreinterpretq_u32_u64(is_nan(a).v)) != 0; }
 inline double fold(Vec x) { return vgetq_lane_f64(x.v, 0) + vgetq_lane_f64(x.v, 1); }
 

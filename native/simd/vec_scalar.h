@@ -62,6 +62,8 @@ inline Mask operator>=(Vec a, Vec b) { return {a.v >= b.v}; }
 inline Mask is_nan(Vec a) { return {a.v != a.v}; }
 inline Mask first_lanes(long long count) { return {count > 0}; }
 inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
+inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
+inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return a.v != a.v; }
 inline float fold(Vec x) { return x.v; }
 
@@ -129,6 +131,8 @@ inline Mask operator>=(Vec a, Vec b) { return {a.v >= b.v}; }
 inline Mask is_nan(Vec a) { return {a.v != a.v}; }
 inline Mask first_lanes(long long count) { return {count > 0}; }
 inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
+inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
+inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return a.v != a.v; }
 inline double fold(Vec x) { return x.v; }
 
