@@ -123,6 +123,9 @@ export interface Binding {
 const WORK_FOR_DEFAULT_THREADS = 8_000_000
 const WORK_FOR_ASKED_THREADS = 250_000
 
+/** Parsers of a CSV: they read one after another, which so many keep busy, and each has a piece of its own in memory. */
+const MOST_READERS = 8
+
 let loaded: Binding | BinaryError | undefined
 const faults = new Map<string, string | undefined>()
 
@@ -255,12 +258,12 @@ export function parseCsvBody(bytes: Uint8Array, options: CsvBodyOptions): CsvBod
 /**
  * Parses blocks of CSV records on threads of their own; gives what `parseBlock` of src/data/csv-block.ts gives.
  *
- * @param threads how many; default the cores that a fit takes by default
+ * @param threads how many; default the cores that a fit takes by default, at most 8
  * @throws BackendError if the addon does not load
  */
 export function nativeBlockReader(options: BlockOptions, threads?: number): BlockReader {
   const binding = loadBinding()
-  const count = threads ?? defaultThreadsOf(binding.info().cores)
+  const count = threads ?? Math.min(MOST_READERS, defaultThreadsOf(binding.info().cores))
   const reader = new binding.CsvReader({ ...options, threads: count })
   // The memory of targets is used for block after block.
   const known = new WeakMap<BlockTargets, NativeTargets>()

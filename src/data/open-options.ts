@@ -10,7 +10,7 @@ import type { DatasetSchema } from './survey.ts'
 
 /** How files are to be read. */
 export interface OpenCsvOptions extends CsvOptions {
-  /** Threads that parse; default as many as a fit takes. No value depends on it. */
+  /** Threads that parse; default as many as a fit takes, at most 8. No value depends on it. */
   threads?: number
   /**
    * What becomes of a wrong record: `fail` (default) throws at the first, `skip` leaves it out and counts it, `report` also
