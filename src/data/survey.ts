@@ -1,6 +1,7 @@
 /** The first pass over CSV files: types from all values, categories, statistics, and the records that are wrong. */
 
 import type { DataError } from '../errors.ts'
+import { breathe } from '../paced.ts'
 import { columnKinds, type BlockTargets } from './csv-block.ts'
 import type { CsvFiles, ReadProgress } from './csv-files.ts'
 import type { CsvReject, StreamBlock, StreamPlan } from './csv-stream.ts'
@@ -116,7 +117,7 @@ export async function surveyFiles(files: CsvFiles, options: SurveyOptions): Prom
       continue
     }
     for (const reject of rejects) options.rule.onReject(reject)
-    return pass.finish()
+    return await pass.finish()
   }
 }
 
@@ -208,7 +209,7 @@ class SurveyPass {
     })
   }
 
-  finish(): Survey {
+  async finish(): Promise<Survey> {
     const columns = this.places.map((column): SchemaColumn => {
       const name = this.names[column]
       const texts = this.texts[column]
@@ -216,13 +217,12 @@ class SurveyPass {
       const categories = texts.categories()
       return { name, type: 'categorical', ...(categories === undefined ? {} : { categories }) }
     })
-    return {
-      schema: { columns },
-      rows: this.rows,
-      columns: this.places.map((column) =>
-        (this.texts[column] ?? this.numbers[column]).describe(this.names[column]),
-      ),
+    const descriptions: ColumnDescription[] = []
+    for (const column of this.places) {
+      descriptions.push((this.texts[column] ?? this.numbers[column]).describe(this.names[column]))
+      await breathe()
     }
+    return { schema: { columns }, rows: this.rows, columns: descriptions }
   }
 
   private addTexts(column: number, texts: string[], rows: number, missing: number, firstRow: number): void {
