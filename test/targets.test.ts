@@ -153,7 +153,11 @@ describe('training', () => {
       /target: expected numbers .* 'kind' is text. Train one model/,
     ],
     ['two texts', { target: ['kind', 'flag'] }, /'kind' is text; 'flag' is boolean/],
-    ['few whole numbers', { target: ['sum', 'few'] }, /'few' has 3 distinct integers.* or set `task: 'regression'`/],
+    [
+      'few whole numbers',
+      { target: ['sum', 'few'] },
+      /'few' has 3 distinct integers.* or set `task: 'regression'`/,
+    ],
     [
       'classes asked for',
       { target: ['sum', 'far'], task: 'classification' },
