@@ -73,6 +73,8 @@ export type { Rejects } from './data/dataset-origin.ts'
 export type { OpenCsvOptions } from './data/open-options.ts'
 export type { CsvInput, ReadProgress } from './data/csv-files.ts'
 export type { CsvReject } from './data/csv-stream.ts'
+export type { ExpectedDates } from './data/csv-dates.ts'
+export type { DateOrder } from './data/dates.ts'
 export type { DatasetSchema, SchemaColumn } from './data/survey.ts'
 export type { ColumnDescription, NumberDescription, TextDescription } from './data/summaries.ts'
 export {
