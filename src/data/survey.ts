@@ -1,7 +1,7 @@
 /** The first pass over CSV files: types from all values, categories, statistics, and the records that are wrong. */
 
 import type { DataError } from '../errors.ts'
-import { breathe } from '../paced.ts'
+import { breathe, inTurns, type Paced } from '../paced.ts'
 import { columnKinds, type BlockTargets } from './csv-block.ts'
 import type { CsvFiles, ReadProgress } from './csv-files.ts'
 import type { CsvReject, StreamBlock, StreamPlan } from './csv-stream.ts'
@@ -50,7 +50,7 @@ export interface ErrorRule {
 export type SurveyedColumn =
   { readonly values: Float64Array } | { readonly codes: Int32Array; readonly texts: readonly string[] }
 
-/** A piece of the rows, whose memory is used again when the watcher returns. */
+/** A piece of the rows, whose memory is used again when the watcher is done. */
 export interface SurveyedRows {
   readonly firstRow: number
   readonly rows: number
@@ -62,7 +62,7 @@ export interface SurveyedRows {
 
 /** Who sees all rows while they are surveyed. */
 export interface SurveyWatcher {
-  add(rows: SurveyedRows): void
+  add(rows: SurveyedRows): Paced<void>
 }
 
 /** Makes the watcher of a pass over columns of these names; of several passes the last has seen what holds. */
@@ -108,7 +108,7 @@ export async function surveyFiles(files: CsvFiles, options: SurveyOptions): Prom
         if (!options.rule.keepsGoing || isFatal(error, block)) throw error
         rejects.push(reject)
       }
-      pass.add(block)
+      await inTurns(pass.add(block))
     }
     const doubt = pass.firstDoubt()
     if (doubt !== undefined && !options.rule.keepsGoing && !pass.mustRepeat) throw doubt
@@ -159,7 +159,7 @@ class SurveyPass {
     }
   }
 
-  add(block: StreamBlock): void {
+  *add(block: StreamBlock): Paced<void> {
     const { rows, targets, firstRow, missing } = block
     const sampled = this.sample.add(firstRow, rows)
     for (const { column, error } of block.doubts) this.doubts[column] ??= error
@@ -170,12 +170,11 @@ class SurveyPass {
       else if (this.texts[column] !== undefined) this.mustRepeat = true
       else this.numbers[column].add(targets.arrays[column] as Float64Array, rows, firstRow, sampled)
     }
-    this.watcher?.add({
-      firstRow,
-      rows,
-      sampled,
-      columns: this.places.map((place) => this.columnOf(block, place)),
-    })
+    yield
+    if (this.watcher !== undefined) {
+      const columns = this.places.map((place) => this.columnOf(block, place))
+      yield* this.watcher.add({ firstRow, rows, sampled, columns })
+    }
     this.rows = firstRow + rows
     this.pool.release(targets)
   }

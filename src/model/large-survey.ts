@@ -212,7 +212,7 @@ class Scan implements SurveyWatcher {
     this.wanted = Math.min(MOST_SAMPLED, Math.max(1000, Math.floor(SAMPLE_BYTES / (8 * names.length))))
   }
 
-  add(block: SurveyedRows): void {
+  *add(block: SurveyedRows): Paced<void> {
     const { rows, firstRow, columns } = block
     const targets = this.targetIndices.map((index) => columns[index])
     const isKnown = new Uint8Array(rows).fill(1)
@@ -220,19 +220,21 @@ class Scan implements SurveyWatcher {
     const partOf = this.rule(rows, (row) => firstRow + row, columns[this.groupIndex])
     const isTrained = new Uint8Array(rows)
     for (let row = 0; row < rows; row++) isTrained[row] = isKnown[row] === 1 && partOf[row] === 0 ? 1 : 0
+    yield
     const pieces = this.tally.add(block, isTrained)
+    yield
     targets.forEach((column, i) => {
       if (column !== undefined) this.counts[i].addRows(column, isKnown, isTrained)
     })
-    this.addSamples(firstRow, partOf, isKnown, pieces)
+    yield* this.addSamples(firstRow, partOf, isKnown, pieces)
   }
 
-  private addSamples(
+  private *addSamples(
     firstRow: number,
     partOf: Uint8Array,
     isKnown: Uint8Array,
     pieces: readonly (Float64Array | Int32Array)[],
-  ): void {
+  ): Paced<void> {
     const rowsOf = partNames.map((): number[] => [])
     for (let row = 0; row < partOf.length; row++) {
       if (isKnown[row] === 0) this.droppedRows++
@@ -244,6 +246,7 @@ class Scan implements SurveyWatcher {
       const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length))
       const draws = new Uint32Array(rows.length)
       for (let i = 0; i < draws.length; i++) draws[i] = this.draw.uint32(firstRow + rows[i])
+      yield
       store.add(new Uint32Array(rows), draws, pieces)
     }
   }

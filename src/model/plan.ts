@@ -29,6 +29,7 @@ export function* planOf(
   const { targets, weight, preset, missing = [] } = settings
   const types = Object.fromEntries(encoder.data.inputs.map(({ name, type }) => [name, type]))
   const columns = describeColumns(table, targets, asideColumns(settings), rolesOf(settings), dropped, types)
+  yield
   const { origin } = settings
   const targetColumns = targets.map((name) => columnOf(table, name))
   const taskReason = origin?.model.report.taskReason ?? inferTasks(targetColumns, settings.task).reason
@@ -36,6 +37,8 @@ export function* planOf(
   const counted = describeClasses(table, encoder, parts.train)
   yield
   const classes = origin === undefined ? counted : withRowsBefore(counted, origin)
+  const droppedRows = table.rows - labelledRows(targetColumns, rowNumbers(table.rows)).length
+  yield
   return {
     ...(origin === undefined ? {} : { from: origin.name }),
     ...(table.source === undefined ? {} : { source: table.source }),
@@ -46,7 +49,7 @@ export function* planOf(
     task: encoder.task,
     taskReason,
     ...(classes === undefined ? {} : { classes }),
-    droppedRows: table.rows - labelledRows(targetColumns, rowNumbers(table.rows)).length,
+    droppedRows,
     split: {
       rule: parts.rule,
       train: parts.train.length,

@@ -104,6 +104,7 @@ export async function trainLarge<Row extends object, P extends Prediction>(
     const windowRows = settings.shuffleWindow ?? windowRowsOf(packed.layout)
     checkMemory(settings, packed.layout, network.spec)
     const course = courseOf(settings, encoder, network.spec, packed.rowsOf('train'))
+    await breathe()
     const plan = await inTurns(planOfLarge({ packed, survey, sample }, encoder, network, settings, course))
     const metric = leadingMetric(encoder, settings.metric, isImbalanced(plan.classes))
     const positive = positiveClass(encoder, plan.classes, settings)
@@ -118,6 +119,7 @@ export async function trainLarge<Row extends object, P extends Prediction>(
       ...(packed.rowsOf('validation') > 0 ? { earlyStopping } : {}),
     }
     const rows = new ShuffledRows(packed, seed)
+    await breathe()
     const history = await follow(
       (signal) => network.fitWindows(rows, windowRows, { ...options, signal }, settings.onProgress),
       settings,
