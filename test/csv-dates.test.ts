@@ -132,6 +132,8 @@ describe('hadamard', () => {
     'train wrong.csv -t age --missing ? --epochs 1 -q --type made=date --out-of-core --no-cache -m other.model',
     'predict age.model wrong.csv',
     'evaluate age.model wrong.csv',
+    'diff age.model age.model wrong.csv',
+    'train wrong.csv --from age.model --epochs 1 -q -m other.model',
   ])('%s names the line', async (line) => {
     expect(await hadamard(line)).toMatchObject({ code: 1, err: expect.stringMatching(message) as string })
   })

@@ -57,7 +57,7 @@ export async function openComparedRows(
   return {
     read: async ({ encoder, report }, hasTarget) => {
       const types = encoder.columnTypes({ hasTarget })
-      dataset = await openFiles(files, { types, missing: report.missingTexts })
+      dataset = await openFiles(files, { types, dates: encoder.dateColumns(), missing: report.missingTexts })
       return dataset.toTable()
     },
     placesOf: (rows) => placesIn(rows, () => dataset?.chunks(), files.paths.length > 1),

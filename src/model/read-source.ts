@@ -123,10 +123,14 @@ export async function reread<T>(
 /** How files are opened that are trained on. */
 export function openOptionsOf(settings: TrainSettings): OpenCsvOptions {
   const { delimiter, missing, backend, threads, schema, onError, onReject, onRead, types = {} } = settings
+  const { origin, refitEncoder } = settings
   return {
     ...{ delimiter, missing, backend, threads, onError, onReject, onProgress: onRead },
     types: readTypes(types),
-    dates: declaredDates(types),
+    dates:
+      origin === undefined || refitEncoder === true
+        ? declaredDates(types)
+        : origin.model.encoder.dateColumns(),
     schema: schema && withReadTypes(schema, types),
   }
 }
