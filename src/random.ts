@@ -2,7 +2,6 @@
 
 import { SpecError } from './errors.ts'
 
-const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24]
 const PARITY = 0x1bd11bda
 
 /**
@@ -21,21 +20,33 @@ export function threefry(
   counter1: number,
   out: Uint32Array,
 ): void {
-  const schedule = [key0, key1, key0 ^ key1 ^ PARITY]
+  // Words of the key in turn; in variables, as an array for every draw is several times slower.
+  let [next, nextButOne, last] = [key1 | 0, (key0 ^ key1 ^ PARITY) | 0, key0 | 0]
   let x0 = (counter0 + key0) | 0
   let x1 = (counter1 + key1) | 0
-  for (let round = 0; round < 20; round++) {
-    const bits = ROTATIONS[round & 7]
+  for (let group = 1; group <= 5; group++) {
+    const isOdd = (group & 1) === 1
     x0 = (x0 + x1) | 0
-    x1 = ((x1 << bits) | (x1 >>> (32 - bits))) ^ x0
-    if ((round & 3) === 3) {
-      const group = (round + 1) >> 2
-      x0 = (x0 + schedule[group % 3]) | 0
-      x1 = (x1 + schedule[(group + 1) % 3] + group) | 0
-    }
+    x1 = rotated(x1, isOdd ? 13 : 17) ^ x0
+    x0 = (x0 + x1) | 0
+    x1 = rotated(x1, isOdd ? 15 : 29) ^ x0
+    x0 = (x0 + x1) | 0
+    x1 = rotated(x1, isOdd ? 26 : 16) ^ x0
+    x0 = (x0 + x1) | 0
+    x1 = rotated(x1, isOdd ? 6 : 24) ^ x0
+    x0 = (x0 + next) | 0
+    x1 = (x1 + nextButOne + group) | 0
+    const spent = next
+    next = nextButOne
+    nextButOne = last
+    last = spent
   }
   out[0] = x0
   out[1] = x1
+}
+
+function rotated(word: number, bits: number): number {
+  return (word << bits) | (word >>> (32 - bits))
 }
 
 /**

@@ -83,6 +83,25 @@ function rowHash(row: number): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
+/** Some of the rows of a piece. */
+export interface ChosenRows {
+  /** Counted from the first of the piece, ascending. */
+  readonly places: Uint32Array
+  /** [rows of the piece] 1 for those that are chosen, else 0. */
+  readonly isChosen: Uint8Array
+}
+
+// How many of the places, which ascend, lie before a row.
+function placeOf(places: Uint32Array, row: number): number {
+  let [low, high] = [0, places.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (places[middle] < row) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /** Moments and a sample of a column of numbers, NaN being a missing one. */
 export class NumberSummary {
   private count = 0
@@ -101,15 +120,22 @@ export class NumberSummary {
   private sum = 0
   private sumOfSquares = 0
 
-  add(values: Float64Array, rows: number, firstRow: number, sampled: SampledRows): void {
-    for (let from = 0; from < rows;) {
+  /**
+   * Takes in the next rows.
+   *
+   * @param chosen those of them that count, where not all do
+   */
+  add(values: Float64Array, rows: number, firstRow: number, sampled: SampledRows, chosen?: ChosenRows): void {
+    for (let [from, place] = [0, 0]; from < rows;) {
       const block = Math.floor((firstRow + from) / blockRows)
       if (block !== this.block) this.endBlock(block)
       const to = Math.min(rows, (block + 1) * blockRows - firstRow)
-      this.addPart(values, from, to)
+      const end = chosen === undefined ? to : placeOf(chosen.places, to)
+      this.addPart(values, chosen?.places, place, end)
       from = to
+      place = end
     }
-    this.addSampled(values, sampled)
+    this.addSampled(values, sampled, chosen?.isChosen)
   }
 
   describe(name: string): NumberDescription {
@@ -145,7 +171,8 @@ export class NumberSummary {
       .sort()
   }
 
-  private addSampled(values: Float64Array, { added, kept }: SampledRows): void {
+  // In the sample a row that does not count is one without a value.
+  private addSampled(values: Float64Array, { added, kept }: SampledRows, isChosen?: Uint8Array): void {
     const size = this.sampleSize + added.length
     if (size > this.sample.length) {
       const longer = new Float64Array(Math.max(size, 2 * this.sample.length))
@@ -153,17 +180,17 @@ export class NumberSummary {
       this.sample = longer
     }
     const { sample } = this
-    for (const row of added) sample[this.sampleSize++] = values[row]
+    for (const row of added) sample[this.sampleSize++] = isChosen?.[row] === 0 ? NaN : values[row]
     if (kept === undefined) return
     let left = 0
     for (let place = 0; place < this.sampleSize; place++) if (kept[place]) sample[left++] = sample[place]
     this.sampleSize = left
   }
 
-  private addPart(values: Float64Array, from: number, to: number): void {
+  private addPart(values: Float64Array, places: Uint32Array | undefined, from: number, to: number): void {
     let { shift, blockCount, sum, sumOfSquares, minimum, maximum } = this
     for (let i = from; i < to; i++) {
-      const value = values[i]
+      const value = values[places === undefined ? i : places[i]]
       if (value !== value) continue
       if (blockCount++ === 0) shift = value
       const difference = value - shift

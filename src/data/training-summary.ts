@@ -61,18 +61,12 @@ class TextCounts {
   }
 }
 
-// Rows that are not trained on have no number.
-function mask(values: Float64Array, isTrained: Uint8Array, into: Float64Array, rows: number): void {
-  for (let row = 0; row < rows; row++) into[row] = isTrained[row] === 1 ? values[row] : NaN
-}
-
 /** Counts, moments and samples of every column over the training rows, while these pass by. */
 export class TrainingTally {
   private readonly numbers: readonly NumberSummary[]
   private readonly texts: readonly TextCounts[]
-  private masked = new Float64Array(0)
+  private places = new Uint32Array(0)
   private rows = 0
-  private others = 0
 
   constructor(columns: number) {
     this.numbers = Array.from({ length: columns }, () => new NumberSummary())
@@ -88,20 +82,24 @@ export class TrainingTally {
     { rows, firstRow, columns, sampled }: SurveyedRows,
     isTrained: Uint8Array,
   ): (Float64Array | Int32Array)[] {
-    if (this.masked.length < rows) this.masked = new Float64Array(rows)
-    const { masked } = this
-    for (let row = 0; row < rows; row++) {
-      if (isTrained[row] === 1) this.rows++
-      else this.others++
-    }
+    const chosen = { places: this.placesOf(isTrained, rows), isChosen: isTrained }
+    this.rows += chosen.places.length
     return columns.map((column, index) => {
       if (column === undefined) return new Float64Array(rows)
       if ('codes' in column) return this.texts[index].add(column.codes, column.texts, isTrained)
       const { values } = column
-      mask(values, isTrained, masked, rows)
-      this.numbers[index].add(masked, rows, firstRow, sampled)
+      this.numbers[index].add(values, rows, firstRow, sampled, chosen)
       return values
     })
+  }
+
+  // Found once for all columns.
+  private placesOf(isTrained: Uint8Array, rows: number): Uint32Array {
+    if (this.places.length < rows) this.places = new Uint32Array(rows)
+    const { places } = this
+    let count = 0
+    for (let row = 0; row < rows; row++) if (isTrained[row] === 1) places[count++] = row
+    return places.subarray(0, count)
   }
 
   /** The codes of a column's texts among the categories that it has in the end, by their numbers here. */
@@ -111,18 +109,17 @@ export class TrainingTally {
 
   /** What the rows have been, once the columns are known. */
   summary(columns: readonly SchemaColumn[]): TrainingSummary {
-    const { numbers, texts, rows, others } = this
+    const { numbers, texts, rows } = this
     const counts = columns.map((column, index) => texts[index].countsOf(categoriesOf(column)))
-    return new TrainingSummary(columns, { numbers, counts, rows, others })
+    return new TrainingSummary(columns, { numbers, counts, rows })
   }
 }
 
 interface Tallied {
   readonly numbers: readonly NumberSummary[]
   readonly counts: readonly Float64Array[]
-  /** Rows that are trained on, and others. */
+  /** Rows that are trained on. */
   readonly rows: number
-  readonly others: number
 }
 
 /** What inputs are made of. */
@@ -130,7 +127,6 @@ export class TrainingSummary {
   private readonly numbers: Tallied['numbers']
   private readonly counts: Tallied['counts']
   private readonly rows: number
-  private readonly others: number
 
   constructor(
     private readonly columns: readonly SchemaColumn[],
@@ -139,7 +135,6 @@ export class TrainingSummary {
     this.numbers = tallied.numbers
     this.counts = tallied.counts
     this.rows = tallied.rows
-    this.others = tallied.others
   }
 
   /** Mean and population deviation of a column of numbers. */
@@ -205,7 +200,7 @@ export class TrainingSummary {
       this.scaleBy(index, scaling, sorted),
       scaling === 'quantile' ? quantiles(sorted) : [],
       {
-        absent: summary.describe(name).missing - this.others,
+        absent: summary.describe(name).missing,
         rows: this.rows,
         range: this.knownRange(index),
       },

@@ -41,20 +41,24 @@ export function partRule(settings: TrainSettings, rows: number): PartRule {
       limit: share * 2 ** 32,
       stream: randomStream(seed, `split.${name}`),
     }))
-  const partBy = (isHeld: (rule: (typeof rules)[number]) => boolean): number => rules.find(isHeld)?.part ?? 0
-  const ofRow = (number: number): number => partBy(({ stream, limit }) => stream.uint32(number) < limit)
-  const ofGroup = remembered((key) =>
-    partBy(({ name, limit }) => streamKey(seed, `${name} value ${key}`)[0] < limit),
+  const ofRow = (number: number): number => {
+    for (const { stream, limit, part } of rules) if (stream.uint32(number) < limit) return part
+    return 0
+  }
+  const ofGroup = remembered(
+    (key) => rules.find(({ name, limit }) => streamKey(seed, `${name} value ${key}`)[0] < limit)?.part ?? 0,
   )
   const given = schema?.columns.find(({ name }) => name === group)
   const listed = given?.type === 'categorical' && given.categories ? new Set(given.categories) : undefined
   return (count, numberOf, groups) => {
-    const keyOf = groups === undefined ? (): undefined => undefined : keyReader(groups, listed)
-    return Uint8Array.from({ length: count }, (_, row) => {
-      const key = keyOf(row)
+    const keyOf = groups === undefined ? undefined : keyReader(groups, listed)
+    const parts = new Uint8Array(count)
+    for (let row = 0; row < count; row++) {
+      const key = keyOf?.(row)
       // A row without a group is a group of its own.
-      return key === undefined ? ofRow(numberOf(row)) : ofGroup(key)
-    })
+      parts[row] = key === undefined ? ofRow(numberOf(row)) : ofGroup(key)
+    }
+    return parts
   }
 }
 

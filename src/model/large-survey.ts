@@ -235,20 +235,20 @@ class Scan implements SurveyWatcher {
     isKnown: Uint8Array,
     pieces: readonly (Float64Array | Int32Array)[],
   ): Paced<void> {
-    const rowsOf = partNames.map((): number[] => [])
-    for (let row = 0; row < partOf.length; row++) {
-      if (isKnown[row] === 0) this.droppedRows++
-      else rowsOf[partOf[row]].push(row)
-    }
-    for (const [part, rows] of rowsOf.entries()) {
+    const { draw } = this
+    let dropped = partOf.length
+    for (const part of partNames.keys()) {
+      const rows = rowsOfPart(part, partOf, isKnown)
       if (rows.length === 0) continue
+      dropped -= rows.length
       this.partRows[part] += rows.length
       const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length))
       const draws = new Uint32Array(rows.length)
-      for (let i = 0; i < draws.length; i++) draws[i] = this.draw.uint32(firstRow + rows[i])
+      for (let i = 0; i < draws.length; i++) draws[i] = draw.uint32(firstRow + rows[i])
       yield
-      store.add(new Uint32Array(rows), draws, pieces)
+      store.add(rows, draws, pieces)
     }
+    this.droppedRows += dropped
   }
 
   get parts(): PartCounts {
@@ -328,6 +328,14 @@ class Scan implements SurveyWatcher {
     }
     return { name, type: 'categorical', codes, categories, missing }
   }
+}
+
+function rowsOfPart(part: number, partOf: Uint8Array, isKnown: Uint8Array): Uint32Array {
+  const rows = new Uint32Array(partOf.length)
+  let count = 0
+  for (let row = 0; row < partOf.length; row++)
+    if (partOf[row] === part && isKnown[row] === 1) rows[count++] = row
+  return rows.subarray(0, count)
 }
 
 // Takes the rows out whose target is missing, or a text that a given schema does not list.

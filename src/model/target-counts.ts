@@ -20,10 +20,12 @@ export class TargetCounts {
 
   /** Takes in the rows in which all targets are known. */
   addRows(column: SurveyedColumn, isKnown: Uint8Array, isTrained: Uint8Array): void {
-    for (let row = 0; row < isKnown.length && this.areWhole; row++) {
-      if (isKnown[row] === 0) continue
-      this.add('values' in column ? column.values[row] + 0 : column.texts[column.codes[row]], isTrained[row])
-    }
+    const keyOf =
+      'values' in column
+        ? (row: number): number => column.values[row] + 0
+        : (row: number): string => column.texts[column.codes[row]]
+    for (let row = 0; row < isKnown.length && this.areWhole; row++)
+      if (isKnown[row] === 1) this.add(keyOf(row), isTrained[row])
   }
 
   private add(key: number | string, isTrained: number): void {
