@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CsvFiles } from '../src/data/csv-files.ts'
+import { ColumnSpool } from '../src/data/column-spool.ts'
 import { openCsv } from '../src/data/dataset.ts'
 import { PackedRows, PackedWriter, type RowLayout } from '../src/data/packed-rows.ts'
 import { DataError } from '../src/errors.ts'
@@ -88,19 +89,47 @@ test('parts, columns, classes and encoder are those of training in memory', asyn
   expect(parts.report.test?.accuracy).toBeGreaterThan(0.85)
 })
 
-test('the file is read twice, and by its cache not at all', async () => {
+test('the file is read once, and by its cache not at all', async () => {
   const reads = vi.spyOn(CsvFiles.prototype, 'blocks')
   const passesOf = async (options: Partial<TrainOptions>): Promise<number> => {
     reads.mockClear()
     await train(path, { ...streamed, epochs: 1, ...options })
     return reads.mock.calls.length
   }
-  expect(await passesOf({})).toBe(2)
+  expect(await passesOf({})).toBe(1)
   expect(await passesOf({})).toBe(0)
   const { schema } = await openCsv(path)
-  expect(await passesOf({ schema })).toBe(2)
+  expect(await passesOf({ schema })).toBe(1)
   // How many calibration rows there are follows from the rows of a small file.
-  expect(await passesOf({ coverage: 0.9 })).toBe(3)
+  expect(await passesOf({ coverage: 0.9 })).toBe(2)
+  // Of texts without a list nothing is kept that could be encoded.
+  const listless = schema.columns.map((column) =>
+    column.name === 'color' ? { name: 'color', type: 'categorical' as const } : column,
+  )
+  expect(await passesOf({ schema: { columns: listless } })).toBe(2)
+  reads.mockRestore()
+})
+
+test('rows that find no room are read a second time, to the same packed bytes', async () => {
+  const packed = async (): Promise<Buffer> => {
+    await train(path, { ...streamed, weight: 'same', epochs: 1 })
+    const [name] = packedFiles()
+    const bytes = readFileSync(join(folder, name))
+    rmSync(join(folder, name))
+    expect(readdirSync(folder)).toEqual(['rows.csv'])
+    return bytes
+  }
+  const spooled = await packed()
+  const reads = vi.spyOn(CsvFiles.prototype, 'blocks')
+  const refused = vi.spyOn(ColumnSpool, 'create').mockResolvedValueOnce(undefined)
+  expect((await packed()).equals(spooled)).toBe(true)
+  expect(reads.mock.calls).toHaveLength(2)
+  refused.mockRestore()
+  // A disk that fills up while rows are written.
+  const fills = vi.spyOn(ColumnSpool.prototype, 'isWhole', 'get').mockReturnValue(false)
+  expect((await packed()).equals(spooled)).toBe(true)
+  expect(reads.mock.calls).toHaveLength(4)
+  fills.mockRestore()
   reads.mockRestore()
 })
 
@@ -296,16 +325,27 @@ test('a cache that cannot be written is refused before the file is read', async 
   reads.mockRestore()
 })
 
-describe('a file that changes between the passes is an error that says so, and leaves nothing', () => {
+describe('a file that changes after it was read is an error that says so, and leaves nothing', () => {
   const changes: readonly [string, () => void][] = [
     ['grows', () => appendFileSync(path, 'x,1,red,2024-01-11,1,yes,big,7\n')],
     ['grows by half a record', () => appendFileSync(path, '1,2')],
     ['shrinks', () => truncateSync(path, 30_000)],
     ['goes', () => rmSync(path)],
   ]
-  test.each(changes)('%s', async (_, change) => {
+  test.each(changes)('%s before its rows are packed', async (_, change) => {
+    const make = PackedWriter.create.bind(PackedWriter)
+    const making = vi.spyOn(PackedWriter, 'create').mockImplementation((...given) => {
+      change()
+      return make(...given)
+    })
+    await expect(train(path, streamed)).rejects.toThrow(/rows\.csv.*\[HADAMARD_CSV_CHANGED\]/)
+    expect(packedFiles()).toEqual([])
+    making.mockRestore()
+  })
+  test.each(changes)('%s between two passes', async (_, change) => {
     const blocks = Reflect.get(CsvFiles.prototype, 'blocks')
     let pass = 0
+    const refused = vi.spyOn(ColumnSpool, 'create').mockResolvedValue(undefined)
     const reads = vi.spyOn(CsvFiles.prototype, 'blocks').mockImplementation(function (
       this: CsvFiles,
       ...given
@@ -316,6 +356,7 @@ describe('a file that changes between the passes is an error that says so, and l
     await expect(train(path, streamed)).rejects.toThrow(/rows\.csv.*\[HADAMARD_CSV_CHANGED\]/)
     expect(packedFiles()).toEqual([])
     reads.mockRestore()
+    refused.mockRestore()
   })
 })
 

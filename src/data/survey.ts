@@ -40,6 +40,9 @@ export interface Survey {
   columns: ColumnDescription[]
 }
 
+/** Blocks that may be written to a file while the next ones are looked at. */
+const MOST_UNSETTLED = 3
+
 /** What becomes of wrong records: an error, or left out and counted. */
 export interface ErrorRule {
   keepsGoing: boolean
@@ -50,7 +53,7 @@ export interface ErrorRule {
 export type SurveyedColumn =
   { readonly values: Float64Array } | { readonly codes: Int32Array; readonly texts: readonly string[] }
 
-/** A piece of the rows, whose memory is used again when the watcher is done. */
+/** A piece of the rows, whose memory is used again when the watcher has done with it. */
 export interface SurveyedRows {
   readonly firstRow: number
   readonly rows: number
@@ -62,7 +65,8 @@ export interface SurveyedRows {
 
 /** Who sees all rows while they are surveyed. */
 export interface SurveyWatcher {
-  add(rows: SurveyedRows): Paced<void>
+  /** Gives, where the rows are still read when this is done, until when their memory must stay as it is. */
+  add(rows: SurveyedRows): Paced<Promise<void> | undefined>
 }
 
 /** Makes the watcher of a pass over columns of these names; of several passes the last has seen what holds. */
@@ -109,7 +113,9 @@ export async function surveyFiles(files: CsvFiles, options: SurveyOptions): Prom
         rejects.push(reject)
       }
       await inTurns(pass.add(block))
+      await pass.settled(MOST_UNSETTLED)
     }
+    await pass.settled(0)
     const doubt = pass.firstDoubt()
     if (doubt !== undefined && !options.rule.keepsGoing && !pass.mustRepeat) throw doubt
     if (pass.mustRepeat || doubt !== undefined) {
@@ -138,6 +144,7 @@ class SurveyPass {
   private readonly sample: RowSample
   private readonly pool = new TargetPool(columnTargets)
   private readonly watcher: SurveyWatcher | undefined
+  private readonly unsettled: Promise<void>[] = []
   private rows = 0
 
   constructor(kinds: Uint8Array, options: SurveyOptions) {
@@ -161,6 +168,7 @@ class SurveyPass {
 
   *add(block: StreamBlock): Paced<void> {
     const { rows, targets, firstRow, missing } = block
+    this.rows = firstRow + rows
     const sampled = this.sample.add(firstRow, rows)
     for (const { column, error } of block.doubts) this.doubts[column] ??= error
     for (const column of this.places) {
@@ -173,10 +181,18 @@ class SurveyPass {
     yield
     if (this.watcher !== undefined) {
       const columns = this.places.map((place) => this.columnOf(block, place))
-      yield* this.watcher.add({ firstRow, rows, sampled, columns })
+      const reading = yield* this.watcher.add({ firstRow, rows, sampled, columns })
+      if (reading !== undefined) {
+        this.unsettled.push(reading.then(() => this.pool.release(targets)))
+        return
+      }
     }
-    this.rows = firstRow + rows
     this.pool.release(targets)
+  }
+
+  /** Waits until the memory of no more blocks than these is still read. */
+  async settled(most: number): Promise<void> {
+    while (this.unsettled.length > most) await this.unsettled.shift()
   }
 
   private columnOf({ targets, rows, texts }: StreamBlock, place: number): SurveyedColumn | undefined {

@@ -26,6 +26,13 @@ export interface CategoricalColumn {
   isBoolean?: boolean
 }
 
+/** How many of the values are such ones. */
+export function countOf(values: Float64Array | Int32Array, holds: (value: number) => boolean): number {
+  let total = 0
+  for (let i = 0; i < values.length; i++) if (holds(values[i])) total++
+  return total
+}
+
 /** One column of a table. */
 export type Column = NumericColumn | CategoricalColumn
 

@@ -21,7 +21,7 @@ import type { CategoricalColumn, Column } from './table.ts'
 class TextCounts {
   private readonly places = new Map<string, number>()
   private readonly counts: number[] = []
-  private isTooMany = false
+  isTooMany = false
 
   /** The numbers of a piece's own codes; -1 beyond what a column keeps a list of. */
   add(codes: Int32Array, texts: readonly string[], isTrained: Uint8Array): Int32Array {
@@ -105,6 +105,11 @@ export class TrainingTally {
   /** The codes of a column's texts among the categories that it has in the end, by their numbers here. */
   codesOf(index: number, categories: readonly string[]): Int32Array {
     return this.texts[index].codesIn(categories)
+  }
+
+  /** Whether no column has more texts than a list is kept of. */
+  get hasAllTexts(): boolean {
+    return !this.texts.some(({ isTooMany }) => isTooMany)
   }
 
   /** What the rows have been, once the columns are known. */
@@ -241,6 +246,7 @@ export class TrainingSummary {
   }
 }
 
-function categoriesOf(column: SchemaColumn): readonly string[] {
+/** Those that a column has in the end; none of numbers, and of too many texts. */
+export function categoriesOf(column: SchemaColumn): string[] {
   return column.type === 'categorical' ? (column.categories ?? []) : []
 }

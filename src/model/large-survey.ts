@@ -1,6 +1,8 @@
 /** What training on a file larger than memory must know of its rows: parts, encoder, classes, and a sample of every part. */
 
 import { openWatched, type Dataset } from '../data/dataset.ts'
+import type { Chunk } from '../data/chunks.ts'
+import { ColumnSpool } from '../data/column-spool.ts'
 import { Encoder, type EncoderData } from '../data/encoder.ts'
 import type { Input } from '../data/input.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
@@ -16,7 +18,7 @@ import type {
 } from '../data/survey.ts'
 import type { Column, Table } from '../data/table.ts'
 import { taskOfKinds, type NumberTarget } from '../data/target.ts'
-import { TrainingTally, type TrainingSummary } from '../data/training-summary.ts'
+import { categoriesOf, TrainingTally, type TrainingSummary } from '../data/training-summary.ts'
 import { DataError } from '../errors.ts'
 import { breathe, inTurns, type Paced } from '../paced.ts'
 import { randomStream } from '../random.ts'
@@ -56,24 +58,38 @@ export interface LargeSurvey {
   sampled: PartCounts
 }
 
+/** What a survey gives. */
+export interface Surveyed {
+  readonly survey: Omit<LargeSurvey, 'data'>
+  /** Rows of each part. */
+  readonly sample: Table
+  /** All rows once more; the memory of a chunk is used again for the next but one. */
+  readonly chunks: () => AsyncGenerator<Chunk>
+  readonly close: () => Promise<void>
+}
+
 /**
  * Reads all rows once; files of few rows twice, where a share of them depends on how many there are.
  *
- * @returns the dataset, to be closed, its survey, and a sample of its rows
+ * @param path beside which the rows may be kept for as long as the survey is open
+ * @returns to be closed
  * @throws DataError where nothing can be learnt from the rows, or a column cannot be encoded
  */
-export async function surveyLarge(
-  source: string,
-  settings: TrainSettings,
-): Promise<{ dataset: Dataset; survey: Omit<LargeSurvey, 'data'>; sample: Table }> {
+export async function surveyLarge(source: string, settings: TrainSettings, path: string): Promise<Surveyed> {
   const options = openOptionsOf(settings)
-  const many = await scanned(source, settings, options, Infinity)
-  const { rows = 0 } = many.dataset
-  if (calibrationOf(settings, rows) === calibrationOf(settings, Infinity))
-    return surveyOf(many, settings, source)
-  await many.dataset.close()
-  const few = await scanned(source, settings, { ...options, onReject: undefined }, rows)
-  return surveyOf(few, settings, source)
+  const spool = await ColumnSpool.create(path)
+  try {
+    const many = await scanned(source, settings, options, Infinity, spool)
+    const { rows = 0 } = many.dataset
+    if (calibrationOf(settings, rows) === calibrationOf(settings, Infinity))
+      return await surveyOf(many, settings, source, spool)
+    await many.dataset.close()
+    const few = await scanned(source, settings, { ...options, onReject: undefined }, rows, spool)
+    return await surveyOf(few, settings, source, spool)
+  } catch (error) {
+    await spool?.close()
+    throw error
+  }
 }
 
 interface Scanned {
@@ -87,6 +103,7 @@ async function scanned(
   settings: TrainSettings,
   options: OpenCsvOptions,
   rows: number,
+  spool: ColumnSpool | undefined,
 ): Promise<Scanned> {
   // Of several passes the last one counts.
   const seen: { scan?: Scan } = {}
@@ -95,7 +112,7 @@ async function scanned(
   const dataset = await open((names) => {
     checkNamed({ columns: names.map((name) => ({ name })), source }, settings)
     checkGroup(names, settings)
-    seen.scan = new Scan(names, settings, rows)
+    seen.scan = new Scan(names, settings, rows, spool)
     return seen.scan
   })
   try {
@@ -114,7 +131,8 @@ async function surveyOf(
   { dataset, columns, scan }: Scanned,
   settings: TrainSettings,
   source: string,
-): Promise<{ dataset: Dataset; survey: Omit<LargeSurvey, 'data'>; sample: Table }> {
+  spool: ColumnSpool | undefined,
+): Promise<Surveyed> {
   try {
     const { schema, rows = 0 } = dataset
     const summary = scan.tally.summary(schema.columns)
@@ -154,7 +172,18 @@ async function surveyOf(
       dropped,
       sampled,
     }
-    return { dataset, survey, sample }
+    const isSpooled = spool?.isWhole === true && scan.tally.hasAllTexts && schema.columns.every(hasCodes)
+    const codesOf = (index: number): Int32Array =>
+      scan.tally.codesOf(index, categoriesOf(schema.columns[index]))
+    return {
+      survey,
+      sample,
+      chunks: () => (isSpooled ? spool.chunks(schema.columns, codesOf, source) : dataset.chunks()),
+      close: async () => {
+        await dataset.close()
+        await spool?.close()
+      },
+    }
   } catch (error) {
     await dataset.close()
     throw error
@@ -197,7 +226,9 @@ class Scan implements SurveyWatcher {
     private readonly names: readonly string[],
     private readonly settings: TrainSettings,
     rows: number,
+    private readonly spool?: ColumnSpool,
   ) {
+    spool?.restart()
     const { seed, targets, task, schema } = settings
     this.tally = new TrainingTally(names.length)
     this.rule = partRule(settings, rows)
@@ -212,7 +243,7 @@ class Scan implements SurveyWatcher {
     this.wanted = Math.min(MOST_SAMPLED, Math.max(1000, Math.floor(SAMPLE_BYTES / (8 * names.length))))
   }
 
-  *add(block: SurveyedRows): Paced<void> {
+  *add(block: SurveyedRows): Paced<Promise<void> | undefined> {
     const { rows, firstRow, columns } = block
     const targets = this.targetIndices.map((index) => columns[index])
     const isKnown = new Uint8Array(rows).fill(1)
@@ -226,7 +257,9 @@ class Scan implements SurveyWatcher {
     targets.forEach((column, i) => {
       if (column !== undefined) this.counts[i].addRows(column, isKnown, isTrained)
     })
+    const written = this.spool?.add(firstRow, rows, pieces)
     yield* this.addSamples(firstRow, partOf, isKnown, pieces)
+    return written
   }
 
   private *addSamples(
@@ -319,7 +352,7 @@ class Scan implements SurveyWatcher {
       for (const value of all) if (Number.isNaN(value)) missing++
       return { name, type: 'numeric', values: all, missing }
     }
-    const categories = column.categories ?? []
+    const categories = categoriesOf(column)
     const codeOf = this.tally.codesOf(index, categories)
     const codes = new Int32Array(rows)
     for (let row = 0; row < rows; row++) {
@@ -328,6 +361,11 @@ class Scan implements SurveyWatcher {
     }
     return { name, type: 'categorical', codes, categories, missing }
   }
+}
+
+// Texts of which no list is kept have other codes in each chunk.
+function hasCodes(column: SchemaColumn): boolean {
+  return column.type === 'numeric' || column.categories !== undefined
 }
 
 function rowsOfPart(part: number, partOf: Uint8Array, isKnown: Uint8Array): Uint32Array {

@@ -18,7 +18,7 @@ import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/pack
 import { ShuffledRows } from '../data/shuffled-rows.ts'
 import { breathe, inTurns, type Paced } from '../paced.ts'
 import { rowNumbers } from '../data/split.ts'
-import type { Column, Table } from '../data/table.ts'
+import { countOf, type Column, type Table } from '../data/table.ts'
 import type { EncodedTarget } from '../data/target.ts'
 import { locateRows } from '../data/locate-rows.ts'
 import { windowRowsOf } from '../data/window-rows.ts'
@@ -33,7 +33,7 @@ import { designNetwork, leadingMetric } from './design.ts'
 import { RunningFingerprint } from './fingerprint.ts'
 import { footprintOf } from './footprint.ts'
 import { groupsOf, partNames, partRule, type PartName } from './large-parts.ts'
-import { sampleParts, surveyLarge, type LargeSurvey } from './large-survey.ts'
+import { sampleParts, surveyLarge, type LargeSurvey, type Surveyed } from './large-survey.ts'
 import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
 import type { TrainSettings } from './options.ts'
 import type { Fingerprint, TrainingPlan } from './report.ts'
@@ -331,16 +331,16 @@ function digest(value: unknown): string {
 }
 
 async function pack(source: string, path: string, key: string, settings: TrainSettings): Promise<PackedRows> {
-  const surveyed = await surveyLarge(source, settings)
+  const surveyed = await surveyLarge(source, settings, path)
   try {
     return await packRows(surveyed, path, key, settings)
   } finally {
-    await surveyed.dataset.close()
+    await surveyed.close()
   }
 }
 
 async function packRows(
-  { dataset, survey, sample }: Awaited<ReturnType<typeof surveyLarge>>,
+  { survey, sample, chunks }: Surveyed,
   path: string,
   key: string,
   settings: TrainSettings,
@@ -351,7 +351,7 @@ async function packRows(
   checkMemory(settings, layout, spec)
   const writer = await PackedWriter.create(path, key, layout)
   try {
-    const data = await writeRows(writer, dataset, survey, encoder, settings)
+    const data = await writeRows(writer, chunks(), survey, encoder, settings)
     for (const [index, column] of sample.columns.entries()) {
       const { buffer, byteOffset, byteLength } = column.type === 'numeric' ? column.values : column.codes
       await writer.section(String(index), new Uint8Array(buffer, byteOffset, byteLength))
@@ -385,17 +385,17 @@ function layoutOf(spec: NetworkSpec, settings: TrainSettings): RowLayout {
 // Returns what tells these rows from others.
 async function writeRows(
   writer: PackedWriter,
-  dataset: Dataset,
-  { parts, classes, rows: total }: Omit<LargeSurvey, 'data'>,
+  chunks: AsyncIterable<Chunk>,
+  { parts, classes, rows: total, schema }: Omit<LargeSurvey, 'data'>,
   encoder: Encoder,
   settings: TrainSettings,
 ): Promise<Fingerprint> {
   const rule = partRule(settings, total)
   const byClass = largeClassWeights(settings, encoder, classes)
-  const fingerprint = new RunningFingerprint(dataset.schema)
+  const fingerprint = new RunningFingerprint(schema)
   // Test and calibration rows are scored by their samples.
   const written = (['train', 'validation'] as const).filter((name) => parts[name] > 0)
-  for await (const chunk of dataset.chunks()) {
+  for await (const chunk of chunks) {
     const table = namedByRows(chunk)
     fingerprint.add(table)
     const places = rule(table.rows, (row) => chunk.numbers[row], groupsOf(table, settings))
@@ -490,10 +490,4 @@ async function readPacked(packed: PackedRows, source: string): Promise<PackedDat
   }
   const { leftOut } = survey
   return { packed, survey, sample: { rows, columns, source, ...(leftOut === undefined ? {} : { leftOut }) } }
-}
-
-function countOf(values: Float64Array | Int32Array, holds: (value: number) => boolean): number {
-  let total = 0
-  for (let i = 0; i < values.length; i++) if (holds(values[i])) total++
-  return total
 }

@@ -1,0 +1,204 @@
+/**
+ * Keeps the columns of rows in a temporary file while these are surveyed, so that encoding them need not parse their file a second
+ * time. The file has no name once it is open: whatever becomes of the process, the system takes it back.
+ */
+
+import { open, rm, statfs, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { DataError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
+import type { Chunk } from './chunks.ts'
+import type { SchemaColumn } from './survey.ts'
+import { countOf, type Column } from './table.ts'
+import { categoriesOf } from './training-summary.ts'
+
+/** Of what is free when a spool is made: the packed rows, which come after it, take less than it does. */
+const MOST_OF_FREE = 0.5
+
+/** Numbers of a column, or places of its texts in a list of its own; -1 being a missing one. */
+export type SpooledPiece = Float64Array | Int32Array
+
+interface Block {
+  readonly firstRow: number
+  readonly rows: number
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** Rows by blocks, of each one column behind the other. */
+export class ColumnSpool {
+  private blocks: Block[] = []
+  private end = 0
+  private hasFailed = false
+
+  private constructor(
+    private readonly path: string,
+    private readonly handle: FileHandle,
+    private readonly mostBytes: number,
+  ) {}
+
+  /**
+   * Makes an empty spool beside a file; undefined where that cannot be, as it saves nothing but time.
+   *
+   * @param path of the file that the rows are for
+   */
+  static async create(path: string): Promise<ColumnSpool | undefined> {
+    const temporary = spoolPath(path)
+    try {
+      await makeFolder(dirname(path))
+      const { bavail, bsize } = await statfs(dirname(path))
+      const handle = await open(temporary, 'wx+', 0o600)
+      await rm(temporary, { force: true })
+      return new ColumnSpool(path, handle, MOST_OF_FREE * bavail * bsize)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Forgets all rows. Those that were added must have been written. */
+  restart(): void {
+    this.blocks = []
+    this.end = 0
+  }
+
+  /**
+   * Adds rows. Where they find no room, the spool is of no use from then on.
+   *
+   * @returns when their memory may be used again
+   */
+  async add(firstRow: number, rows: number, pieces: readonly SpooledPiece[]): Promise<void> {
+    const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
+    if (this.hasFailed || this.end + bytes > this.mostBytes) {
+      this.hasFailed = true
+      return
+    }
+    const offset = this.end
+    this.blocks.push({ firstRow, rows, offset, bytes })
+    this.end += bytes
+    try {
+      const { bytesWritten } = await this.handle.writev(
+        inOrder(pieces, (piece) => piece instanceof Float64Array),
+        offset,
+      )
+      if (bytesWritten !== bytes) this.hasFailed = true
+    } catch {
+      this.hasFailed = true
+    }
+  }
+
+  /** Whether it has all rows that were added. */
+  get isWhole(): boolean {
+    return !this.hasFailed
+  }
+
+  /**
+   * The rows in their order. Their memory is used again for the next but one.
+   *
+   * @param codesOf for each text of a column by its place there, the code among the categories
+   * @throws DataError where the file cannot be read
+   */
+  async *chunks(
+    columns: readonly SchemaColumn[],
+    codesOf: (index: number) => Int32Array,
+    source: string,
+  ): AsyncGenerator<Chunk> {
+    const codes = columns.map(({ type }, index) => (type === 'categorical' ? codesOf(index) : undefined))
+    const most = this.blocks.reduce((bytes, block) => Math.max(bytes, block.bytes), 0)
+    const memories = [new ArrayBuffer(most), new ArrayBuffer(most)]
+    let reading: Promise<void> | undefined
+    for (const [at, { firstRow, rows }] of this.blocks.entries()) {
+      await (reading ?? this.read(at, memories[0]))
+      if (at + 1 < this.blocks.length) {
+        reading = this.read(at + 1, memories[(at + 1) % 2])
+        // Whoever awaits it is told.
+        reading.catch(() => undefined)
+      }
+      const numbers = new Float64Array(rows)
+      for (let row = 0; row < rows; row++) numbers[row] = firstRow + row
+      const made = columnsOf(columns, codes, memories[at % 2], rows)
+      yield { table: { rows, columns: made, source }, numbers }
+    }
+  }
+
+  /** Gives the room back. */
+  async close(): Promise<void> {
+    await this.handle.close()
+    // Where an open file cannot lose its name.
+    await rm(spoolPath(this.path), { force: true })
+  }
+
+  private async read(at: number, memory: ArrayBuffer): Promise<void> {
+    const { offset, bytes } = this.blocks[at]
+    const { bytesRead } = await this.handle
+      .read(new Uint8Array(memory), 0, bytes, offset)
+      .catch((error: unknown) => {
+        throw this.unreadable((error as Error).message, error)
+      })
+    if (bytesRead !== bytes) throw this.unreadable(`${bytesRead} of ${bytes} bytes`)
+  }
+
+  private unreadable(received: string, cause?: unknown): DataError {
+    return new DataError(
+      {
+        code: 'HADAMARD_FILE_READ',
+        where: spoolPath(this.path),
+        expected: 'the rows that were kept there while they were surveyed',
+        received,
+      },
+      { cause },
+    )
+  }
+}
+
+function spoolPath(path: string): string {
+  return `${path}.${process.pid}.spool`
+}
+
+// Numbers come before codes, so that both lie where typed arrays may begin.
+function inOrder<T>(all: readonly T[], isNumeric: (one: T) => boolean): T[] {
+  return [...all.filter(isNumeric), ...all.filter((one) => !isNumeric(one))]
+}
+
+function columnsOf(
+  columns: readonly SchemaColumn[],
+  codes: readonly (Int32Array | undefined)[],
+  memory: ArrayBuffer,
+  rows: number,
+): Column[] {
+  const made: Column[] = []
+  let offset = 0
+  for (const index of inOrder([...columns.keys()], (at) => codes[at] === undefined)) {
+    const codeOf = codes[index]
+    const column = columns[index]
+    const values =
+      codeOf === undefined ? new Float64Array(memory, offset, rows) : new Int32Array(memory, offset, rows)
+    offset += values.byteLength
+    if (values instanceof Int32Array && codeOf !== undefined)
+      for (let row = 0; row < rows; row++) values[row] = values[row] < 0 ? -1 : codeOf[values[row]]
+    made[index] = columnOf(column, values)
+  }
+  return made
+}
+
+// How many values are missing few ask, and to count them takes its time.
+function columnOf(column: SchemaColumn, values: SpooledPiece): Column {
+  const { name } = column
+  return values instanceof Float64Array
+    ? {
+        name,
+        type: 'numeric',
+        values,
+        get missing() {
+          return countOf(values, Number.isNaN)
+        },
+      }
+    : {
+        name,
+        type: 'categorical',
+        codes: values,
+        categories: categoriesOf(column),
+        get missing() {
+          return countOf(values, (code) => code < 0)
+        },
+      }
+}
