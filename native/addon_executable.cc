@@ -248,7 +248,8 @@ class Executable : public Napi::ObjectWrap<Executable> {
     return Napi::Persistent(value.As<Napi::Function>());
   }
 
-  // run(entry, times, { report, onProgress, onDone })
+  // run(entry, times, { report, onProgress, onDone, mayBlock = false }): the outcome of a brief run that may block, else
+  // undefined, and onDone is told later
   Napi::Value run(const Napi::CallbackInfo& call) {
     const Napi::Env env = call.Env();
     refuse_while_running(env, "run");
@@ -258,18 +259,20 @@ class Executable : public Napi::ObjectWrap<Executable> {
     const Napi::Object given = object_of(call[2], "options");
     options.report = report_of(given.Get("report"));
     const Napi::Value on_progress = given.Get("onProgress");
+    const bool may_block = given.Get("mayBlock").ToBoolean();
 
     auto flight = std::make_unique<Flight>();
     flight->owner = this;
     if (!on_progress.IsUndefined()) flight->on_progress = function_of(on_progress, "onProgress");
     flight->on_done = function_of(given.Get("onDone"), "onDone");
     refuse_while_running(env, "run");  // a getter of the options may have started one
+    history_.start(options.report.count);
+    options.history = &history_;
+    if (may_block && executor_->is_brief(options)) return {env, outcome_of(env, executor_->run_here(options))};
     flight->self = Napi::Persistent(Value());
     flight->channel = Channel::New(env, "hadamard run", 0, 1, flight.get());
     // After the channel: hooks run in reverse order, and the thread must be joined before its channel goes.
     napi_add_env_cleanup_hook(env, join_at_teardown, flight.get());
-    history_.start(options.report.count);
-    options.history = &history_;
     start(std::move(flight), std::move(options));
     return env.Undefined();
   }
@@ -303,7 +306,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
     options.rows = call[1].IsUndefined() ? capacity : integer_of(call[1], 0, capacity, "rows");
     options.cursor = call[2].IsUndefined() ? 0 : integer_of(call[2], 0, max_safe_integer, "cursor");
     refuse_while_running(env, "runSync");
-    executor_->run_once(options);
+    executor_->run_here(options);
     return env.Undefined();
   }
 

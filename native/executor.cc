@@ -215,12 +215,16 @@ RunResult Executor::run(const RunOptions& options) const {
   return run.result();
 }
 
-void Executor::run_once(const RunOptions& options) const {
-  if (threads_for(options.entry) == 1) {
-    Run(program_, options, 1, 0).work(0);
-  } else {
-    run(options);
-  }
+bool Executor::is_brief(const RunOptions& options) const {
+  const double work = program_.entries[options.entry].run_work * static_cast<double>(options.times);
+  return threads_for(options.entry) == 1 && work <= brief_work;
+}
+
+RunResult Executor::run_here(const RunOptions& options) const {
+  if (threads_for(options.entry) > 1) return this->run(options);
+  Run run(program_, options, 1, 0);
+  run.work(0);
+  return run.result();
 }
 
 }  // namespace hadamard

@@ -16,6 +16,9 @@ namespace hadamard {
 // one thread wrote has to reach the other's cache.
 constexpr double default_minimum_work = 250000;
 
+// Runs of up to so many multiply-adds take some ten microseconds, as long as it takes to start a thread.
+constexpr double brief_work = 500000;
+
 // Numbers of the arena that are copied out after every completed run.
 struct Report {
   Index offset = 0;  // in bytes, a multiple of 8
@@ -70,8 +73,11 @@ class Executor {
   // early_stop ends with the current run, any other at the next barrier. The caller resets the status word.
   RunResult run(const RunOptions& options) const;
 
-  // Runs an entry once. Where one thread serves, that is the caller's, and the pool hears nothing of it.
-  void run_once(const RunOptions& options) const;
+  // Whether a run is over before a thread for it would have begun.
+  bool is_brief(const RunOptions& options) const;
+
+  // The same as run(). Where one thread serves, that is the caller's, and the pool hears nothing of it.
+  RunResult run_here(const RunOptions& options) const;
 
  private:
   Program program_;

@@ -15,6 +15,7 @@ constexpr Index max_bytes = Index{1} << 52;
 constexpr Index max_numbers = Index{1} << 24;  // of all entries together: the pools are reserved before linking
 constexpr Index arena_alignment = 64;
 constexpr int barrier_op = -1, repeat_op = -2;
+constexpr double call_work = 200;  // of an instruction's call, in multiply-adds
 // Strips of rows: what the widest op of a group reads and writes of one fits into a first-level cache beside the
 // weights, and their height suits the tiles of products.
 constexpr Index strip_bytes = 24 * 1024, strip_grain = 12, max_strip_shared_bytes = 64 * 1024;
@@ -361,7 +362,10 @@ class Linker {
 
   // The work of a step decides whether threads are worth their barriers; of one that divides its batch, that of a part.
   void estimate_steps() {
-    for (Entry& entry : result_.program.entries) entry.step_work = step_work(entry);
+    for (Entry& entry : result_.program.entries) {
+      entry.step_work = step_work(entry);
+      entry.run_work = run_work(entry);
+    }
   }
 
   double step_work(const Entry& entry) const {
@@ -373,6 +377,19 @@ class Linker {
       }
     }
     return largest_body;
+  }
+
+  double run_work(const Entry& entry) const {
+    double work = 0;
+    for (const Instruction& instruction : entry.instructions) {
+      if (is_repeat(instruction)) {
+        const Index turns = (instruction.total + instruction.batch - 1) / instruction.batch;
+        work += static_cast<double>(turns) * run_work(result_.program.entries[instruction.entry]);
+      } else {
+        work += instruction.work + call_work;
+      }
+    }
+    return work;
   }
 
   static bool is_repeat(const Instruction& instruction) { return instruction.kind == Instruction::Kind::repeat; }

@@ -63,6 +63,7 @@ struct Entry {
   std::string name;
   std::vector<Instruction> instructions;  // without a barrier at the end: the executor has one there anyway
   double step_work = 0;                   // multiply-adds of the largest step inside, or of an entry without repeats
+  double run_work = 0;                    // of all steps, with what calling the instructions takes in their terms
 };
 
 // Ready to run: kernels and addresses in place. Holds pointers into itself, so it moves but is not copied.

@@ -28,6 +28,8 @@ export interface RunOptions {
   report: { offset: number; count: number }
   /** Called at most ~30 times a second, and never after the run has ended. */
   onProgress: (progress: { runs: number; steps: number }) => void
+  /** Whether a run of some ten microseconds may be made at once, for which a thread would take longer to start; default false. */
+  mayBlock?: boolean
 }
 
 /** A linked program with its own arena. */

@@ -45,8 +45,9 @@ interface NativeExecutable {
       report: { offset: number; count: number }
       onProgress: (steps: number, runs: number) => void
       onDone: (error: Error | null, result: NativeRunResult) => void
+      mayBlock: boolean
     },
-  ): void
+  ): NativeRunResult | undefined
   readonly arenaStart: number
   history(first: number): Float64Array
   runSync(entry: number, rows: number, cursor: number): void
@@ -316,16 +317,25 @@ class NativeBackendExecutable implements Executable {
     this.#arena = arena
   }
 
-  run(entry: string, times: number, { report, onProgress }: RunOptions): Promise<RunOutcome> {
+  run(
+    entry: string,
+    times: number,
+    { report, onProgress, mayBlock = false }: RunOptions,
+  ): Promise<RunOutcome> {
     return new Promise((resolve, reject) => {
-      this.#native.run(entry, times, {
+      const end = (result: NativeRunResult): void => {
+        resolve({ ...result, wasCancelled: result.cancelled })
+      }
+      const outcome = this.#native.run(entry, times, {
         report,
         onProgress: (steps, runs) => onProgress({ steps, runs }),
         onDone: (error, result) => {
           if (error !== null) reject(error)
-          else resolve({ ...result, wasCancelled: result.cancelled })
+          else end(result)
         },
+        mayBlock,
       })
+      if (outcome !== undefined) end(outcome)
     })
   }
 

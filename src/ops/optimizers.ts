@@ -5,8 +5,8 @@ import { defineOp, type Kernel, type Op } from './op.ts'
 
 const MOMENTUM = '(count | mu | rate:f64[1] dw[count] v[count] w[count]) -> v[count] w[count]'
 
-// A state that decays towards 0 is 0 below the normal numbers: processors take a hundred times longer for those, and a
-// unit that no longer learns would stay there for ever.
+// A state or a weight that decays towards 0 is 0 below the normal numbers: processors take a hundred times longer for those,
+// and a unit that no longer learns would stay there for ever.
 function settled({ smallestNormal }: Arithmetic, x: number): number {
   return Math.abs(x) < smallestNormal ? 0 : x
 }
@@ -22,7 +22,7 @@ function momentumKernel(
     const step = round(-rate[0])
     for (let i = 0; i < count; i++) {
       v[i] = settled(arithmetic, mulAdd(mu, v[i], dw[i]))
-      w[i] = mulAdd(step, direction(mu, v[i], dw[i]), w[i])
+      w[i] = settled(arithmetic, mulAdd(step, direction(mu, v[i], dw[i]), w[i]))
     }
   }
 }
@@ -46,10 +46,11 @@ export const optimizers: readonly Op[] = [
         for (let i = 0; i < count; i++) dw[i] = factor * dw[i]
       },
   ),
-  defineOp('sgd', 'count', '(count | | rate:f64[1] dw[count] w[count]) -> w[count]', ({ round, mulAdd }) => {
+  defineOp('sgd', 'count', '(count | | rate:f64[1] dw[count] w[count]) -> w[count]', (arithmetic) => {
+    const { round, mulAdd } = arithmetic
     return ({ operands: [, dw, w], doubles: [rate], dims: [count] }) => {
       const step = round(-rate[0])
-      for (let i = 0; i < count; i++) w[i] = mulAdd(step, dw[i], w[i])
+      for (let i = 0; i < count; i++) w[i] = settled(arithmetic, mulAdd(step, dw[i], w[i]))
     }
   }),
   defineOp('momentum', 'count', MOMENTUM, (arithmetic) =>
@@ -94,10 +95,11 @@ export const optimizers: readonly Op[] = [
     },
   ),
   // Source: Loshchilov, Hutter 2019, Decoupled Weight Decay Regularization.
-  defineOp('decay', 'count', '(count | alpha | rate:f64[1] w[count]) -> w[count]', ({ round }) => {
+  defineOp('decay', 'count', '(count | alpha | rate:f64[1] w[count]) -> w[count]', (arithmetic) => {
+    const { round } = arithmetic
     return ({ operands: [, w], doubles: [rate], dims: [count], scalars: [alpha] }) => {
       const factor = round(1 - rate[0] * alpha)
-      for (let i = 0; i < count; i++) w[i] = factor * w[i]
+      for (let i = 0; i < count; i++) w[i] = settled(arithmetic, round(factor * w[i]))
     }
   }),
   // Source: Tieleman, Hinton 2012, Lecture 6.5; with a velocity as in Graves 2013.

@@ -357,6 +357,8 @@ async function runEpochs(
         takeReports()
         onProgress({ epochs: before.epochs + progress.runs, steps: before.steps + progress.steps })
       },
+      // One such run blocks nobody; one after another they would.
+      mayBlock: atOnce === epochs,
     })
     takeReports()
     steps += outcome.steps
