@@ -139,6 +139,23 @@ describe('kernels', () => {
     expected.forEach((value, i) => expect(w[i]).toBeCloseTo(value, 5))
   })
 
+  test.each([
+    ['float32', Float32Array, -126],
+    ['float64', Float64Array, -1022],
+  ] as const)(
+    'a weight of %s that halves for ever is 0 while its products are still normal',
+    (_, Floats, lowest) => {
+      const w = Floats.of(1)
+      let steps = 0
+      while (w[0] > 0 && steps < 2000) {
+        expect(w[0]).toBe(2 ** -steps++)
+        kernels.sgd(w, Floats.from(w), { learningRate: 0.5 })
+      }
+      expect(w[0]).toBe(0)
+      expect(steps - 1).toBe(-lowest - 30)
+    },
+  )
+
   test('a mask and a permutation are those of a network with the same seed', () => {
     const mask = kernels.dropoutMask(new Float32Array(1000), {
       rate: 0.25,

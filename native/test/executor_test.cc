@@ -76,6 +76,19 @@ TEST_CASE("training lowers the loss, and the history holds every run's report") 
   CHECK(history.from(30).empty());
 }
 
+TEST_CASE("a brief run on the caller's thread gives the same arena; a long one is not brief") {
+  Trainer here(1), thread(1);
+  const RunOptions brief = here.epochs(5);
+  CHECK(here.executor.is_brief(brief));
+  CHECK_FALSE(here.executor.is_brief(here.epochs(1000000)));
+  CHECK_FALSE(Trainer(2).executor.is_brief(brief));
+  const RunResult result = here.executor.run_here(brief);
+  CHECK(result.runs == 5);
+  CHECK(result.steps == 25);
+  thread.executor.run(brief);
+  CHECK(here.bytes() == thread.bytes());
+}
+
 TEST_CASE("the last batch of a repeat is ragged") {
   Trainer trainer(3);
   trainer.executor.run(trainer.epochs(1));

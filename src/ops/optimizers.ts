@@ -5,10 +5,16 @@ import { defineOp, type Kernel, type Op } from './op.ts'
 
 const MOMENTUM = '(count | mu | rate:f64[1] dw[count] v[count] w[count]) -> v[count] w[count]'
 
-// A state or a weight that decays towards 0 is 0 below the normal numbers: processors take a hundred times longer for those,
-// and a unit that no longer learns would stay there for ever.
+// A state that decays towards 0 is 0 below the normal numbers: processors take a hundred times longer for those, and a
+// unit that no longer learns would stay there for ever.
 function settled({ smallestNormal }: Arithmetic, x: number): number {
   return Math.abs(x) < smallestNormal ? 0 : x
+}
+
+// A weight is so sooner, while its products are still normal. Its unit's other weights learn from these, and would stay where
+// they are once there is nothing to learn from.
+function settledWeight({ smallestNormal }: Arithmetic, x: number): number {
+  return Math.abs(x) < smallestNormal * 2 ** 30 ? 0 : x
 }
 
 // v = mu·v + dw, then w moves against direction(mu, v, dw).
@@ -22,7 +28,7 @@ function momentumKernel(
     const step = round(-rate[0])
     for (let i = 0; i < count; i++) {
       v[i] = settled(arithmetic, mulAdd(mu, v[i], dw[i]))
-      w[i] = settled(arithmetic, mulAdd(step, direction(mu, v[i], dw[i]), w[i]))
+      w[i] = settledWeight(arithmetic, mulAdd(step, direction(mu, v[i], dw[i]), w[i]))
     }
   }
 }
@@ -50,7 +56,7 @@ export const optimizers: readonly Op[] = [
     const { round, mulAdd } = arithmetic
     return ({ operands: [, dw, w], doubles: [rate], dims: [count] }) => {
       const step = round(-rate[0])
-      for (let i = 0; i < count; i++) w[i] = settled(arithmetic, mulAdd(step, dw[i], w[i]))
+      for (let i = 0; i < count; i++) w[i] = settledWeight(arithmetic, mulAdd(step, dw[i], w[i]))
     }
   }),
   defineOp('momentum', 'count', MOMENTUM, (arithmetic) =>
@@ -99,7 +105,7 @@ export const optimizers: readonly Op[] = [
     const { round } = arithmetic
     return ({ operands: [, w], doubles: [rate], dims: [count], scalars: [alpha] }) => {
       const factor = round(1 - rate[0] * alpha)
-      for (let i = 0; i < count; i++) w[i] = settled(arithmetic, round(factor * w[i]))
+      for (let i = 0; i < count; i++) w[i] = settledWeight(arithmetic, round(factor * w[i]))
     }
   }),
   // Source: Tieleman, Hinton 2012, Lecture 6.5; with a velocity as in Graves 2013.
