@@ -24,11 +24,12 @@ import { openCsv } from '../src/data/dataset.ts'
 import { PackedRows, PackedWriter, type RowLayout } from '../src/data/packed-rows.ts'
 import { DataError } from '../src/errors.ts'
 import { valueAt } from '../src/data/table.ts'
-import { groupsOf, partRule } from '../src/model/large-parts.ts'
+import { partRule, tableRuleColumns } from '../src/model/large-parts.ts'
 import { loadModel, type Model } from '../src/model.ts'
 import { memoryBytes } from '../src/model/memory.ts'
-import { normalizeTrainOptions, type TrainOptions, type TrainSettings } from '../src/model/options.ts'
+import { normalizeTrainOptions, type TrainOptions } from '../src/model/options.ts'
 import { train } from '../src/model/train.ts'
+import { atOnce } from '../src/paced.ts'
 import { randomStream } from '../src/random.ts'
 
 const ROWS = 2000
@@ -163,12 +164,13 @@ test('groups stay whole, whatever the pieces, and their column is no input', asy
     })
     expect(model.encoder.data.inputs.map(({ name }) => name)).not.toContain(group)
     expect(model.report.split.rule).toBe(`whole groups of ${group} by hash, seed 3`)
-    const rule = partRule(normalizeTrainOptions({ ...streamed, group, coverage: 0.8 }), ROWS)
+    const settings = normalizeTrainOptions({ ...streamed, group, coverage: 0.8 })
+    const rule = partRule(settings, ROWS)
     const found = new Map<string, Set<number>>()
     let counted = 0
     const dataset = await openCsv(path, { chunkBytes: 5000 })
     for await (const { table, numbers } of dataset.chunks()) {
-      const parts = rule(table.rows, (row) => numbers[row], groupsOf(table, { group } as TrainSettings))
+      const parts = atOnce(rule(table.rows, (row) => numbers[row], tableRuleColumns(table, settings)))
       const column = table.columns.find(({ name }) => name === group)
       const target = table.columns.find(({ name }) => name === 'kind')
       for (let row = 0; row < table.rows && column !== undefined && target !== undefined; row++) {
@@ -429,7 +431,7 @@ test('what has all its rows in memory is told so', async () => {
 test('what does not go is an error with its cure, before anything is trained', async () => {
   const attempt = (options: object, file = path): Promise<unknown> =>
     train(file, { ...streamed, ...options } as TrainOptions)
-  await expect(attempt({ splitBy: 'time:day' })).rejects.toThrow(/splitBy: .*Raise `memory`/)
+  await expect(attempt({ splitBy: 'time:dy' })).rejects.toThrow(/splitBy.*Did you mean 'day'/)
   await expect(attempt({ group: 'colr' })).rejects.toThrow(/group.*Did you mean 'color'/)
   await expect(attempt({ optimizer: 'lbfgs' })).rejects.toThrow(/optimizer: .*Raise `memory`/)
   await expect(attempt({ memory: '20MB' })).rejects.toThrow(

@@ -108,7 +108,7 @@ export class PackedWriter {
       const handle = await open(temporary, 'w')
       const writer = new PackedWriter(path, temporary, handle, key, layout)
       try {
-        await writer.write([Buffer.from(MARK)])
+        await writer.write(Buffer.from(MARK))
       } catch (error) {
         await writer.abandon()
         throw error
@@ -158,7 +158,7 @@ export class PackedWriter {
     trailer.writeUInt32LE(place.bytes, 8)
     trailer.writeUInt32LE(place.checksum, 12)
     trailer.write(MARK, 16, 'latin1')
-    await this.write([trailer])
+    await this.write(trailer)
     try {
       await this.handle.sync()
       await this.handle.close()
@@ -175,14 +175,16 @@ export class PackedWriter {
   }
 
   private async put(pieces: readonly Uint8Array[]): Promise<Place> {
-    const place = { offset: this.offset, bytes: totalBytes(pieces), checksum: checksumOf(pieces) }
-    await this.write(pieces)
+    // Whoever reads a block sees no pieces.
+    const bytes = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)
+    const place = { offset: this.offset, bytes: bytes.length, checksum: checksumOf(bytes) }
+    await this.write(bytes)
     return place
   }
 
   // Offsets stay multiples of 8, so that blocks can be read into any typed array.
-  private async write(pieces: readonly Uint8Array[]): Promise<void> {
-    const bytes = Buffer.concat([...pieces, Buffer.alloc((8 - (totalBytes(pieces) % 8)) % 8)])
+  private async write(unpadded: Uint8Array): Promise<void> {
+    const bytes = Buffer.concat([unpadded, Buffer.alloc((8 - (unpadded.length % 8)) % 8)])
     try {
       for (let done = 0; done < bytes.length;) {
         const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done)
@@ -371,7 +373,7 @@ export class PackedRows {
     for (const { offset, bytes, checksum } of places) {
       const view = memory.subarray(0, bytes)
       const { bytesRead } = await this.handle.read(view, 0, bytes, offset)
-      if (bytesRead !== bytes || checksumOf([view]) !== checksum) return false
+      if (bytesRead !== bytes || checksumOf(view) !== checksum) return false
     }
     return true
   }
@@ -401,7 +403,7 @@ async function readContents(handle: FileHandle): Promise<Contents | undefined> {
   if (!isWhole) return undefined
   const table = Buffer.alloc(bytes)
   await handle.read(table, 0, bytes, offset)
-  if (checksumOf([table]) !== trailer.readUInt32LE(12)) return undefined
+  if (checksumOf(table) !== trailer.readUInt32LE(12)) return undefined
   return JSON.parse(table.toString('utf8')) as Contents
 }
 
@@ -455,24 +457,22 @@ function totalBytes(pieces: readonly Uint8Array[]): number {
 }
 
 // Four sums side by side over words. Each step is one-to-one, so no single wrong word goes unseen; not meant against forgery.
-function checksumOf(pieces: readonly Uint8Array[]): number {
+function checksumOf(bytes: Uint8Array): number {
   let [a, b, c, d] = [1, 2, 3, 4]
-  for (const piece of pieces) {
-    const whole = piece.length >>> 2
-    const words =
-      piece.byteOffset % 4 === 0
-        ? new Uint32Array(piece.buffer, piece.byteOffset, whole)
-        : new Uint32Array(piece.slice(0, whole * 4).buffer)
-    let i = 0
-    for (; i + 4 <= whole; i += 4) {
-      a = mixed(a, words[i])
-      b = mixed(b, words[i + 1])
-      c = mixed(c, words[i + 2])
-      d = mixed(d, words[i + 3])
-    }
-    for (; i < whole; i++) a = mixed(a, words[i])
-    for (let j = whole * 4; j < piece.length; j++) b = mixed(b, piece[j])
+  const whole = bytes.length >>> 2
+  const words =
+    bytes.byteOffset % 4 === 0
+      ? new Uint32Array(bytes.buffer, bytes.byteOffset, whole)
+      : new Uint32Array(bytes.slice(0, whole * 4).buffer)
+  let i = 0
+  for (; i + 4 <= whole; i += 4) {
+    a = mixed(a, words[i])
+    b = mixed(b, words[i + 1])
+    c = mixed(c, words[i + 2])
+    d = mixed(d, words[i + 3])
   }
+  for (; i < whole; i++) a = mixed(a, words[i])
+  for (let j = whole * 4; j < bytes.length; j++) b = mixed(b, bytes[j])
   return [b, c, d].reduce(mixed, a) >>> 0
 }
 

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { DataError, reasonOf, SpecError } from '../errors.ts'
 import { atOnce, ROWS_AT_ONCE, type Paced } from '../paced.ts'
 import type { RandomStream } from '../random.ts'
+import { RowMarks } from './row-marks.ts'
 
 /** Row numbers from 0 in two disjoint parts. */
 export interface Split {
@@ -11,6 +12,10 @@ export interface Split {
   /** The rows held out: for the test or for validation. */
   test: Uint32Array
 }
+
+const splitKeys = ['train', 'test'] as const
+/** Row numbers of a split have 32 bits. */
+export const MOST_ROWS = 2 ** 32
 
 /** The draws a split needs; the streams of src/random.ts have them. */
 export type SplitStream = Pick<RandomStream, 'uint32' | 'below'>
@@ -131,6 +136,7 @@ export function rowNumbers(count: number, first = 0): Uint32Array {
 /**
  * Reads a split file, see {@link parseSplit}.
  *
+ * @param rows how many rows the table has
  * @throws DataError where the file cannot be read or is no split of `rows` rows
  */
 export async function readSplit(path: string, rows: number): Promise<Split> {
@@ -152,7 +158,7 @@ export async function readSplit(path: string, rows: number): Promise<Split> {
  * Reads a split written as JSON, `{"train":[…],"test":[…]}`, with row numbers from 0 that do not count the header. Other
  * keys are ignored; a row may be in neither part, but not in both, nor twice in one. The order of the numbers is kept.
  *
- * @param rows how many rows the table has
+ * @param rows how many rows the table has, at most 2³²
  * @param source the file's name, for messages
  * @throws DataError naming the file and the offending number
  * @example
@@ -177,7 +183,7 @@ export function parseSplit(text: string, rows: number, source: string): Split {
       received: JSON.stringify(json),
     })
   }
-  const seen = new Map<number, string>()
+  const seen = new RowMarks()
   return {
     train: rowList(json as Record<string, unknown>, 'train', rows, seen, source),
     test: rowList(json as Record<string, unknown>, 'test', rows, seen, source),
@@ -186,9 +192,9 @@ export function parseSplit(text: string, rows: number, source: string): Split {
 
 function rowList(
   json: Record<string, unknown>,
-  key: 'train' | 'test',
+  key: (typeof splitKeys)[number],
   rows: number,
-  seen: Map<number, string>,
+  seen: RowMarks,
   source: string,
 ): Uint32Array {
   const where = `${source} ${key}`
@@ -197,19 +203,24 @@ function rowList(
     const received = list === undefined ? 'none' : Array.isArray(list) ? 'an empty one' : typeof list
     throw new DataError({ code: 'HADAMARD_SPLIT', where, expected: 'a list of row numbers', received })
   }
+  const mark = 1 + splitKeys.indexOf(key)
   return Uint32Array.from(list as unknown[], (row) => {
-    if (typeof row !== 'number' || !Number.isInteger(row) || row < 0 || row >= rows) {
-      const expected = rows === 0 ? 'no row, as the table has none' : `row numbers from 0 to ${rows - 1}`
-      throw new DataError({ code: 'HADAMARD_SPLIT', where, expected, received: JSON.stringify(row) })
-    }
+    if (typeof row !== 'number' || !Number.isInteger(row) || row < 0 || row >= rows)
+      throw wrongRow(where, row, rows)
     const other = seen.get(row)
-    if (other !== undefined) {
-      const received = other === key ? `${row} twice` : `${row} in ${other} and in ${key}`
+    if (other !== 0) {
+      const received = other === mark ? `${row} twice` : `${row} in ${splitKeys[other - 1]} and in ${key}`
       throw new DataError({ code: 'HADAMARD_SPLIT', where, expected: 'every row at most once', received })
     }
-    seen.set(row, key)
+    seen.set(row, mark)
     return row
   })
+}
+
+/** The error of what is no row of a table of so many rows. */
+export function wrongRow(where: string, row: unknown, rows: number): DataError {
+  const expected = rows === 0 ? 'no row, as the table has none' : `row numbers from 0 to ${rows - 1}`
+  return new DataError({ code: 'HADAMARD_SPLIT', where, expected, received: JSON.stringify(row) })
 }
 
 function checkShare(share: number): void {

@@ -81,33 +81,59 @@ export function holdOutLatest(table: Table, name: string): HoldOut {
     if (share === 0) return { train: Uint32Array.from(rows), test: new Uint32Array() }
     const ordered = Array.from(rows).sort((a, b) => times[a] - times[b] || a - b)
     const missing = ordered.find((row) => Number.isNaN(times[row]))
-    if (missing !== undefined) {
-      throw new DataError(
-        {
-          code: 'HADAMARD_SPLIT',
-          where: `${table.source ?? 'rows'} row ${missing}, column ${name}`,
-          expected: 'a time in every row, to split by',
-          received: 'none',
-          cure: 'Leave out rows without a time',
-        },
-        { column: name },
-      )
-    }
+    if (missing !== undefined) throw timeMissing(table.source ?? 'rows', missing, name)
     const cut = cutBetween(
       ordered.map((row) => times[row]),
-      ordered.length - Math.max(1, Math.round(share * ordered.length)),
+      rowsBefore(ordered.length, share),
     )
     if (cut > 0) return sidesOf(rows, new Set(ordered.slice(cut)))
-    throw new DataError(
-      {
-        code: 'HADAMARD_SPLIT',
-        where: 'splitBy',
-        expected: `different times in column ${name}`,
-        received: 'only one',
-      },
-      { column: name },
-    )
+    throw timesAreOne(name)
   }
+}
+
+/** How many of so many rows are before those to be held out; at least one is held out. */
+export function rowsBefore(rows: number, share: number): number {
+  return rows - Math.max(1, Math.round(share * rows))
+}
+
+/** The error of a row that has no time. */
+export function timeMissing(source: string, row: number, column: string): DataError {
+  return new DataError(
+    {
+      code: 'HADAMARD_SPLIT',
+      where: `${source} row ${row}, column ${column}`,
+      expected: 'a time in every row, to split by',
+      received: 'none',
+      cure: 'Leave out rows without a time',
+    },
+    { column },
+  )
+}
+
+/** The error of times that leave nothing to part. */
+export function timesAreOne(column: string): DataError {
+  return new DataError(
+    {
+      code: 'HADAMARD_SPLIT',
+      where: 'splitBy',
+      expected: `different times in column ${column}`,
+      received: 'only one',
+    },
+    { column },
+  )
+}
+
+/** The error of a column of other texts than dates. */
+export function timesAreTexts(column: string, text = ''): DataError {
+  return new DataError(
+    {
+      code: 'HADAMARD_SPLIT',
+      where: 'splitBy',
+      expected: `numbers or dates such as 2024-01-31 in column ${column}`,
+      received: `texts such as '${text}'`,
+    },
+    { column },
+  )
 }
 
 /**
@@ -142,24 +168,25 @@ function timesOf(table: Table, name: string): Float64Array {
   if (column.type === 'numeric') return column.values
   const form = dateForm(column.categories)
   if (form !== undefined) return momentsOf(column, form.order)
-  throw new DataError(
-    {
-      code: 'HADAMARD_SPLIT',
-      where: 'splitBy',
-      expected: `numbers or dates such as 2024-01-31 in column ${name}`,
-      received: `texts such as '${column.categories[0] ?? ''}'`,
-    },
-    { column: name },
-  )
+  throw timesAreTexts(name, column.categories[0])
 }
 
-// The nearest place to cut that parts no equal times and leaves neither side empty; 0 where there is none.
 function cutBetween(times: readonly number[], wanted: number): number {
   let before = Math.max(0, wanted)
   let after = before
   while (before > 0 && times[before - 1] === times[before]) before--
   while (after < times.length && (after === 0 || times[after] === times[after - 1])) after++
-  if (after >= times.length) return before
+  return nearestCut({ before, after, wanted, rows: times.length })
+}
+
+/**
+ * The nearest place to cut that parts no equal times and leaves neither side empty; 0 where there is none.
+ *
+ * @param place.before where the equal times begin that the wanted place is among, and `after` where they end
+ */
+export function nearestCut(place: { before: number; after: number; wanted: number; rows: number }): number {
+  const { before, after, wanted, rows } = place
+  if (after >= rows) return before
   return before === 0 || after - wanted < wanted - before ? after : before
 }
 

@@ -1,10 +1,14 @@
-/** To which part the rows of a large file belong: by a hash of seed and row number, or of seed and group. It needs no memory of other rows. */
+/** To which part the rows of a large file belong: by a hash, by class, by time, or as given. It needs no other rows in memory. */
 
-import type { SurveyedColumn } from '../data/survey.ts'
+import type { SchemaColumn, SurveyedColumn } from '../data/survey.ts'
+import { parseDate, type DateOrder } from '../data/dates.ts'
 import type { Column, Table } from '../data/table.ts'
+import type { Paced } from '../paced.ts'
 import { randomStream, streamKey } from '../random.ts'
-import type { TrainSettings } from './options.ts'
+import { givenMarks } from './given-rows.ts'
+import { timeColumn, type TrainSettings } from './options.ts'
 import { calibrationShare } from './parts.ts'
+import { ClassQuotas, type HeldPart } from './class-quotas.ts'
 
 /** Parts of the rows, in the order in which their samples lie in the sample table. */
 export const partNames = ['train', 'validation', 'test', 'calibration'] as const
@@ -15,62 +19,240 @@ export type PartName = (typeof partNames)[number]
 /** A number for each part. */
 export type PartCounts = Record<PartName, number>
 
+/** The place of rows that are in no part, as a given split does not list them. */
+export const noPart = partNames.length
+
 /** Groups whose parts are remembered, as names are slow to hash. */
 const MOST_REMEMBERED = 2 ** 16
+/** Texts that are parsed in about two milliseconds. */
+export const TEXTS_AT_ONCE = 2 ** 12
 
-/**
- * The parts of rows, as places in `partNames`.
- *
- * @param groups the column that rows are grouped by, where there is one
- */
+/** From which time on rows are held out, latest part first. */
+export interface TimeLimits {
+  /** How the times are written; undefined for numbers. */
+  readonly order?: DateOrder
+  readonly parts: readonly { readonly part: PartName; readonly from: number }[]
+}
+
+/** The columns that rows are parted by, where they are. */
+export interface RuleColumns {
+  readonly group?: SurveyedColumn
+  readonly time?: SurveyedColumn
+  /** The target, where classes are to keep their shares. */
+  readonly classes?: SurveyedColumn
+}
+
+/** The parts of the next rows of a file, as places in `partNames`. */
 export type PartRule = (
   rows: number,
   numberOf: (row: number) => number,
-  groups: SurveyedColumn | undefined,
-) => Uint8Array
+  columns: RuleColumns,
+) => Paced<Uint8Array>
 
-/** The rule of docs/data.md: a row's part depends on seed and row number alone, or on seed and group. */
-export function partRule(settings: TrainSettings, rows: number): PartRule {
-  const { seed, test, validation, group, schema } = settings
-  const shares = { test, calibration: calibrationOf(settings, rows), validation }
-  const rules = Object.entries(shares)
+/** The part of a row of a piece, by its place there and its number in the file. */
+type PartOfRow = (row: number, number: number) => number
+
+/**
+ * The rule of docs/data.md for one pass over the rows, from the first on.
+ *
+ * @param rows of the file, where they are known; else infinite
+ * @param times needed to part by time
+ */
+export function partRule(settings: TrainSettings, rows: number, times?: TimeLimits): PartRule {
+  const { givenRows } = settings
+  const begin = ruleOf(settings, heldOut(settings, rows), times)
+  return function* (count, numberOf, columns) {
+    const partOf = yield* begin(columns)
+    const places = new Uint8Array(count)
+    for (let row = 0; row < count; row++) {
+      const number = numberOf(row)
+      const mark = givenRows?.markOf(number) ?? givenMarks.train
+      if (mark === givenMarks.train) places[row] = partOf(row, number)
+      else places[row] = mark === givenMarks.test ? partNames.indexOf('test') : noPart
+    }
+    return places
+  }
+}
+
+/** The parts that rows are held out for, in the order in which they are taken. */
+export function heldOut(settings: TrainSettings, rows: number): HeldPart[] {
+  const { test, validation, givenRows } = settings
+  const shares = {
+    test: givenRows === undefined ? test : 0,
+    calibration: calibrationOf(settings, rows),
+    validation,
+  }
+  return Object.entries(shares)
     .filter(([, share]) => share > 0)
-    .map(([name, share]) => ({
-      name: `split.${name}`,
-      part: partNames.indexOf(name as PartName),
-      limit: share * 2 ** 32,
-      stream: randomStream(seed, `split.${name}`),
-    }))
-  const ofRow = (number: number): number => {
+    .map(([name, share]) => ({ name: `split.${name}`, part: partNames.indexOf(name as PartName), share }))
+}
+
+/** The columns among those of a piece of the rows that these are parted by. */
+export function ruleColumns(
+  { group, splitBy, stratify, targets }: TrainSettings,
+  columnOf: (name: string) => SurveyedColumn | undefined,
+): RuleColumns {
+  return {
+    ...(group === undefined ? {} : { group: columnOf(group) }),
+    ...(splitBy === undefined ? {} : { time: columnOf(timeColumn(splitBy)) }),
+    ...(stratify === true ? { classes: columnOf(targets[0]) } : {}),
+  }
+}
+
+/** The same of a table. */
+export function tableRuleColumns({ columns }: Table, settings: TrainSettings): RuleColumns {
+  return ruleColumns(settings, (wanted) => {
+    const column = columns.find(({ name }) => name === wanted)
+    return column === undefined ? undefined : asSurveyed(column)
+  })
+}
+
+/** Which rows have a value in all of the columns; texts that a given schema does not list are missing. */
+export function rowsWithAll(
+  rows: number,
+  columns: readonly (SurveyedColumn | undefined)[],
+  listed: readonly (ReadonlySet<string> | undefined)[],
+): Uint8Array {
+  const isKnown = new Uint8Array(rows).fill(1)
+  columns.forEach((column, index) => dropUnknown(isKnown, column, listed[index]))
+  return isKnown
+}
+
+function dropUnknown(
+  isKnown: Uint8Array,
+  column: SurveyedColumn | undefined,
+  listed: ReadonlySet<string> | undefined,
+): void {
+  if (column === undefined) isKnown.fill(0)
+  else if ('values' in column) {
+    for (let row = 0; row < isKnown.length; row++) if (Number.isNaN(column.values[row])) isKnown[row] = 0
+  } else {
+    const { codes, texts } = column
+    const isAllowed = Uint8Array.from(texts, (text) => (listed?.has(text) === false ? 0 : 1))
+    for (let row = 0; row < isKnown.length; row++)
+      if (codes[row] < 0 || isAllowed[codes[row]] === 0) isKnown[row] = 0
+  }
+}
+
+/** The texts that a given schema lists of a column; undefined where any may be there. */
+export function listedTexts(
+  { schema }: Pick<TrainSettings, 'schema'>,
+  wanted: string | undefined,
+): ReadonlySet<string> | undefined {
+  const given: SchemaColumn | undefined = schema?.columns.find(({ name }) => name === wanted)
+  return given?.type === 'categorical' && given.categories ? new Set(given.categories) : undefined
+}
+
+/** Of each row the number of its code; NaN for a missing one. */
+export function byCode(codes: Int32Array, rows: number, numbers: Float64Array): Float64Array {
+  const found = new Float64Array(rows)
+  for (let row = 0; row < rows; row++) found[row] = codes[row] < 0 ? NaN : numbers[codes[row]]
+  return found
+}
+
+function ruleOf(
+  settings: TrainSettings,
+  held: readonly HeldPart[],
+  times: TimeLimits | undefined,
+): (columns: RuleColumns) => Paced<PartOfRow> {
+  const ofNumber = byNumber(settings, held)
+  if (settings.group !== undefined) return byGroup(settings, held, ofNumber)
+  if (times !== undefined) return byTime(settings, times)
+  return settings.stratify === true ? byClass(settings, held) : always(ofNumber)
+}
+
+function always(partOf: PartOfRow): () => Paced<PartOfRow> {
+  // eslint-disable-next-line require-yield -- others have to stop now and then
+  return function* () {
+    return partOf
+  }
+}
+
+function byNumber({ seed }: TrainSettings, held: readonly HeldPart[]): PartOfRow {
+  const rules = held.map(({ name, part, share }) => ({
+    part,
+    limit: share * 2 ** 32,
+    stream: randomStream(seed, name),
+  }))
+  return (_, number) => {
     for (const { stream, limit, part } of rules) if (stream.uint32(number) < limit) return part
     return 0
   }
+}
+
+function byGroup(
+  settings: TrainSettings,
+  held: readonly HeldPart[],
+  ofNumber: PartOfRow,
+): (columns: RuleColumns) => Paced<PartOfRow> {
+  const { seed, group } = settings
   const ofGroup = remembered(
-    (key) => rules.find(({ name, limit }) => streamKey(seed, `${name} value ${key}`)[0] < limit)?.part ?? 0,
+    (key) =>
+      held.find(({ name, share }) => streamKey(seed, `${name} value ${key}`)[0] < share * 2 ** 32)?.part ?? 0,
   )
-  const given = schema?.columns.find(({ name }) => name === group)
-  const listed = given?.type === 'categorical' && given.categories ? new Set(given.categories) : undefined
-  return (count, numberOf, groups) => {
-    const keyOf = groups === undefined ? undefined : keyReader(groups, listed)
-    const parts = new Uint8Array(count)
-    for (let row = 0; row < count; row++) {
-      const key = keyOf?.(row)
+  const listed = listedTexts(settings, group)
+  return function* (columns) {
+    const keyOf = keyReader(columns.group, listed)
+    yield
+    return (row, number) => {
+      const key = keyOf(row)
       // A row without a group is a group of its own.
-      parts[row] = key === undefined ? ofRow(numberOf(row)) : ofGroup(key)
+      return key === undefined ? ofNumber(row, number) : ofGroup(key)
     }
-    return parts
+  }
+}
+
+function byTime(
+  settings: TrainSettings,
+  { order, parts }: TimeLimits,
+): (columns: RuleColumns) => Paced<PartOfRow> {
+  const limits = parts.map(({ part, from }) => ({ place: partNames.indexOf(part), from }))
+  const listed = listedTexts(settings, timeColumn(settings.splitBy ?? ''))
+  // Chunks of a column with a list of its texts all have that one.
+  let known: { texts: readonly string[]; moments: Float64Array } = { texts: [], moments: new Float64Array() }
+  return function* ({ time }) {
+    if (time === undefined) return () => 0
+    if ('codes' in time && known.texts !== time.texts)
+      known = { texts: time.texts, moments: yield* parsed(time.texts, listed, order) }
+    const times = 'values' in time ? time.values : byCode(time.codes, time.codes.length, known.moments)
+    return (row) => limits.find(({ from }) => times[row] >= from)?.place ?? 0
+  }
+}
+
+// By pieces, as every text is parsed.
+function* parsed(
+  texts: readonly string[],
+  listed: ReadonlySet<string> | undefined,
+  order: DateOrder = 'ymd',
+): Paced<Float64Array> {
+  const moments = new Float64Array(texts.length)
+  for (const [code, text] of texts.entries()) {
+    moments[code] = listed?.has(text) === false ? NaN : parseDate(text, order)
+    if (code % TEXTS_AT_ONCE === 0) yield
+  }
+  return moments
+}
+
+function byClass(
+  settings: TrainSettings,
+  held: readonly HeldPart[],
+): (columns: RuleColumns) => Paced<PartOfRow> {
+  const quotas = new ClassQuotas(settings.seed, held)
+  const listed = listedTexts(settings, settings.targets[0])
+  return function* ({ classes }) {
+    const keyOf = keyReader(classes, listed)
+    yield
+    return (row, number) => {
+      const key = keyOf(row)
+      return key === undefined ? 0 : quotas.partOfNext(key, number)
+    }
   }
 }
 
 /** Of few rows a larger share. */
-export function calibrationOf({ coverage, test }: TrainSettings, rows: number): number {
-  return coverage === undefined ? 0 : calibrationShare(Math.round(rows * (1 - test)))
-}
-
-/** The column of a table that rows are grouped by, where they are. */
-export function groupsOf({ columns }: Table, { group }: TrainSettings): SurveyedColumn | undefined {
-  const column = columns.find(({ name }) => name === group)
-  return column === undefined ? undefined : asSurveyed(column)
+export function calibrationOf({ coverage, test, givenRows }: TrainSettings, rows: number): number {
+  if (coverage === undefined) return 0
+  return calibrationShare(givenRows?.trained ?? Math.round(rows * (1 - test)))
 }
 
 function asSurveyed(column: Column): SurveyedColumn {
@@ -80,12 +262,14 @@ function asSurveyed(column: Column): SurveyedColumn {
 
 // Texts that a given schema does not list are missing.
 function keyReader(
-  column: SurveyedColumn,
+  column: SurveyedColumn | undefined,
   listed: ReadonlySet<string> | undefined,
 ): (row: number) => string | number | undefined {
+  if (column === undefined) return () => undefined
   if ('values' in column) {
     const { values } = column
-    return (row) => (Number.isNaN(values[row]) ? undefined : values[row])
+    // -0 is 0.
+    return (row) => (Number.isNaN(values[row]) ? undefined : values[row] + 0)
   }
   const { codes, texts } = column
   const keys = texts.map((text) => (listed?.has(text) === false ? undefined : text))

@@ -9,13 +9,7 @@ import type { OpenCsvOptions } from '../data/open-options.ts'
 import { RowSampleStore } from '../data/row-sample-store.ts'
 import { rowNumbers } from '../data/split.ts'
 import type { ColumnDescription } from '../data/summaries.ts'
-import type {
-  DatasetSchema,
-  SchemaColumn,
-  SurveyedColumn,
-  SurveyedRows,
-  SurveyWatcher,
-} from '../data/survey.ts'
+import type { DatasetSchema, SchemaColumn, SurveyedRows, SurveyWatcher } from '../data/survey.ts'
 import type { Column, Table } from '../data/table.ts'
 import { taskOfKinds, type NumberTarget } from '../data/target.ts'
 import { categoriesOf, TrainingTally, type TrainingSummary } from '../data/training-summary.ts'
@@ -24,13 +18,19 @@ import { breathe, inTurns, type Paced } from '../paced.ts'
 import { randomStream } from '../random.ts'
 import {
   calibrationOf,
+  listedTexts,
   partNames,
   partRule,
+  rowsWithAll,
+  ruleColumns,
   type PartCounts,
   type PartName,
   type PartRule,
+  type TimeLimits,
 } from './large-parts.ts'
-import { checkGroup } from './parts.ts'
+import { findTimes } from './large-times.ts'
+import { checkGroup, checkRule } from './parts.ts'
+import { asideColumns } from './plan.ts'
 import type { TrainSettings } from './options.ts'
 import type { ClassReport, Fingerprint } from './report.ts'
 import { namingOption, openOptionsOf } from './read-source.ts'
@@ -52,6 +52,8 @@ export interface LargeSurvey {
   /** Rows of which a target is missing; they are in no part. */
   droppedRows: number
   parts: PartCounts
+  /** Where rows are parted by time. */
+  times?: TimeLimits
   dropped: DroppedColumn[]
   data: Fingerprint
   /** Rows of each part in the sample table, one part behind the other. */
@@ -69,7 +71,8 @@ export interface Surveyed {
 }
 
 /**
- * Reads all rows once; files of few rows twice, where a share of them depends on how many there are.
+ * Reads all rows once; files of few rows twice, where a share of them depends on how many there are, and times before all else,
+ * where rows are parted by them.
  *
  * @param path beside which the rows may be kept for as long as the survey is open
  * @returns to be closed
@@ -79,13 +82,14 @@ export async function surveyLarge(source: string, settings: TrainSettings, path:
   const options = openOptionsOf(settings)
   const spool = await ColumnSpool.create(path)
   try {
-    const many = await scanned(source, settings, options, Infinity, spool)
+    const times = await findTimes(source, settings, options)
+    const many = await scanned(source, settings, options, { rows: Infinity, times, spool })
     const { rows = 0 } = many.dataset
-    if (calibrationOf(settings, rows) === calibrationOf(settings, Infinity))
-      return await surveyOf(many, settings, source, spool)
+    if (times !== undefined || calibrationOf(settings, rows) === calibrationOf(settings, Infinity))
+      return await surveyOf(many, settings, source)
     await many.dataset.close()
-    const few = await scanned(source, settings, { ...options, onReject: undefined }, rows, spool)
-    return await surveyOf(few, settings, source, spool)
+    const few = await scanned(source, settings, { ...options, onReject: undefined }, { rows, spool })
+    return await surveyOf(few, settings, source)
   } catch (error) {
     await spool?.close()
     throw error
@@ -96,14 +100,22 @@ interface Scanned {
   readonly dataset: Dataset
   readonly columns: ColumnDescription[]
   readonly scan: Scan
+  readonly scanning: Scanning
+}
+
+/** What a reading knows beforehand, and where it keeps the rows. */
+interface Scanning {
+  /** Of the file; infinite where nobody knows yet. */
+  readonly rows: number
+  readonly times?: TimeLimits
+  readonly spool?: ColumnSpool
 }
 
 async function scanned(
   source: string,
   settings: TrainSettings,
   options: OpenCsvOptions,
-  rows: number,
-  spool: ColumnSpool | undefined,
+  scanning: Scanning,
 ): Promise<Scanned> {
   // Of several passes the last one counts.
   const seen: { scan?: Scan } = {}
@@ -112,7 +124,7 @@ async function scanned(
   const dataset = await open((names) => {
     checkNamed({ columns: names.map((name) => ({ name })), source }, settings)
     checkGroup(names, settings)
-    seen.scan = new Scan(names, settings, rows, spool)
+    seen.scan = new Scan(names, settings, scanning)
     return seen.scan
   })
   try {
@@ -120,7 +132,7 @@ async function scanned(
     const columns = await dataset.describe()
     const { scan } = seen
     if (scan === undefined) throw new Error('rows that nobody has seen')
-    return { dataset, columns, scan }
+    return { dataset, columns, scan, scanning }
   } catch (error) {
     await dataset.close()
     throw error
@@ -128,19 +140,21 @@ async function scanned(
 }
 
 async function surveyOf(
-  { dataset, columns, scan }: Scanned,
+  { dataset, columns, scan, scanning }: Scanned,
   settings: TrainSettings,
   source: string,
-  spool: ColumnSpool | undefined,
 ): Promise<Surveyed> {
+  const { times, spool } = scanning
   try {
     const { schema, rows = 0 } = dataset
+    settings.givenRows?.check(rows)
     const summary = scan.tally.summary(schema.columns)
     const { sample, sampled } = await scan.sampleTable(schema, source)
     await breathe()
     const dropped = await inTurns(droppedOf(schema, columns, sample, settings, rows))
     const { classes, ...targets } = scan.targets(schema, summary)
-    const aside = [...asideOf(settings), ...dropped.map(({ name }) => name)]
+    checkRule(sample, targets.target.task, settings)
+    const aside = [...asideColumns(settings), ...dropped.map(({ name }) => name)]
     const inputs: Input[] = []
     for (const [index, { name }] of schema.columns.entries()) {
       if ([...settings.targets, ...aside].includes(name)) continue
@@ -169,6 +183,7 @@ async function surveyOf(
       ...(dataset.rejects.count > 0 ? { leftOut: dataset.rejects.count } : {}),
       droppedRows: scan.droppedRows,
       parts: scan.parts,
+      ...(times === undefined ? {} : { times }),
       dropped,
       sampled,
     }
@@ -190,13 +205,6 @@ async function surveyOf(
   }
 }
 
-/** Columns that are neither input nor target, as asked for. */
-export function asideOf({ ignore, types = {}, weight, group }: TrainSettings): string[] {
-  const ignored = Object.keys(types).filter((name) => types[name] === 'ignored')
-  const named = [weight, group].filter((name) => name !== undefined)
-  return [...new Set([...ignore, ...ignored, ...named])]
-}
-
 /** The table that a survey's sample of the same rows was. */
 export function sampleParts(sampled: PartCounts): Record<PartName, Uint32Array> {
   let first = 0
@@ -212,10 +220,10 @@ class Scan implements SurveyWatcher {
   readonly tally: TrainingTally
   droppedRows = 0
   private readonly rule: PartRule
-  private readonly groupIndex: number
   private readonly samples: (RowSampleStore | undefined)[] = partNames.map(() => undefined)
   private readonly wanted: number
   private readonly draw
+  private readonly spool: ColumnSpool | undefined
   private readonly targetIndices: readonly number[]
   private readonly counts: readonly TargetCounts[]
   /** The texts that each target may have, where a schema lists them. */
@@ -225,30 +233,26 @@ class Scan implements SurveyWatcher {
   constructor(
     private readonly names: readonly string[],
     private readonly settings: TrainSettings,
-    rows: number,
-    private readonly spool?: ColumnSpool,
+    { rows, times, spool }: Scanning,
   ) {
     spool?.restart()
-    const { seed, targets, task, schema } = settings
+    const { seed, targets, task } = settings
+    this.spool = spool
     this.tally = new TrainingTally(names.length)
-    this.rule = partRule(settings, rows)
-    this.groupIndex = settings.group === undefined ? -1 : names.indexOf(settings.group)
+    this.rule = partRule(settings, rows, times)
     this.draw = randomStream(seed, 'sample')
     this.targetIndices = targets.map((target) => names.indexOf(target))
     this.counts = targets.map(() => new TargetCounts(task))
-    this.allowed = targets.map((target) => {
-      const given = schema?.columns.find(({ name }) => name === target)
-      return given?.type === 'categorical' && given.categories ? new Set(given.categories) : undefined
-    })
+    this.allowed = targets.map((target) => listedTexts(settings, target))
     this.wanted = Math.min(MOST_SAMPLED, Math.max(1000, Math.floor(SAMPLE_BYTES / (8 * names.length))))
   }
 
   *add(block: SurveyedRows): Paced<Promise<void> | undefined> {
     const { rows, firstRow, columns } = block
     const targets = this.targetIndices.map((index) => columns[index])
-    const isKnown = new Uint8Array(rows).fill(1)
-    targets.forEach((column, i) => dropUnknown(isKnown, column, this.allowed[i]))
-    const partOf = this.rule(rows, (row) => firstRow + row, columns[this.groupIndex])
+    const isKnown = rowsWithAll(rows, targets, this.allowed)
+    const partedBy = ruleColumns(this.settings, (name) => columns[this.names.indexOf(name)])
+    const partOf = yield* this.rule(rows, (row) => firstRow + row, partedBy)
     const isTrained = new Uint8Array(rows)
     for (let row = 0; row < rows; row++) isTrained[row] = isKnown[row] === 1 && partOf[row] === 0 ? 1 : 0
     yield
@@ -268,12 +272,11 @@ class Scan implements SurveyWatcher {
     isKnown: Uint8Array,
     pieces: readonly (Float64Array | Int32Array)[],
   ): Paced<void> {
+    for (const isOne of isKnown) this.droppedRows += 1 - isOne
     const { draw } = this
-    let dropped = partOf.length
     for (const part of partNames.keys()) {
       const rows = rowsOfPart(part, partOf, isKnown)
       if (rows.length === 0) continue
-      dropped -= rows.length
       this.partRows[part] += rows.length
       const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length))
       const draws = new Uint32Array(rows.length)
@@ -281,7 +284,6 @@ class Scan implements SurveyWatcher {
       yield
       store.add(rows, draws, pieces)
     }
-    this.droppedRows += dropped
   }
 
   get parts(): PartCounts {
@@ -376,23 +378,6 @@ function rowsOfPart(part: number, partOf: Uint8Array, isKnown: Uint8Array): Uint
   return rows.subarray(0, count)
 }
 
-// Takes the rows out whose target is missing, or a text that a given schema does not list.
-function dropUnknown(
-  isKnown: Uint8Array,
-  column: SurveyedColumn | undefined,
-  allowed: ReadonlySet<string> | undefined,
-): void {
-  if (column === undefined) isKnown.fill(0)
-  else if ('values' in column) {
-    for (let row = 0; row < isKnown.length; row++) if (Number.isNaN(column.values[row])) isKnown[row] = 0
-  } else {
-    const { codes, texts } = column
-    const isAllowed = Uint8Array.from(texts, (text) => (allowed?.has(text) === false ? 0 : 1))
-    for (let row = 0; row < isKnown.length; row++)
-      if (codes[row] < 0 || isAllowed[codes[row]] === 0) isKnown[row] = 0
-  }
-}
-
 // By the sample, and by what is known of all rows where a sample cannot tell.
 function* droppedOf(
   { columns }: DatasetSchema,
@@ -402,7 +387,7 @@ function* droppedOf(
   rows: number,
 ): Paced<DroppedColumn[]> {
   const { types = {}, targets } = settings
-  const aside = [...targets, ...asideOf(settings)]
+  const aside = [...targets, ...asideColumns(settings)]
   const names = columns.map(({ name }) => name).filter((name) => !aside.includes(name))
   const useless = yield* uselessColumns(sample, names, types)
   const bySample = new Map(useless.map((one) => [one.name, one.reason]))

@@ -13,6 +13,7 @@ import { differentiableActivations, type ActivationName } from '../layers/activa
 import type { LossName } from '../layers/loss.ts'
 import { normalizeRecover, rejectBatches, type Recover } from '../training/options.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'
+import type { GivenRows } from './given-rows.ts'
 import type { AnyModel, Origin } from './going-on.ts'
 import { memoryBytes } from './memory.ts'
 import type { TrainingPlan } from './report.ts'
@@ -104,7 +105,7 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   test?: number
   /** A split file (JSON `{"train":[…],"test":[…]}`, row numbers from 0) or such row numbers, instead of `test`. */
   split?: string | GivenSplit
-  /** Whether classes keep their shares in all parts; default for classification, unless `group` or `splitBy` part the rows. */
+  /** Whether classes keep their shares in all parts; default for classification in memory, unless `group` or `splitBy` part the rows. */
   stratify?: boolean
   /** Column whose equal values are never on both sides of a split; it is no input. */
   group?: ColumnOf<Row>
@@ -208,6 +209,8 @@ export type TrainSettings = Omit<TrainOptions, 'target'> &
     /** Names of the columns to predict, at least one. */
     readonly targets: readonly string[]
     readonly origin?: Origin
+    /** Out of core: the rows of `split`. */
+    readonly givenRows?: GivenRows
   }
 
 /** Defaults that do not depend on the data; `--help` prints them. */

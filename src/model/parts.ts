@@ -4,6 +4,7 @@ import { firstCopiesInTurns, type Copies } from '../data/duplicates.ts'
 import { column as columnOf, unknownColumn, type Column, type Table } from '../data/table.ts'
 import {
   hashSplit,
+  MOST_ROWS,
   parseSplit,
   permutedSplit,
   readSplit,
@@ -70,7 +71,7 @@ export async function partRows(table: Table, task: Task, settings: TrainSettings
   const parts = { train: inner.train, validation: inner.test, test: outer.test, calibration }
   return {
     ...parts,
-    rule: describe(table, task, settings),
+    rule: describeRule(table, task, settings),
     warnings: [...emptyParts(parts, settings), ...copyWarnings(copies, parts, settings)],
   }
 }
@@ -166,15 +167,22 @@ async function givenSplit(
   table: Table,
   targets: readonly Column[],
 ): Promise<Split> {
-  const { train, test } =
-    typeof split === 'string'
-      ? await ofOption('split', readSplit(split, table.rows))
-      : parseSplit(
-          JSON.stringify({ train: toList(split.train), test: toList(split.test) }),
-          table.rows,
-          'split',
-        )
+  const { train, test } = await givenLists(split, table.rows)
   return { train: labelledRows(targets, train), test: labelledRows(targets, test) }
+}
+
+/**
+ * The row numbers of a split that is given.
+ *
+ * @param rows of the table; default so many that any could be there
+ * @throws DataError naming the offending number
+ */
+export async function givenLists(
+  split: NonNullable<TrainSettings['split']>,
+  rows = MOST_ROWS,
+): Promise<Split> {
+  if (typeof split === 'string') return ofOption('split', readSplit(split, rows))
+  return parseSplit(JSON.stringify({ train: toList(split.train), test: toList(split.test) }), rows, 'split')
 }
 
 // By index: a typed array that has lost its memory has a length, 0, but nothing to iterate over.
@@ -196,7 +204,8 @@ export function classesOf(column: Column, rows: ArrayLike<number>): Int32Array {
   return classes
 }
 
-function describe(table: Table, task: Task, settings: TrainSettings): string {
+/** How rows are parted, in words. */
+export function describeRule(table: Table, task: Task, settings: TrainSettings): string {
   const { split, seed, group, splitBy, stratify = task === 'classification' } = settings
   const rule =
     group !== undefined

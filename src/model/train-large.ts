@@ -16,7 +16,7 @@ import { Encoder } from '../data/encoder.ts'
 import { isOtherSource } from '../data/open-dataset.ts'
 import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/packed-rows.ts'
 import { ShuffledRows } from '../data/shuffled-rows.ts'
-import { breathe, inTurns, type Paced } from '../paced.ts'
+import { atOnce, breathe, inTurns, type Paced } from '../paced.ts'
 import { rowNumbers } from '../data/split.ts'
 import { countOf, type Column, type Table } from '../data/table.ts'
 import type { EncodedTarget } from '../data/target.ts'
@@ -32,7 +32,8 @@ import { columnsOf } from './diverged.ts'
 import { designNetwork, leadingMetric } from './design.ts'
 import { RunningFingerprint } from './fingerprint.ts'
 import { footprintOf } from './footprint.ts'
-import { groupsOf, partNames, partRule, type PartName } from './large-parts.ts'
+import { GivenRows } from './given-rows.ts'
+import { partNames, partRule, tableRuleColumns, type PartName } from './large-parts.ts'
 import { sampleParts, surveyLarge, type LargeSurvey, type Surveyed } from './large-survey.ts'
 import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
 import type { TrainSettings } from './options.ts'
@@ -43,6 +44,7 @@ import { checkTargets, isImbalanced } from './survey.ts'
 import { courseOf, type Course } from './recipe.ts'
 import { finishTraining } from './finish.ts'
 import { follow } from './follow.ts'
+import { describeRule } from './parts.ts'
 import { planOf } from './plan.ts'
 import { reread } from './read-source.ts'
 
@@ -94,9 +96,11 @@ interface PackedData {
  */
 export async function trainLarge<Row extends object, P extends Prediction>(
   source: string,
-  settings: TrainSettings,
+  given: TrainSettings,
 ): Promise<Model<Row, P>> {
-  checkSettings(settings)
+  checkSettings(given)
+  const { split } = given
+  const settings = split === undefined ? given : { ...given, givenRows: await GivenRows.of(split) }
   const { packed, survey, sample } = await packedData(source, settings)
   try {
     const encoder = Encoder.fromJSON(survey.encoder)
@@ -135,11 +139,8 @@ export async function trainLarge<Row extends object, P extends Prediction>(
 }
 
 function checkSettings(settings: TrainSettings): void {
-  const { splitBy, stratify, split, optimizer, keepOptimizer } = settings
+  const { optimizer, keepOptimizer } = settings
   const needing = {
-    splitBy,
-    stratify: stratify === true ? stratify : undefined,
-    split,
     optimizer: optimizerInfo(optimizer).isFullBatch === true ? optimizer : undefined,
     keepOptimizer: keepOptimizer === true ? keepOptimizer : undefined,
   }
@@ -148,7 +149,7 @@ function checkSettings(settings: TrainSettings): void {
   throw new SpecError({
     code: 'HADAMARD_OPTION_CONFLICT',
     where: found[0],
-    expected: 'rows that fit into memory; out of core they are parted by a hash and taken batch by batch',
+    expected: 'rows that fit into memory; out of core they are taken batch by batch',
     received: describeValue(found[1]),
     cure: 'Raise `memory`, or leave it out',
   })
@@ -188,10 +189,7 @@ function* planOfLarge(
   const { rows, dropped, classes, parts, droppedRows, sampled, columns } = survey
   const drawn = {
     ...sampleParts(sampled),
-    rule:
-      settings.group === undefined
-        ? `at random by row number, seed ${settings.seed}`
-        : `whole groups of ${settings.group} by hash, seed ${settings.seed}`,
+    rule: ruleInWords(sample, encoder, settings),
     warnings: [],
   }
   checkTargets(sample, settings)
@@ -223,6 +221,13 @@ function* planOfLarge(
     }),
     outOfCore: { shuffleWindow: windowRows, blockRows: packed.blockRows, scored: sampled },
   }
+}
+
+// Groups are held out by hash, and classes keep their shares where that is asked for alone.
+function ruleInWords(sample: Table, encoder: Encoder, settings: TrainSettings): string {
+  const { group, seed, split, stratify = false } = settings
+  if (group !== undefined && split === undefined) return `whole groups of ${group} by hash, seed ${seed}`
+  return describeRule(sample, encoder.task, { ...settings, stratify })
 }
 
 // The cache of the same data and settings, or one that is made now.
@@ -309,11 +314,12 @@ async function filesOf(source: string): Promise<SourceFile[]> {
 function encodingOf(settings: TrainSettings): object {
   const { targets, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage } =
     settings
-  const { weight, group, classWeight, loss, preset, schema, onError } = settings
+  const { weight, group, splitBy, stratify, classWeight, loss, preset, schema, onError } = settings
   return {
     version: CACHE_VERSION,
     ...{ targets, ignore, types, missing, delimiter, task, scale, seed, test, validation, coverage },
-    ...{ weight, group, classWeight, loss, preset, schema, onError },
+    ...{ weight, group, splitBy, stratify, classWeight, loss, preset, schema, onError },
+    split: settings.givenRows?.digest,
   }
 }
 
@@ -386,11 +392,11 @@ function layoutOf(spec: NetworkSpec, settings: TrainSettings): RowLayout {
 async function writeRows(
   writer: PackedWriter,
   chunks: AsyncIterable<Chunk>,
-  { parts, classes, rows: total, schema }: Omit<LargeSurvey, 'data'>,
+  { parts, classes, rows: total, schema, times }: Omit<LargeSurvey, 'data'>,
   encoder: Encoder,
   settings: TrainSettings,
 ): Promise<Fingerprint> {
-  const rule = partRule(settings, total)
+  const rule = partRule(settings, total, times)
   const byClass = largeClassWeights(settings, encoder, classes)
   const fingerprint = new RunningFingerprint(schema)
   // Test and calibration rows are scored by their samples.
@@ -398,7 +404,8 @@ async function writeRows(
   for await (const chunk of chunks) {
     const table = namedByRows(chunk)
     fingerprint.add(table)
-    const places = rule(table.rows, (row) => chunk.numbers[row], groupsOf(table, settings))
+    const columns = tableRuleColumns(table, settings)
+    const places = await inTurns(rule(table.rows, (row) => chunk.numbers[row], columns))
     for (const name of written) {
       const { kept, target, isKnown } = keptRows(table, places, name, encoder)
       if (kept.length === 0) continue
@@ -449,13 +456,14 @@ async function divergedInFile(
 ): Promise<unknown> {
   if (!(error instanceof DivergenceError) || error.autopsy === undefined) return error
   const { autopsy } = error
-  const trained = (rows: number) => (chunk: Chunk) => {
+  const rule = partRule(settings, survey.rows, survey.times)
+  const trained = (chunk: Chunk): Uint32Array => {
     const { table, numbers } = chunk
-    const places = partRule(settings, rows)(table.rows, (row) => numbers[row], groupsOf(table, settings))
+    const places = atOnce(rule(table.rows, (row) => numbers[row], tableRuleColumns(table, settings)))
     return keptRows(namedByRows(chunk), places, 'train', encoder).kept
   }
   const found = await reread(source, settings, (dataset) =>
-    locateRows(dataset.chunks(), rowsNamed(autopsy), trained(survey.rows)),
+    locateRows(dataset.chunks(), rowsNamed(autopsy), trained),
   ).catch(() => undefined)
   if (found === undefined) return error
   return divergenceIn(autopsy, { rows: found, ...columnsOf(encoder, sample, settings.weight) })
