@@ -291,9 +291,16 @@ describe.each(dtypes)('gemm on $dtype', (dtype) => {
     }
   })
 
-  // More rows than a block of A, rows of A a page apart.
-  test.each([0, 1, 2])('265 × 66 over 1026, several blocks of A, transposition %i', (seed) => {
-    checkCase(recipes[0], dtype, drawCase(recipes[0], dtype, seed, [265, 66, 1026]))
+  // More rows than a block of A, copied and in place, where operands exceed the second-level cache; and where A is so low
+  // that it is transposed instead of B, in two parts of k, for a C that is read.
+  test.each([
+    { m: 265, n: 66, k: 1026, seed: 1 },
+    { m: 700, n: 700, k: 40, seed: 0 },
+    { m: 32, n: 130, k: 520, seed: 2 },
+    { m: 32, n: 130, k: 520, seed: 6 },
+  ])('$m × $n over $k, several blocks', ({ m, n, k, seed }) => {
+    const recipe: Recipe = { ...recipes[0], alphas: [1], betas: [seed === 6 ? 2 : 0] }
+    checkCase(recipe, dtype, drawCase(recipe, dtype, seed, [m, n, k]))
   })
 
   test('the inputs may be one array', () => {
