@@ -4,7 +4,7 @@ import { checkBoolean, describeValue } from '../check.ts'
 import { BackendError, nearestName, SpecError } from '../errors.ts'
 import type { Backend } from './backend.ts'
 import { createFallback } from './fallback.ts'
-import { createNative } from './native.ts'
+import { createNative, loadBinding } from './native.ts'
 import { createVerifier } from './verify.ts'
 
 /** How a backend is asked for. */
@@ -35,18 +35,8 @@ const told = new Set<string>()
  * @throws BackendError if the asked-for backend or instruction set is not to be had
  */
 export function chooseBackend(options: BackendOptions = {}, needsFallback?: string): Backend {
-  const asked = options.backend ?? (process.env.HADAMARD_BACKEND || undefined)
+  const asked = askedBackend(options)
   const isa = options.isa ?? (process.env.HADAMARD_ISA || undefined)
-  if (asked !== undefined && !BACKENDS.includes(asked)) {
-    const nearest = nearestName(asked, BACKENDS)
-    throw new BackendError({
-      code: 'HADAMARD_BACKEND_CHOICE',
-      where: options.backend === undefined ? 'HADAMARD_BACKEND' : 'backend',
-      expected: 'native or fallback',
-      received: asked,
-      cure: nearest && `Did you mean ${nearest}`,
-    })
-  }
   const isExact = options.exact ?? false
   const isVerified = options.verify ?? environmentFlag('HADAMARD_VERIFY')
   checkBoolean('exact', isExact)
@@ -63,6 +53,38 @@ export function chooseBackend(options: BackendOptions = {}, needsFallback?: stri
   const backend = chosen.get(key) ?? (isVerified ? verifier(asked, isa) : create(asked, isa, isExact))
   chosen.set(key, backend)
   return backend
+}
+
+/**
+ * Whether the native core reads files, by the same rules. Its kernels have no part in that: the self-test, which takes time and
+ * memory, waits for the first of them.
+ *
+ * @throws BackendError if the asked-for core is not to be had
+ */
+export function readsNatively(options: Pick<BackendOptions, 'backend'>): boolean {
+  const asked = askedBackend(options)
+  if (asked === 'fallback') return false
+  try {
+    loadBinding()
+    return true
+  } catch (error) {
+    if (asked === 'native' || !(error instanceof BackendError)) throw error
+    tellOfFallback(error.message)
+    return false
+  }
+}
+
+function askedBackend({ backend }: Pick<BackendOptions, 'backend'>): string | undefined {
+  const asked = backend ?? (process.env.HADAMARD_BACKEND || undefined)
+  if (asked === undefined || BACKENDS.includes(asked)) return asked
+  const nearest = nearestName(asked, BACKENDS)
+  throw new BackendError({
+    code: 'HADAMARD_BACKEND_CHOICE',
+    where: backend === undefined ? 'HADAMARD_BACKEND' : 'backend',
+    expected: 'native or fallback',
+    received: asked,
+    cure: nearest && `Did you mean ${nearest}`,
+  })
 }
 
 function refuse(where: string, demand: unknown, needsFallback: string): void {

@@ -28,6 +28,9 @@ export interface ReadProgress {
 export type CsvInput = string | readonly string[] | ByteStream
 
 export class CsvFiles {
+  /** Of one file after another: what each leaves would wait for the collector. */
+  private readonly spare: Uint8Array[] = []
+
   private constructor(
     /** For messages. */
     readonly name: string,
@@ -90,6 +93,7 @@ export class CsvFiles {
 
   /** Removes what was kept of a stream. */
   async close(): Promise<void> {
+    this.spare.length = 0
     if (this.spool !== undefined) await rm(this.spool, { recursive: true, force: true })
   }
 
@@ -133,7 +137,7 @@ export class CsvFiles {
   private async open(path: string): Promise<CsvStream> {
     const source = await openFile(path, this.spool === undefined ? path : this.name)
     try {
-      return await CsvStream.open(source, this.options)
+      return await CsvStream.open(source, this.options, this.spare)
     } catch (error) {
       await source.close()
       throw error

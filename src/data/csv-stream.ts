@@ -3,7 +3,7 @@
  * handed on in the order of the file. What is done with the values, and what types they have, others decide.
  */
 
-import { chooseBackend } from '../backends/choose.ts'
+import { readsNatively } from '../backends/choose.ts'
 import { nativeBlockReader } from '../backends/native.ts'
 import { DataError } from '../errors.ts'
 import { breathe } from '../paced.ts'
@@ -91,7 +91,6 @@ const defaultMaxRecordBytes = 2 ** 26
 export class CsvStream {
   /** Bytes after `filled` are free; those from `start` on are unread. */
   private buffer: Uint8Array
-  private readonly spare: Uint8Array[] = []
   private filled = 0
   private start = 0
   private isAtEnd = false
@@ -105,19 +104,23 @@ export class CsvStream {
     readonly source: ByteSource,
     private readonly options: Required<Pick<StreamOptions, 'chunkBytes' | 'maxRecordBytes'>> & StreamOptions,
     private readonly isNative: boolean,
+    private readonly spare: Uint8Array[],
   ) {
-    this.buffer = sharedBytes(options.chunkBytes)
+    this.buffer = this.takeBytes()
   }
 
   /** What stands before the rows; set by {@link open}. */
   head!: CsvHead
 
-  /** @throws DataError for a file without a header, with a wrong one, or with bytes that are no text */
-  static async open(source: ByteSource, options: StreamOptions): Promise<CsvStream> {
-    const isNative = chooseBackend({ backend: options.backend }).name === 'native'
+  /**
+   * @param spare memory of pieces that streams with the same options have left, and where this one leaves its own
+   * @throws DataError for a file without a header, with a wrong one, or with bytes that are no text
+   */
+  static async open(source: ByteSource, options: StreamOptions, spare: Uint8Array[]): Promise<CsvStream> {
+    const isNative = readsNatively({ backend: options.backend })
     const chunkBytes = options.chunkBytes ?? (isNative ? nativeChunkBytes : fallbackChunkBytes)
     const maxRecordBytes = options.maxRecordBytes ?? defaultMaxRecordBytes
-    const stream = new CsvStream(source, { ...options, chunkBytes, maxRecordBytes }, isNative)
+    const stream = new CsvStream(source, { ...options, chunkBytes, maxRecordBytes }, isNative, spare)
     await stream.readHead()
     return stream
   }
@@ -189,7 +192,7 @@ export class CsvStream {
         if (plan.dates !== undefined) rejectWrongDates({ ...piece, ...this.form() }, result, targets, plan)
         const places = (): ReturnType<StreamBlock['places']> => this.placesOf(piece, result)
         const block = { ...result, targets, firstRow: row, places, ...this.wordings(piece, result) }
-        this.spare.push(piece.bytes)
+        this.leaveBytes(piece.bytes)
         row += result.rows
         await breathe()
         yield block
@@ -201,7 +204,17 @@ export class CsvStream {
   }
 
   close(): Promise<void> {
+    this.leaveBytes(this.buffer)
     return this.source.close()
+  }
+
+  private takeBytes(): Uint8Array {
+    return this.spare.pop() ?? sharedBytes(this.options.chunkBytes)
+  }
+
+  // What has grown for a long record goes.
+  private leaveBytes(bytes: Uint8Array): void {
+    if (bytes.length === this.options.chunkBytes + blockPadding) this.spare.push(bytes)
   }
 
   private reader(options: BlockOptions): BlockReader {
@@ -232,7 +245,7 @@ export class CsvStream {
     plan: StreamPlan,
     before: Promise<unknown> | undefined,
   ): Promise<Parsed | undefined> {
-    const bytes = this.spare.pop() ?? sharedBytes(this.options.chunkBytes)
+    const bytes = this.takeBytes()
     const targets = plan.targets(Math.ceil(this.linesPerByte * bytes.length))
     const { piece: found, result } = await readPiece(bytes, targets)
     await before
@@ -259,7 +272,7 @@ export class CsvStream {
         const lines =
           scan.lineEnds - (end < filled ? lineAt(bytes.subarray(end, filled), filled - end) - 1 : 0)
         const piece = { bytes, start, end, lines, line: this.line, offset: this.offset }
-        this.buffer = this.spare.pop() ?? sharedBytes(this.options.chunkBytes)
+        this.buffer = this.takeBytes()
         if (this.buffer.length - blockPadding <= filled - end) this.buffer = sharedBytes(2 * (filled - end))
         this.buffer.set(bytes.subarray(end, filled))
         this.filled = filled - end

@@ -1,6 +1,6 @@
 /** Reads CSV files into tables: options, file, encoding and header here; the rows in csv-parser.ts or its native twin. */
 
-import { chooseBackend } from '../backends/choose.ts'
+import { readsNatively } from '../backends/choose.ts'
 import { parseCsvBody } from '../backends/native.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
 import { readBytes } from './csv-bytes.ts'
@@ -67,7 +67,7 @@ export function parseCsv(bytes: Uint8Array, options: CsvOptions & { source?: str
   checkCsvOptions(rest)
   checkEncoding(bytes, source)
   const head = readHead(bytes, rest, source)
-  const parse = chooseBackend({ backend: rest.backend }).name === 'native' ? parseCsvBody : parseBody
+  const parse = readsNatively({ backend: rest.backend }) ? parseCsvBody : parseBody
   const body = parse(bytes, bodyOptions(head, rest, source))
   if ('error' in body) throw csvError(bytes, body, head, source)
   const columns = body.columns.map((column, index): Column => {

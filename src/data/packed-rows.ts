@@ -411,7 +411,9 @@ async function readContents(handle: FileHandle): Promise<Contents | undefined> {
 async function removeLeftovers(path: string): Promise<void> {
   const [folder, name] = [dirname(path), basename(path)]
   for (const file of await readdir(folder)) {
-    const pid = file.startsWith(`${name}.`) ? /^\.(\d+)\.(?:tmp|spool)$/.exec(file.slice(name.length))?.[1] : undefined
+    const pid = file.startsWith(`${name}.`)
+      ? /^\.(\d+)\.(?:tmp|spool)$/.exec(file.slice(name.length))?.[1]
+      : undefined
     if (pid !== undefined && !isAlive(Number(pid))) await rm(join(folder, file), { force: true })
   }
 }
