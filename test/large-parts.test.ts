@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readCsv } from '../src/data/csv.ts'
 import { openCsv } from '../src/data/dataset.ts'
+import { openable } from '../src/data/openable.ts'
 import { RankedValues } from '../src/data/ranked-values.ts'
 import { ClassQuotas } from '../src/model/class-quotas.ts'
 import { GivenRows } from '../src/model/given-rows.ts'
@@ -62,7 +63,7 @@ async function partsOf(options: Partial<TrainOptions>, chunkBytes = 20_000): Pro
   const given = normalizeTrainOptions({ target: 'kind', seed: 5, ...options })
   const { split } = given
   const settings = split === undefined ? given : { ...given, givenRows: await GivenRows.of(split) }
-  const times = await findTimes(path, settings, { ...openOptionsOf(settings), chunkBytes })
+  const times = await findTimes(await openable(path, { chunkBytes }), settings, openOptionsOf(settings))
   const rule = partRule(settings, ROWS, times)
   const found: string[] = []
   const dataset = await openCsv(path, { chunkBytes })

@@ -2,12 +2,11 @@
 
 import { Option, type Command } from 'commander'
 import { checkOneOf } from '../check.ts'
-import { CsvFiles, type CsvInput } from '../data/csv-files.ts'
 import { isDateText } from '../data/csv-dates.ts'
 import { isNumberField } from '../data/csv-number.ts'
 import type { CsvReject } from '../data/csv-stream.ts'
-import { openFiles, openSource, type Dataset } from '../data/dataset.ts'
-import { findSource, isOtherSource } from '../data/open-dataset.ts'
+import type { Dataset } from '../data/dataset.ts'
+import { openable, type Openable } from '../data/openable.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
 import type { SchemaColumn } from '../data/survey.ts'
 import { column as columnOf, valueAt, type Column, type Table } from '../data/table.ts'
@@ -93,7 +92,7 @@ async function runPredict(modelPath: string, paths: readonly string[], flags: Pr
       received: 'one that predicts numbers',
     })
   }
-  const data = await openData(inputOf(paths), flags)
+  const data = await openable(inputOf(paths), { delimiter: flags.delimiter, backend })
   const sinks: Pick<TextSink, 'abandon'>[] = []
   try {
     const rejects = await openRejects(flags.rejects, flags.onError)
@@ -118,24 +117,6 @@ async function runPredict(modelPath: string, paths: readonly string[], flags: Pr
   }
 }
 
-/** Data that are opened as often as asked for, with one schema or another. */
-interface OpenableData {
-  open(options: OpenCsvOptions): Promise<Dataset>
-  close(): Promise<void>
-}
-
-async function openData(input: CsvInput, { delimiter, backend }: PredictFlags): Promise<OpenableData> {
-  if (!isOtherSource(input)) {
-    const files = await CsvFiles.find(input, { delimiter, backend })
-    return { open: (options) => openFiles(files, options), close: () => files.close() }
-  }
-  const source = await findSource(input)
-  return {
-    open: ({ schema }) => openSource(source, { schema }),
-    close: async () => source.close?.(),
-  }
-}
-
 /** The inputs of the model, and beside them, row by row, the texts of the columns to be kept. */
 interface OpenedRows {
   inputs: Dataset
@@ -146,7 +127,7 @@ interface OpenedRows {
 // Inputs have the types of training; kept columns are texts as they stand in the file, whatever types they have there.
 async function openRows(
   model: AnyModel,
-  data: OpenableData,
+  data: Openable,
   { keep = [], onError }: PredictFlags,
   onReject: (reject: CsvReject) => void,
 ): Promise<OpenedRows> {

@@ -53,7 +53,7 @@ export function addTrain(program: Command): void {
     new Option('-m, --model <file>', 'where to save the model (default: FILE.model in the current folder)'),
     new Option(
       '--memory <size>',
-      'most memory to take, such as 512MB; a file that does not fit is trained on out of core (default: half of what is free)',
+      'most memory to take, such as 512MB; what does not fit is trained on out of core (default: half of what is free)',
     ),
     new Option('--out-of-core', 'train on packed rows in a file, whatever the memory'),
     new Option('--cache <folder>', 'out of core: folder of the packed rows (default: that of FILE)'),

@@ -1,12 +1,18 @@
 /** Arrow IPC files and streams, Feather among them, through Apache Arrow's library, as a source of tables. */
 
 import type { DataType, RecordBatch, Schema, TypeMap } from 'apache-arrow'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { DataError } from '../errors.ts'
+import { piecesOf } from '../paced.ts'
 import { loadPeer } from './peers.ts'
 import { columnFromValues, type Column, type RowSource, type Table, type Value } from './table.ts'
 
 type Arrow = typeof import('apache-arrow')
+
+/** Numbers of 32 bits and packed ones are larger as tables. */
+const NARROWEST_FACTOR = 3
+/** Rows of a table: batches are often all of a file. */
+const TABLE_ROWS = 8192
 
 /** How a value becomes one of a table. */
 type Reader = (value: unknown) => Value
@@ -20,6 +26,10 @@ export async function arrowSource(paths: readonly string[], name: string): Promi
   const arrow = await loadPeer('apache-arrow', name, () => import('apache-arrow'))
   return {
     name,
+    bytes: async () => {
+      const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
+      return NARROWEST_FACTOR * sizes.reduce((sum, size) => sum + size, 0)
+    },
     async *chunks() {
       for (const path of paths) yield* tablesOf(arrow, path)
     },
@@ -32,7 +42,9 @@ async function* tablesOf(arrow: Arrow, path: string): AsyncGenerator<Table> {
     const reader = await arrow.RecordBatchReader.from(handle)
     await reader.open()
     if ((reader as { schema?: Schema }).schema?.fields === undefined) throw new Error('something else')
-    for await (const batch of reader as AsyncIterable<RecordBatch<TypeMap>>) yield tableOf(arrow, batch, path)
+    for await (const batch of reader as AsyncIterable<RecordBatch<TypeMap>>)
+      for (const [from, to] of piecesOf(batch.numRows, TABLE_ROWS))
+        yield tableOf(arrow, batch.slice(from, to), path)
   } catch (error) {
     if (error instanceof DataError) throw error
     const { message } = error as Error

@@ -27,6 +27,9 @@ export interface ReadProgress {
 /** A CSV file, several, a pattern of paths, a stream of bytes, or `-` for standard input. */
 export type CsvInput = string | readonly string[] | ByteStream
 
+/** Errors of the system where a file cannot grow. */
+const roomTroubles = ['ENOSPC', 'EDQUOT', 'EFBIG']
+
 export class CsvFiles {
   /** Of one file after another: what each leaves would wait for the collector. */
   private readonly spare: Uint8Array[] = []
@@ -78,17 +81,24 @@ export class CsvFiles {
     const folder = await mkdtemp(join(tmpdir(), 'hadamard-'))
     const path = join(folder, 'stream.csv')
     try {
-      await pipeline(stream, createWriteStream(path))
+      await pipeline(bytesOf(stream, name), createWriteStream(path))
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
-      const { message } = error as Error
+      if (error instanceof DataError) throw error
+      const { message, code = '' } = error as NodeJS.ErrnoException
       const expected = 'a stream that can be read and kept in a temporary file'
+      const cure = roomTroubles.includes(code) ? 'Set TMPDIR to a folder with more room' : undefined
       throw new DataError(
-        { code: 'HADAMARD_FILE_READ', where: name, expected, received: message },
+        { code: 'HADAMARD_FILE_READ', where: name, expected, received: message, cure },
         { cause: error },
       )
     }
     return new CsvFiles(name, [path], options, folder)
+  }
+
+  /** Whether these are a copy of what could be read only once. */
+  get isKept(): boolean {
+    return this.spool !== undefined
   }
 
   /** Removes what was kept of a stream. */
@@ -159,6 +169,22 @@ export class CsvFiles {
     const sizes = await Promise.all(this.paths.map((path) => stat(path).catch(() => undefined)))
     const total = sizes.reduce((sum, found) => sum + (found?.size ?? 0), 0)
     return total === 0 ? undefined : total
+  }
+}
+
+// What is no piece of a file would end the process where a file is to take it.
+async function* bytesOf(stream: ByteStream, name: string): ByteStream {
+  for await (const piece of stream as AsyncIterable<unknown>) {
+    if (typeof piece !== 'string' && !(piece instanceof Uint8Array)) {
+      throw new DataError({
+        code: 'HADAMARD_FILE_READ',
+        where: name,
+        expected: 'a stream of bytes or texts',
+        received: describeValue(piece),
+        cure: 'Rows as objects make a dataset: await Dataset.from(rows)',
+      })
+    }
+    yield piece
   }
 }
 

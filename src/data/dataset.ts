@@ -51,20 +51,11 @@ export async function openCsv<Row extends object = DatasetRow>(
   input: CsvInput,
   options: OpenCsvOptions = {},
 ): Promise<Dataset<Row>> {
-  return openWatched(input, options)
-}
-
-/** What {@link openCsv} opens, with somebody who sees all rows while they are surveyed. */
-export async function openWatched<Row extends object = DatasetRow>(
-  input: CsvInput,
-  options: OpenCsvOptions,
-  watch?: WatchSurvey,
-): Promise<Dataset<Row>> {
   checkOpenOptions(options)
   const { delimiter, header, backend, threads, chunkBytes } = options
   const files = await CsvFiles.find(input, { delimiter, header, backend, threads, chunkBytes })
   try {
-    return await openFiles(files, options, watch)
+    return await openFiles(files, options)
   } catch (error) {
     await files.close()
     throw error
@@ -82,13 +73,14 @@ export async function openFiles<Row extends object = DatasetRow>(
   return new Dataset(rows, () => rows.chunks(), rows.schema)
 }
 
-/** A dataset of a source of tables. */
+/** A dataset of a source of tables, with somebody who sees all rows while they are surveyed. */
 export async function openSource<Row extends object = DatasetRow>(
   source: RowSource,
   options: SourceOptions,
+  watch?: WatchSurvey,
 ): Promise<Dataset<Row>> {
   try {
-    const rows = await SourceRows.open(source, options)
+    const rows = await SourceRows.open(source, options, watch)
     return new Dataset(rows, () => rows.chunks(), rows.schema)
   } catch (error) {
     await source.close?.()
@@ -164,8 +156,7 @@ export class Dataset<Row extends object = DatasetRow> {
     if (this.#isWhole) return (await this.#origin.surveyed()).columns
     const { columns } = this.schema
     const types = Object.fromEntries(columns.map(({ name, type }) => [name, type]))
-    const chunks = (): AsyncGenerator<Table> => this.#batchesBehindNone()
-    return (await surveyTables({ name: this.#origin.name, chunks }, { types })).columns
+    return (await surveyTables(this.source(), { types })).columns
   }
 
   /**
@@ -275,6 +266,29 @@ export class Dataset<Row extends object = DatasetRow> {
     return this.#chunks()
   }
 
+  /** @internal The rows as tables, the first of which has the columns also where a view has no rows. */
+  source(): RowSource {
+    return {
+      name: this.#origin.name,
+      chunks: () => this.#batchesBehindNone(),
+      bytes: (most) => this.#bytes(most),
+      leftOut: () => this.rejects.count,
+    }
+  }
+
+  async #bytes(most: number): Promise<number> {
+    const rowBytes = Float64Array.BYTES_PER_ELEMENT * this.schema.columns.length
+    // Of a view an upper bound, which mostly suffices.
+    const known = rowBytes * (this.#origin.survey?.rows ?? Infinity)
+    if (known <= most || (this.#isWhole && known < Infinity)) return known
+    let bytes = 0
+    for await (const { table } of this.#chunks()) {
+      bytes += rowBytes * table.rows
+      if (bytes > most) break
+    }
+    return bytes
+  }
+
   /** Removes what was kept of a stream; a dataset of files has nothing to close. */
   close(): Promise<void> {
     return this.#origin.close()
@@ -290,7 +304,6 @@ export class Dataset<Row extends object = DatasetRow> {
     })
   }
 
-  // The first table has the columns, also where a view has no rows.
   async *#batchesBehindNone(): AsyncGenerator<Table> {
     yield this.#empty()
     yield* this.batches()

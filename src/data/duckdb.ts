@@ -1,10 +1,15 @@
 /** Parquet files and answers to SQL, through DuckDB's Node API, as sources of tables. */
 
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult, DuckDBVector } from '@duckdb/node-api'
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { DataError } from '../errors.ts'
+import type { SourceLimits } from './open-dataset.ts'
 import { loadPeer } from './peers.ts'
 import { spooled } from './spool.ts'
-import { columnFromValues, type Column, type RowSource, type Table, type Value } from './table.ts'
+import { columnFromValues, valueAt, type Column, type RowSource, type Table, type Value } from './table.ts'
 
 type Duck = typeof import('@duckdb/node-api')
 
@@ -22,6 +27,11 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
   ...readersOf(toText, ['TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS', 'TIMESTAMP_TZ']),
 }
 
+/** Below this DuckDB refuses much of what it otherwise answers. */
+const LEAST_MEMORY = 64e6
+/** What DuckDB wants for each of its threads. */
+const BYTES_PER_THREAD = 125e6
+
 /** A column of a result. */
 interface ResultColumn {
   name: string
@@ -33,10 +43,31 @@ interface ResultColumn {
  *
  * @throws DataError where DuckDB is not installed, a file cannot be read, or has a column of lists or the like
  */
-export async function parquetSource(paths: readonly string[], name: string): Promise<RowSource> {
+export async function parquetSource(
+  paths: readonly string[],
+  name: string,
+  limits: SourceLimits,
+): Promise<RowSource> {
   const duck = await loadDuckDb(name)
   const list = paths.map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
-  return { name, chunks: () => answers(duck, `FROM read_parquet([${list}])`, name) }
+  const ask = (sql: string): AsyncGenerator<Table> => answers(duck, sql, name, limits)
+  return {
+    name,
+    chunks: () => ask(`FROM read_parquet([${list}])`),
+    bytes: async () => {
+      const rows = await firstNumber(ask(`SELECT sum(num_rows) FROM parquet_file_metadata([${list}])`))
+      const columns = await firstNumber(ask(`SELECT count(*) FROM (DESCRIBE FROM read_parquet([${list}]))`))
+      return rows * columns * Float64Array.BYTES_PER_ELEMENT
+    },
+  }
+}
+
+async function firstNumber(tables: AsyncIterable<Table>): Promise<number> {
+  for await (const { columns } of tables) {
+    const value = columns.length > 0 && valueAt(columns[0], 0)
+    if (typeof value === 'number') return value
+  }
+  return 0
 }
 
 /**
@@ -45,21 +76,33 @@ export async function parquetSource(paths: readonly string[], name: string): Pro
  *
  * @throws DataError where DuckDB is not installed, refuses the SQL, or answers with lists or the like
  */
-export async function sqlSource(sql: string): Promise<RowSource> {
+export async function sqlSource(sql: string, limits: SourceLimits): Promise<RowSource> {
   const name = 'duckdb'
-  return spooled(name, answers(await loadDuckDb(name), sql, name))
+  return spooled(name, answers(await loadDuckDb(name), sql, name, limits))
 }
 
 function loadDuckDb(where: string): Promise<Duck> {
   return loadPeer('@duckdb/node-api', where, () => import('@duckdb/node-api'))
 }
 
-async function* answers(duck: Duck, sql: string, name: string): AsyncGenerator<Table> {
-  const instance = await duck.DuckDBInstance.create(':memory:')
+// The first table has the columns, also where there are no rows.
+async function* answers(
+  duck: Duck,
+  sql: string,
+  name: string,
+  { memoryBytes }: SourceLimits,
+): AsyncGenerator<Table> {
+  // What does not fit goes there, and not, as DuckDB has it, into a folder beside the user's files.
+  const folder = join(tmpdir(), `hadamard-${randomUUID()}`)
+  const instance = await duck.DuckDBInstance.create(':memory:', {
+    temp_directory: folder,
+    ...(memoryBytes === undefined ? {} : withinMemory(memoryBytes)),
+  })
   const connection = await instance.connect()
   try {
     const result = await ask(connection, sql)
     const columns = columnsOf(result, duck, name)
+    yield { rows: 0, columns: columns.map((column) => columnFromValues(column.name, [])), source: name }
     for (;;) {
       const chunk = await result.fetchChunk()
       if (chunk === null || chunk.rowCount === 0) return
@@ -70,7 +113,14 @@ async function* answers(duck: Duck, sql: string, name: string): AsyncGenerator<T
   } finally {
     connection.closeSync()
     instance.closeSync()
+    await rm(folder, { recursive: true, force: true })
   }
+}
+
+function withinMemory(bytes: number): Record<string, string> {
+  const limit = Math.max(LEAST_MEMORY, bytes)
+  const threads = Math.max(1, Math.min(availableParallelism(), Math.floor(limit / BYTES_PER_THREAD)))
+  return { memory_limit: `${Math.floor(limit / 1e6)}MB`, threads: String(threads) }
 }
 
 async function ask(connection: DuckDBConnection, sql: string): Promise<DuckDBResult> {
@@ -83,6 +133,14 @@ async function ask(connection: DuckDBConnection, sql: string): Promise<DuckDBRes
 function refusal(error: unknown, name: string): DataError {
   if (error instanceof DataError) return error
   const [first] = (error as Error).message.split('\n')
+  if (first.startsWith('Out of Memory Error')) {
+    const expected = 'an answer that DuckDB finds within its share of the memory'
+    const cure = 'Raise `memory`, or ask for less at once: sorting, joining and grouping are what takes it'
+    return new DataError(
+      { code: 'HADAMARD_MEMORY', where: name, expected, received: first, cure },
+      { cause: error },
+    )
+  }
   const expected = name === 'duckdb' ? 'SQL that DuckDB can answer' : 'a Parquet file'
   return new DataError({ code: 'HADAMARD_SOURCE', where: name, expected, received: first }, { cause: error })
 }

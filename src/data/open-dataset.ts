@@ -17,7 +17,13 @@ interface Format {
   /** For messages. */
   name: string
   ends: readonly string[]
-  open(paths: readonly string[], name: string): Promise<RowSource>
+  open(paths: readonly string[], name: string, limits: SourceLimits): Promise<RowSource>
+}
+
+/** What reading may take. */
+export interface SourceLimits {
+  /** Memory of a library that reads; default what it takes of itself. */
+  memoryBytes?: number
 }
 
 const formats: readonly Format[] = [
@@ -51,9 +57,9 @@ export async function openDataset<Row extends object = DatasetRow>(
  *
  * @throws DataError where it cannot be read; SpecError for an input that is a CSV
  */
-export function findSource(input: unknown): Promise<RowSource> {
+export function findSource(input: unknown, limits: SourceLimits = {}): Promise<RowSource> {
   const open = otherSource(input)
-  if (open !== undefined) return open()
+  if (open !== undefined) return open(limits)
   throw new SpecError({ where: 'input', expected: 'another source than CSV', received: describeValue(input) })
 }
 
@@ -63,9 +69,9 @@ export function isOtherSource(input: unknown): boolean {
 }
 
 // Undefined for CSV.
-function otherSource(input: unknown): (() => Promise<RowSource>) | undefined {
+function otherSource(input: unknown): ((limits: SourceLimits) => Promise<RowSource>) | undefined {
   if (typeof input === 'string' && input.startsWith(sqlPrefix)) {
-    return () => sqlSource(input.slice(sqlPrefix.length))
+    return (limits) => sqlSource(input.slice(sqlPrefix.length), limits)
   }
   const paths: readonly unknown[] = Array.isArray(input) ? input : [input]
   const found = new Set(paths.map((path) => (typeof path === 'string' ? formatOf(path) : undefined)))
@@ -74,13 +80,17 @@ function otherSource(input: unknown): (() => Promise<RowSource>) | undefined {
     throw new SpecError({ where: 'input', expected, received: 'several', cure: 'Open them one by one' })
   }
   const [format] = found
-  return format === undefined ? undefined : () => openFiles(paths as readonly string[], format)
+  return format === undefined ? undefined : (limits) => openFiles(paths as readonly string[], format, limits)
 }
 
-async function openFiles(patterns: readonly string[], format: Format): Promise<RowSource> {
+async function openFiles(
+  patterns: readonly string[],
+  format: Format,
+  limits: SourceLimits,
+): Promise<RowSource> {
   const paths = (await Promise.all(patterns.map(expandPattern))).flat()
   for (const path of paths) await checkFile(path, format.name)
-  return format.open(paths, paths[0] + (paths.length > 1 ? ` and ${paths.length - 1} more` : ''))
+  return format.open(paths, paths[0] + (paths.length > 1 ? ` and ${paths.length - 1} more` : ''), limits)
 }
 
 function formatOf(path: string): Format | undefined {

@@ -20,12 +20,17 @@ export async function readTable(input: CsvInput, options: OpenCsvOptions = {}): 
   if (typeof input === 'string' && !needsPieces(options) && (await isShortFile(input))) {
     return readCsv(input, chosen(options, wholeOptions))
   }
-  const dataset = await openDataset(input, isOtherSource(input) ? chosen(options, sourceOptions) : options)
+  const dataset = await openDataset(input, isOtherSource(input) ? sourceOptionsOf(options) : options)
   try {
     return await dataset.toTable()
   } finally {
     await dataset.close()
   }
+}
+
+/** Of the options for CSV those that are told of where another source has no use for them, and those that it has. */
+export function sourceOptionsOf(options: OpenCsvOptions): OpenCsvOptions {
+  return chosen(options, sourceOptions)
 }
 
 type OptionName = keyof OpenCsvOptions

@@ -7,8 +7,16 @@ import { DataError } from '../errors.ts'
 import { numberBatch, tablesOf, type Chunk, type NumberBatch } from './chunks.ts'
 import type { DatasetOrigin, Rejects } from './dataset-origin.ts'
 import type { OpenCsvOptions } from './open-options.ts'
+import { inTurns, type Paced } from '../paced.ts'
 import { NumberSummary, RowSample, sampleCapacity, TextSummary, type SampledRows } from './summaries.ts'
-import type { DatasetSchema, SchemaColumn, Survey } from './survey.ts'
+import type {
+  DatasetSchema,
+  SchemaColumn,
+  Survey,
+  SurveyedColumn,
+  SurveyWatcher,
+  WatchSurvey,
+} from './survey.ts'
 import {
   asTexts,
   unknownColumn,
@@ -28,19 +36,19 @@ type Kind = 'numeric' | 'categorical' | 'boolean' | 'empty'
 export class SourceRows implements DatasetOrigin {
   survey: Survey | undefined
   schema: DatasetSchema = { columns: [] }
-  readonly rejects: Rejects = { count: 0, records: [] }
 
   private constructor(
     private readonly source: RowSource,
     private readonly options: SourceOptions,
+    private readonly watch?: WatchSurvey,
   ) {}
 
   /**
    * @throws DataError for a column that is asked for and not there, a number that is not finite, and texts in a column
    *   that is declared numeric
    */
-  static async open(source: RowSource, options: SourceOptions): Promise<SourceRows> {
-    const rows = new SourceRows(source, options)
+  static async open(source: RowSource, options: SourceOptions, watch?: WatchSurvey): Promise<SourceRows> {
+    const rows = new SourceRows(source, options, watch)
     const { schema, columns } = options
     if (schema === undefined) rows.schema = (await rows.surveyed()).schema
     else rows.schema = { columns: chosenColumns(schema.columns, columns, `${source.name}, schema`) }
@@ -51,11 +59,17 @@ export class SourceRows implements DatasetOrigin {
     return this.source.name
   }
 
+  get rejects(): Rejects {
+    return { count: this.source.leftOut?.() ?? 0, records: [] }
+  }
+
   async surveyed(): Promise<Survey> {
     const { types, columns, schema } = this.options
+    const given = schema && this.schema.columns.map(({ name }) => name)
     this.survey ??= await surveyTables(this.source, {
       types: { ...Object.fromEntries(schema?.columns.map(({ name, type }) => [name, type]) ?? []), ...types },
-      columns: columns ?? schema?.columns.map(({ name }) => name),
+      columns: columns ?? given,
+      watch: this.watch && { by: this.watch, order: given },
     })
     return this.survey
   }
@@ -69,6 +83,8 @@ export class SourceRows implements DatasetOrigin {
       first += table.rows
       yield { table: { rows: table.rows, columns, source: this.name }, numbers }
     }
+    if (this.survey !== undefined && first !== this.survey.rows)
+      throw unlikeBefore(this.name, this.survey.rows, first)
   }
 
   tables(wanted: number): AsyncGenerator<Table> {
@@ -84,24 +100,36 @@ export class SourceRows implements DatasetOrigin {
   }
 }
 
+/** Who sees the rows, and the order in which the columns are wanted; default that of the tables. */
+interface Watching {
+  by: WatchSurvey
+  order: readonly string[] | undefined
+}
+
 /** Descriptions of the columns of tables; the tables need not agree on types. */
 export async function surveyTables(
   source: RowSource,
-  { types = {}, columns }: Pick<SourceOptions, 'types' | 'columns'> = {},
+  {
+    types = {},
+    columns,
+    watch,
+  }: Pick<SourceOptions, 'types' | 'columns'> & { watch?: Watching | undefined } = {},
 ): Promise<Survey> {
   // Declared, or found so far. Whatever turns up late is known to the next pass.
   const kinds = new Map<string, Kind>()
   for (;;) {
-    const pass = new TablePass(kinds, types)
+    const pass = new TablePass(kinds, types, columns, watch)
     let first = 0
     for await (const table of source.chunks()) {
-      if (!pass.add(table, first)) break
+      // Waits for a watcher that still reads the rows, too.
+      await inTurns(pass.add(table, first))
+      if (pass.mustRepeat) break
       first += table.rows
     }
     if (pass.mustRepeat) continue
     for (const name of Object.keys(types))
       if (!kinds.has(name)) throw unknownColumn(source.name, name, [...kinds.keys()])
-    return pass.finish(first, columns, source.name)
+    return pass.finish(first, source.name)
   }
 }
 
@@ -111,23 +139,34 @@ class TablePass {
   private readonly numbers = new Map<string, NumberSummary>()
   private readonly texts = new Map<string, TextSummary>()
   private sample: RowSample | undefined
+  private watcher: { sees: SurveyWatcher; names: readonly string[] } | undefined
 
   constructor(
     private readonly kinds: Map<string, Kind>,
     private readonly types: Readonly<Record<string, 'numeric' | 'categorical'>>,
+    private readonly chosen: readonly string[] | undefined,
+    private readonly watch: Watching | undefined,
   ) {}
 
-  /** False where the pass is to be made anew. */
-  add(table: Table, first: number): boolean {
-    for (const column of table.columns) this.learn(column, first)
-    if (this.mustRepeat) return false
+  /** Takes in the next rows; where that shows that columns are others, the pass is to be made anew. */
+  *add(table: Table, firstRow: number): Paced<Promise<void> | undefined> {
+    for (const column of table.columns) this.learn(column, firstRow)
+    if (this.mustRepeat) return undefined
     this.sample ??= new RowSample(sampleCapacity(this.kinds.size))
-    const sampled = this.sample.add(first, table.rows)
-    for (const [name, kind] of this.kinds) this.addColumn(name, kind, table, first, sampled)
-    return true
+    const { rows } = table
+    const sampled = this.sample.add(firstRow, rows)
+    const made = new Map<string, SurveyedColumn>()
+    for (const [name, kind] of this.kinds) {
+      made.set(name, this.addColumn(name, kind, table, firstRow, sampled))
+      yield
+    }
+    if (this.watch === undefined) return undefined
+    this.watcher ??= watching(this.watch, this.chosen, [...this.kinds.keys()])
+    const columns = this.watcher.names.map((name) => made.get(name))
+    return yield* this.watcher.sees.add({ firstRow, rows, sampled, columns })
   }
 
-  finish(rows: number, chosen: readonly string[] | undefined, source: string): Survey {
+  finish(rows: number, source: string): Survey {
     const all = [...this.kinds].map(([name, kind]): SchemaColumn => {
       if (kind === 'numeric' || kind === 'empty') return { name, type: 'numeric' }
       const categories = this.texts.get(name)?.categories()
@@ -138,7 +177,7 @@ class TablePass {
         ...(kind === 'boolean' ? { isBoolean: true } : {}),
       }
     })
-    const columns = chosenColumns(all, chosen, source)
+    const columns = chosenColumns(all, this.chosen, source)
     return {
       schema: { columns },
       rows,
@@ -157,13 +196,23 @@ class TablePass {
     if (first > 0 && !isLikeBefore) this.mustRepeat = true
   }
 
-  private addColumn(name: string, kind: Kind, table: Table, first: number, sampled: SampledRows): void {
+  private addColumn(
+    name: string,
+    kind: Kind,
+    table: Table,
+    first: number,
+    sampled: SampledRows,
+  ): SurveyedColumn {
     const isText = kind === 'categorical' || kind === 'boolean'
     const column = conform(table, targetOf({ name, type: isText ? 'categorical' : 'numeric' }), first)
     if (column.type === 'numeric') {
       checkFinite(column, first, table.source)
       this.summary(name, 'numeric').add(column.values, table.rows, first, sampled)
-    } else this.summary(name, 'categorical').add(usedTexts(column), table.rows, column.missing)
+      return { values: column.values }
+    }
+    const used = onlyUsed(column)
+    this.summary(name, 'categorical').add(used.texts, table.rows, column.missing)
+    return used
   }
 
   private summary<T extends Column['type']>(
@@ -197,10 +246,33 @@ function joined(a: Kind, b: Kind): Kind {
 }
 
 // A slice or a selection of a table has categories that none of its rows are of.
-function usedTexts({ codes, categories }: CategoricalColumn): string[] {
-  const isUsed = new Uint8Array(categories.length)
-  for (const code of codes) if (code >= 0) isUsed[code] = 1
-  return categories.filter((_, code) => isUsed[code] === 1)
+function onlyUsed({ codes, categories }: CategoricalColumn): { codes: Int32Array; texts: readonly string[] } {
+  const places = new Int32Array(categories.length).fill(-1)
+  for (const code of codes) if (code >= 0) places[code] = code
+  const texts = categories.filter((_, code) => places[code] >= 0)
+  if (texts.length === categories.length) return { codes, texts }
+  let used = 0
+  for (let code = 0; code < places.length; code++) if (places[code] >= 0) places[code] = used++
+  return { codes: codes.map((code) => (code < 0 ? -1 : places[code])), texts }
+}
+
+function watching(
+  { by, order }: Watching,
+  chosen: readonly string[] | undefined,
+  found: readonly string[],
+): { sees: SurveyWatcher; names: readonly string[] } {
+  const names = order ?? found.filter((name) => chosen?.includes(name) ?? true)
+  return { sees: by(names), names }
+}
+
+function unlikeBefore(name: string, before: number, now: number): DataError {
+  return new DataError({
+    code: 'HADAMARD_SOURCE',
+    where: name,
+    expected: `the same rows at every reading, ${before} of them`,
+    received: String(now),
+    cure: 'Give rows that stay as they are while they are read: a copy of the files, or a function that gives the same rows each time',
+  })
 }
 
 function checkFinite({ name, values }: NumericColumn, first: number, source = 'rows'): void {

@@ -1,6 +1,6 @@
 /** Keeps tables that can be had only once in a temporary file, so that they can be read again and again. */
 
-import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
+import { mkdtemp, open, rm, stat, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
@@ -14,7 +14,7 @@ const lengthBytes = 4
  *
  * @throws DataError where the temporary file cannot be written
  */
-export async function spooled(name: string, tables: AsyncIterable<Table>): Promise<Required<RowSource>> {
+export async function spooled(name: string, tables: AsyncIterable<Table>): Promise<RowSource> {
   const folder = await mkdtemp(join(tmpdir(), 'hadamard-'))
   const path = join(folder, 'rows')
   const close = (): Promise<void> => rm(folder, { recursive: true, force: true })
@@ -24,7 +24,13 @@ export async function spooled(name: string, tables: AsyncIterable<Table>): Promi
     await close()
     throw error
   }
-  return { name, chunks: () => readTables(path, name), close }
+  return {
+    name,
+    isCopy: true,
+    chunks: () => readTables(path, name),
+    bytes: async () => (await stat(path)).size,
+    close,
+  }
 }
 
 async function writeTables(path: string, tables: AsyncIterable<Table>): Promise<void> {

@@ -42,6 +42,8 @@ export interface Table {
   columns: Column[]
   /** Where the rows come from, for messages: a path as the user gave it. */
   source?: string
+  /** Whether the rows have been kept, as they cannot be read twice where they come from. */
+  readonly isCopy?: boolean
   /** Wrong records that are not among them, where reading went on over these. */
   leftOut?: number
 }
@@ -57,6 +59,12 @@ export interface RowSource {
   /** For messages: a path as the user gave it. */
   readonly name: string
   chunks(): AsyncIterable<Table>
+  /** About how many bytes the rows take as tables; beyond `most` not all need to be counted. */
+  bytes?(most: number): Promise<number>
+  /** Whether the rows have been kept, as they cannot be read twice where they come from. */
+  readonly isCopy?: boolean
+  /** Wrong records that are not among the rows, once these have been read. */
+  leftOut?(): number
   /** Removes what was kept for reading it again. */
   close?(): Promise<void>
 }

@@ -1,8 +1,8 @@
 /** What training on a file larger than memory must know of its rows: parts, encoder, classes, and a sample of every part. */
 
-import { openWatched, type Dataset } from '../data/dataset.ts'
 import type { Chunk } from '../data/chunks.ts'
 import { ColumnSpool } from '../data/column-spool.ts'
+import type { Dataset } from '../data/dataset.ts'
 import { Encoder, type EncoderData } from '../data/encoder.ts'
 import type { Input } from '../data/input.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
@@ -28,6 +28,7 @@ import {
   type PartRule,
   type TimeLimits,
 } from './large-parts.ts'
+import type { LargeSource } from './large-source.ts'
 import { findTimes } from './large-times.ts'
 import { checkGroup, checkRule } from './parts.ts'
 import { asideColumns } from './plan.ts'
@@ -78,7 +79,11 @@ export interface Surveyed {
  * @returns to be closed
  * @throws DataError where nothing can be learnt from the rows, or a column cannot be encoded
  */
-export async function surveyLarge(source: string, settings: TrainSettings, path: string): Promise<Surveyed> {
+export async function surveyLarge(
+  source: LargeSource,
+  settings: TrainSettings,
+  path: string,
+): Promise<Surveyed> {
   const options = openOptionsOf(settings)
   const spool = await ColumnSpool.create(path)
   try {
@@ -86,10 +91,9 @@ export async function surveyLarge(source: string, settings: TrainSettings, path:
     const many = await scanned(source, settings, options, { rows: Infinity, times, spool })
     const { rows = 0 } = many.dataset
     if (times !== undefined || calibrationOf(settings, rows) === calibrationOf(settings, Infinity))
-      return await surveyOf(many, settings, source)
-    await many.dataset.close()
+      return await surveyOf(many, settings, source.name)
     const few = await scanned(source, settings, { ...options, onReject: undefined }, { rows, spool })
-    return await surveyOf(few, settings, source)
+    return await surveyOf(few, settings, source.name)
   } catch (error) {
     await spool?.close()
     throw error
@@ -112,7 +116,7 @@ interface Scanning {
 }
 
 async function scanned(
-  source: string,
+  source: LargeSource,
   settings: TrainSettings,
   options: OpenCsvOptions,
   scanning: Scanning,
@@ -120,23 +124,18 @@ async function scanned(
   // Of several passes the last one counts.
   const seen: { scan?: Scan } = {}
   const open = (watch: (names: readonly string[]) => Scan): Promise<Dataset> =>
-    namingOption('types', settings.types, () => openWatched(source, options, watch))
+    namingOption('types', settings.types, () => source.open(options, watch))
   const dataset = await open((names) => {
-    checkNamed({ columns: names.map((name) => ({ name })), source }, settings)
+    checkNamed({ columns: names.map((name) => ({ name })), source: source.name }, settings)
     checkGroup(names, settings)
     seen.scan = new Scan(names, settings, scanning)
     return seen.scan
   })
-  try {
-    // Where a schema is given, this is what reads the rows.
-    const columns = await dataset.describe()
-    const { scan } = seen
-    if (scan === undefined) throw new Error('rows that nobody has seen')
-    return { dataset, columns, scan, scanning }
-  } catch (error) {
-    await dataset.close()
-    throw error
-  }
+  // Where a schema is given, this is what reads the rows.
+  const columns = await dataset.describe()
+  const { scan } = seen
+  if (scan === undefined) throw new Error('rows that nobody has seen')
+  return { dataset, columns, scan, scanning }
 }
 
 async function surveyOf(
@@ -145,63 +144,55 @@ async function surveyOf(
   source: string,
 ): Promise<Surveyed> {
   const { times, spool } = scanning
-  try {
-    const { schema, rows = 0 } = dataset
-    settings.givenRows?.check(rows)
-    const summary = scan.tally.summary(schema.columns)
-    const { sample, sampled } = await scan.sampleTable(schema, source)
+  const { schema, rows = 0 } = dataset
+  settings.givenRows?.check(rows)
+  const summary = scan.tally.summary(schema.columns)
+  const { sample, sampled } = await scan.sampleTable(schema, source)
+  await breathe()
+  const dropped = await inTurns(droppedOf(schema, columns, sample, settings, rows))
+  const { classes, ...targets } = scan.targets(schema, summary)
+  checkRule(sample, targets.target.task, settings)
+  const aside = [...asideColumns(settings), ...dropped.map(({ name }) => name)]
+  const inputs: Input[] = []
+  for (const [index, { name }] of schema.columns.entries()) {
+    if ([...settings.targets, ...aside].includes(name)) continue
+    const type = Object.hasOwn(settings.types ?? {}, name) ? settings.types?.[name] : undefined
+    inputs.push(summary.inputOf(index, type, settings.scale))
     await breathe()
-    const dropped = await inTurns(droppedOf(schema, columns, sample, settings, rows))
-    const { classes, ...targets } = scan.targets(schema, summary)
-    checkRule(sample, targets.target.task, settings)
-    const aside = [...asideColumns(settings), ...dropped.map(({ name }) => name)]
-    const inputs: Input[] = []
-    for (const [index, { name }] of schema.columns.entries()) {
-      if ([...settings.targets, ...aside].includes(name)) continue
-      const type = Object.hasOwn(settings.types ?? {}, name) ? settings.types?.[name] : undefined
-      inputs.push(summary.inputOf(index, type, settings.scale))
-      await breathe()
-    }
-    const encoder: EncoderData = {
-      inputs,
-      ...targets,
-      ignored: [...new Set(aside)],
-    }
-    if (Encoder.fromJSON(encoder).width === 0)
-      throw new DataError({
-        code: 'HADAMARD_NO_COLUMNS',
-        where: source,
-        expected: 'columns to learn from',
-        received: 'none beside the target',
-      })
-    const survey = {
-      rows,
-      schema,
-      columns,
-      encoder,
-      ...(classes === undefined ? {} : { classes }),
-      ...(dataset.rejects.count > 0 ? { leftOut: dataset.rejects.count } : {}),
-      droppedRows: scan.droppedRows,
-      parts: scan.parts,
-      ...(times === undefined ? {} : { times }),
-      dropped,
-      sampled,
-    }
-    const isSpooled = spool?.isWhole === true && scan.tally.hasAllTexts && schema.columns.every(hasCodes)
-    const codesOf = (index: number): Int32Array =>
-      scan.tally.codesOf(index, categoriesOf(schema.columns[index]))
-    return {
-      survey,
-      sample,
-      chunks: () => (isSpooled ? spool.chunks(schema.columns, codesOf, source) : dataset.chunks()),
-      close: async () => {
-        await dataset.close()
-        await spool?.close()
-      },
-    }
-  } catch (error) {
-    await dataset.close()
-    throw error
+  }
+  const encoder: EncoderData = {
+    inputs,
+    ...targets,
+    ignored: [...new Set(aside)],
+  }
+  if (Encoder.fromJSON(encoder).width === 0)
+    throw new DataError({
+      code: 'HADAMARD_NO_COLUMNS',
+      where: source,
+      expected: 'columns to learn from',
+      received: 'none beside the target',
+    })
+  const survey = {
+    rows,
+    schema,
+    columns,
+    encoder,
+    ...(classes === undefined ? {} : { classes }),
+    ...(dataset.rejects.count > 0 ? { leftOut: dataset.rejects.count } : {}),
+    droppedRows: scan.droppedRows,
+    parts: scan.parts,
+    ...(times === undefined ? {} : { times }),
+    dropped,
+    sampled,
+  }
+  const isSpooled = spool?.isWhole === true && scan.tally.hasAllTexts && schema.columns.every(hasCodes)
+  const codesOf = (index: number): Int32Array =>
+    scan.tally.codesOf(index, categoriesOf(schema.columns[index]))
+  return {
+    survey,
+    sample,
+    chunks: () => (isSpooled ? spool.chunks(schema.columns, codesOf, source) : dataset.chunks()),
+    close: async () => spool?.close(),
   }
 }
 
@@ -299,14 +290,15 @@ class Scan implements SurveyWatcher {
     const { targetIndices, counts, settings } = this
     const { task, reason } = taskOfKinds(
       counts.map((count, i) => {
-        const { name, type } = columns[targetIndices[i]]
-        return { name, type, ...count.inferred({ name, type }) }
+        const column = columns[targetIndices[i]]
+        return { name: column.name, type: column.type, ...count.inferred(column) }
       }),
       settings.task,
     )
     if (task === 'classification') {
-      const { name } = columns[targetIndices[0]]
-      const { classes, reports } = counts[0].classes(name)
+      const column = columns[targetIndices[0]]
+      const { name } = column
+      const { classes, reports } = counts[0].classes(column)
       return { target: { name, task, classes }, taskReason: reason, classes: reports }
     }
     const [target, ...furtherTargets] = targetIndices.map((index): NumberTarget => {
@@ -361,7 +353,7 @@ class Scan implements SurveyWatcher {
       codes[row] = all[row] < 0 ? -1 : codeOf[all[row]]
       if (codes[row] < 0) missing++
     }
-    return { name, type: 'categorical', codes, categories, missing }
+    return { name, type: 'categorical', codes, categories, missing, ...booleanFlag(column) }
   }
 }
 
@@ -376,6 +368,11 @@ function rowsOfPart(part: number, partOf: Uint8Array, isKnown: Uint8Array): Uint
   for (let row = 0; row < partOf.length; row++)
     if (partOf[row] === part && isKnown[row] === 1) rows[count++] = row
   return rows.subarray(0, count)
+}
+
+/** What a column of a table has where its schema says that the values are booleans. */
+export function booleanFlag(column: SchemaColumn): { isBoolean?: true } {
+  return column.type === 'categorical' && column.isBoolean === true ? { isBoolean: true } : {}
 }
 
 // By the sample, and by what is known of all rows where a sample cannot tell.

@@ -1,6 +1,5 @@
 /** From which times on the rows of a large file are held out: the latest share of them, found exactly in one reading of their times. */
 
-import { openWatched } from '../data/dataset.ts'
 import { dateForm, parseDate } from '../data/dates.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
 import { RankedValues } from '../data/ranked-values.ts'
@@ -17,6 +16,7 @@ import {
   type TimeLimits,
   byCode,
 } from './large-parts.ts'
+import type { LargeSource } from './large-source.ts'
 import { timeColumn, type TrainSettings } from './options.ts'
 import { calibrationShare } from './parts.ts'
 import { namingOption } from './read-source.ts'
@@ -31,7 +31,7 @@ type Order = (typeof orders)[number]
  * @throws DataError as `holdOutLatest` does
  */
 export async function findTimes(
-  source: string,
+  source: LargeSource,
   settings: TrainSettings,
   options: OpenCsvOptions,
 ): Promise<TimeLimits | undefined> {
@@ -41,22 +41,14 @@ export async function findTimes(
   const seen: { scan?: TimeScan } = {}
   try {
     const dataset = await namingOption('splitBy', { [column]: undefined }, () =>
-      openWatched(
-        source,
-        { ...options, columns: neededColumns(column, settings), onReject: undefined },
-        (names) => {
-          seen.scan?.close()
-          seen.scan = new TimeScan(names, column, source, settings)
-          return seen.scan
-        },
-      ),
+      source.open({ ...options, columns: neededColumns(column, settings), onReject: undefined }, (names) => {
+        seen.scan?.close()
+        seen.scan = new TimeScan(names, column, source.name, settings)
+        return seen.scan
+      }),
     )
-    try {
-      // Where a schema is given, this is what reads the rows.
-      await dataset.describe()
-    } finally {
-      await dataset.close()
-    }
+    // Where a schema is given, this is what reads the rows.
+    await dataset.describe()
     return seen.scan === undefined ? undefined : await inTurns(seen.scan.limits())
   } finally {
     seen.scan?.close()

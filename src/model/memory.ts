@@ -1,16 +1,13 @@
-/** How much memory a training may take, and whether a file fits into it whole. */
+/** How much memory a training may take, and whether its rows fit into it whole. */
 
-import { stat } from 'node:fs/promises'
 import { describeValue } from '../check.ts'
-import { expandPattern } from '../data/csv-bytes.ts'
 import { SpecError } from '../errors.ts'
 import { memoryLeft } from '../memory-limit.ts'
 
 /** Of what is free on the machine, or what its container may take. */
 const DEFAULT_SHARE = 0.5
-/** Bytes of memory that a byte of CSV takes at the most while it is read whole, encoded and trained on. */
+/** Bytes of memory that a byte of CSV, or of a table, takes at the most while it is read whole, encoded and trained on. */
 const MEMORY_OF_FILE = 3
-const PACKED_FACTOR = 6
 
 const unitBytes: Readonly<Record<string, number | undefined>> = {
   '': 1,
@@ -50,17 +47,9 @@ export function defaultMemory(): number {
   return Math.floor(DEFAULT_SHARE * memoryLeft().bytes)
 }
 
-/** Whether a CSV file (or the files of a pattern) can be trained on whole. Files that are not there count as small. */
-export async function fitsMemory(path: string, memory: number): Promise<boolean> {
-  let total = 0
-  for (const file of await expandPattern(path).catch(() => [])) {
-    const size = await stat(file).then(
-      (stats) => (stats.isFile() ? stats.size : 0),
-      () => 0,
-    )
-    total += size * (/\.(gz|zst)$/i.test(file) ? PACKED_FACTOR : 1)
-  }
-  return MEMORY_OF_FILE * total <= memory
+/** Bytes of rows, as CSV or as tables, that can be trained on whole in so much memory. */
+export function mostWhole(memory: number): number {
+  return memory / MEMORY_OF_FILE
 }
 
 /** Bytes for people: `512 MB`. */

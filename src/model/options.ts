@@ -150,13 +150,13 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
    */
   recover?: Recover | boolean
   /**
-   * Most memory that training on a CSV file may take: bytes, or a text such as `512MB`; default half of what is free. A file that
-   * does not fit is trained on out of core (docs/data.md).
+   * Most memory that training may take: bytes, or a text such as `512MB`; default half of what is free. What is read by pieces
+   * (files, SQL, streams, datasets) and does not fit is trained on out of core (docs/data.md).
    */
   memory?: number | string
-  /** Whether a CSV file is trained on out of core; default where it does not fit into memory. */
+  /** Whether rows that are read by pieces are trained on out of core; default where they do not fit into memory. */
   outOfCore?: boolean
-  /** Out of core: folder of the packed rows, default that of the file; false for none that stays. */
+  /** Out of core: folder of the packed rows, default that of the file; false for none that stays. Rows of files alone stay. */
   cache?: string | false
   /** Out of core: rows that are mixed with one another, an integer ≥ 1; default what 32 MiB hold, at most 262,144. */
   shuffleWindow?: number

@@ -68,8 +68,19 @@ function named(option: string, error: DataError): DataError {
 }
 
 async function readTableOf(source: unknown, settings: TrainSettings): Promise<Table> {
-  const { delimiter, missing, schema, onError, types = {} } = settings
+  const { types = {} } = settings
   if (isInput(source)) return readTable(source, openOptionsOf(settings))
+  checkIsRead(settings)
+  if (source instanceof Dataset) return withTypes(await source.toTable(), types)
+  return withTypes(tableOfRows(source, 'train', anySource), types)
+}
+
+/**
+ * Refuses options by which files are read, of what has been read.
+ *
+ * @throws SpecError at the first
+ */
+export function checkIsRead({ delimiter, missing, schema, onError }: TrainSettings): void {
   for (const [name, value] of Object.entries({ delimiter, missing, schema, onError })) {
     if (value === undefined) continue
     throw new SpecError({
@@ -79,8 +90,6 @@ async function readTableOf(source: unknown, settings: TrainSettings): Promise<Ta
       received: 'rows in memory',
     })
   }
-  if (source instanceof Dataset) return withTypes(await source.toTable(), types)
-  return withTypes(tableOfRows(source, 'train', anySource), types)
 }
 
 /** What stands for all that `train` takes in messages. */
@@ -93,8 +102,12 @@ export const anySource =
  * @throws DataError for what is no array of objects
  */
 export function tableOfRows(rows: unknown, where: string, expected = 'an array of rows'): Table {
-  if (!Array.isArray(rows))
-    throw new DataError({ code: 'HADAMARD_ROW', where, expected, received: describeValue(rows) })
+  if (!Array.isArray(rows)) {
+    const isWalked = typeof rows === 'object' && rows !== null && Symbol.iterator in rows
+    const cure =
+      isWalked || typeof rows === 'function' ? 'Make a dataset of them: await Dataset.from(rows)' : undefined
+    throw new DataError({ code: 'HADAMARD_ROW', where, expected, received: describeValue(rows), cure })
+  }
   rows.forEach((row, index) => checkRow(row, `${where}: row ${index}`))
   return tableFromRows(rows as object[])
 }

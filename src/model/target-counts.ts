@@ -42,9 +42,13 @@ export class TargetCounts {
   }
 
   /** As `inferTask` has it. */
-  inferred(column: Pick<SchemaColumn, 'name' | 'type'>): { task: Task; reason: string } {
+  inferred(column: SchemaColumn): { task: Task; reason: string } {
     const name = `'${column.name}'`
-    if (column.type !== 'numeric') return { task: 'classification', reason: `${name} is text` }
+    if (column.type !== 'numeric')
+      return {
+        task: 'classification',
+        reason: `${name} is ${column.isBoolean === true ? 'boolean' : 'text'}`,
+      }
     if (!this.areWhole)
       return {
         task: 'regression',
@@ -70,19 +74,21 @@ export class TargetCounts {
    *
    * @throws DataError for fewer than two, and for too many
    */
-  classes(column: string): { classes: ClassLabel[]; reports: ClassReport[] } {
+  classes(column: SchemaColumn): { classes: ClassLabel[]; reports: ClassReport[] } {
     const known = [...this.values].filter(([, { trainRows }]) => trainRows > 0)
     if (!this.areWhole || known.length > MOST_LABELS)
-      throw wrongTarget(column, 'classes', 'more than 100,000 different values')
+      throw wrongTarget(column.name, 'classes', 'more than 100,000 different values')
     known.sort(([a], [b]) => (a < b ? -1 : 1))
-    const classes: ClassLabel[] = known.map(([label]) => label)
+    const isBoolean = column.type === 'categorical' && column.isBoolean === true
+    const labelOf = (key: number | string): ClassLabel => (isBoolean ? key === 'true' : key)
+    const classes = known.map(([key]) => labelOf(key))
     if (classes.length < 2)
       throw wrongTarget(
-        column,
+        column.name,
         'at least 2 classes',
         classes.length === 0 ? 'none' : `only '${String(classes[0])}'`,
       )
-    return { classes, reports: known.map(([label, counts]) => ({ label, ...counts })) }
+    return { classes, reports: known.map(([key, counts]) => ({ label: labelOf(key), ...counts })) }
   }
 }
 

@@ -11,9 +11,7 @@ import { describeValue } from '../check.ts'
 import { optimizerInfo } from '../compiler/optimizers.ts'
 import { expandPattern, unreadableFile } from '../data/csv-bytes.ts'
 import type { Chunk } from '../data/chunks.ts'
-import { Dataset } from '../data/dataset.ts'
 import { Encoder } from '../data/encoder.ts'
-import { isOtherSource } from '../data/open-dataset.ts'
 import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/packed-rows.ts'
 import { ShuffledRows } from '../data/shuffled-rows.ts'
 import { atOnce, breathe, inTurns, type Paced } from '../paced.ts'
@@ -34,8 +32,9 @@ import { RunningFingerprint } from './fingerprint.ts'
 import { footprintOf } from './footprint.ts'
 import { GivenRows } from './given-rows.ts'
 import { partNames, partRule, tableRuleColumns, type PartName } from './large-parts.ts'
-import { sampleParts, surveyLarge, type LargeSurvey, type Surveyed } from './large-survey.ts'
-import { defaultMemory, fitsMemory, megabytes, memoryBytes } from './memory.ts'
+import { booleanFlag, sampleParts, surveyLarge, type LargeSurvey, type Surveyed } from './large-survey.ts'
+import type { LargeSource } from './large-source.ts'
+import { megabytes, memoryBytes } from './memory.ts'
 import type { TrainSettings } from './options.ts'
 import type { Fingerprint, TrainingPlan } from './report.ts'
 import { divergenceIn, rowsNamed } from '../training/divergence.ts'
@@ -46,7 +45,7 @@ import { finishTraining } from './finish.ts'
 import { follow } from './follow.ts'
 import { describeRule } from './parts.ts'
 import { planOf } from './plan.ts'
-import { reread } from './read-source.ts'
+import { openOptionsOf } from './read-source.ts'
 
 /** Of what encoding and packing make; another number where their results change. */
 const CACHE_VERSION = 2
@@ -54,33 +53,6 @@ const CACHE_VERSION = 2
 const BASE_BYTES = 250e6
 /** Copies of the weights that a fit keeps: gradients, optimizer state, the best. */
 const WEIGHT_COPIES = 6
-
-/**
- * Whether a source is trained on by parts: as asked for, or because it does not fit into memory.
- *
- * @throws SpecError where that is asked for, of what is no CSV file
- */
-export async function isTrainedByParts(source: unknown, settings: TrainSettings): Promise<boolean> {
-  const { outOfCore, cache, shuffleWindow, memory } = settings
-  if (outOfCore === false) return false
-  const asked = Object.entries({ outOfCore, cache, shuffleWindow }).find(([, value]) => value !== undefined)
-  if (typeof source === 'string' && source !== '-' && !isOtherSource(source)) {
-    const limit = memory === undefined ? defaultMemory() : memoryBytes(memory)
-    return asked !== undefined || !(await fitsMemory(source, limit))
-  }
-  if (asked === undefined) return false
-  throw new SpecError({
-    code: 'HADAMARD_OPTION_CONFLICT',
-    where: asked[0],
-    expected: 'a CSV file, or a pattern of several, to train on out of core',
-    received: describeSource(source),
-    cure: 'Write the rows to a CSV file first, or leave it out',
-  })
-}
-
-function describeSource(source: unknown): string {
-  return source instanceof Dataset ? 'a dataset' : describeValue(source)
-}
 
 /** Rows that are encoded and packed, with what was learnt of them. */
 interface PackedData {
@@ -90,12 +62,12 @@ interface PackedData {
 }
 
 /**
- * Trains on a file by parts, with options that have been checked.
+ * Trains on rows by parts, with options that have been checked.
  *
  * @throws SpecError for options that need all rows in memory, and where the memory does not suffice; DataError as in memory
  */
 export async function trainLarge<Row extends object, P extends Prediction>(
-  source: string,
+  source: LargeSource,
   given: TrainSettings,
 ): Promise<Model<Row, P>> {
   checkSettings(given)
@@ -231,20 +203,18 @@ function ruleInWords(sample: Table, encoder: Encoder, settings: TrainSettings): 
 }
 
 // The cache of the same data and settings, or one that is made now.
-async function packedData(source: string, settings: TrainSettings): Promise<PackedData> {
+async function packedData(source: LargeSource, settings: TrainSettings): Promise<PackedData> {
   const { cache, onCache = (): void => undefined } = settings
   const files = await filesOf(source)
   const key = keyOf(files, settings)
-  const isKept = cache !== false
-  const folder = isKept
-    ? (cache ?? dirname(resolve(files[0].path)))
-    : await mkdtemp(join(tmpdir(), 'hadamard-'))
+  const isKept = cache !== false && files.length > 0
+  const folder = isKept ? (cache ?? dirname(resolve(files[0].path))) : await passingFolder(cache)
   try {
     const path = isKept ? cachePath(folder, files, settings) : join(folder, `${randomUUID()}.rows`)
     const found = await PackedRows.open(path, key)
     if (found instanceof PackedRows && !hasRejectsToTell(found, settings)) {
       onCache(`packed rows of an earlier training: ${path}`)
-      return await readPacked(found, source)
+      return await readPacked(found, source.name)
     }
     if (found instanceof PackedRows) {
       await found.close()
@@ -258,19 +228,27 @@ async function packedData(source: string, settings: TrainSettings): Promise<Pack
       )) !== key
     const packed = await pack(source, path, key, settings).catch(async (error: unknown) => {
       // What looks like a wrong record is often the end of one that is still being written.
-      throw (await hasChanged()) ? changedFile(source, error) : error
+      throw (await hasChanged()) ? changedFile(source.name, error) : error
     })
     if (await hasChanged()) {
       await packed.close()
       await rm(path, { force: true })
-      throw changedFile(source)
+      throw changedFile(source.name)
     }
     if (isKept) onCache(`packed rows for later trainings: ${path}`)
-    return await readPacked(packed, source)
+    else if (cache !== false)
+      onCache(`packed rows for this training alone, as nothing tells whether ${source.name} changes`)
+    return await readPacked(packed, source.name)
   } finally {
     // An open file of a folder that is gone stays until it is closed.
     if (!isKept) await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function passingFolder(cache: string | false | undefined): Promise<string> {
+  const parent = typeof cache === 'string' ? cache : tmpdir()
+  await PackedWriter.checkFolder(join(parent, 'hadamard-'))
+  return mkdtemp(join(parent, 'hadamard-'))
 }
 
 function changedFile(source: string, cause?: unknown): DataError {
@@ -298,8 +276,9 @@ interface SourceFile {
   readonly changedMs: number
 }
 
-async function filesOf(source: string): Promise<SourceFile[]> {
-  const paths = await expandPattern(source)
+// None where the rows are not those of files.
+async function filesOf({ files = [] }: LargeSource): Promise<SourceFile[]> {
+  const paths = (await Promise.all(files.map(expandPattern))).flat()
   return Promise.all(
     paths.map(async (path) => {
       const { size, mtimeMs } = await stat(path).catch((error: unknown) => {
@@ -336,7 +315,12 @@ function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex')
 }
 
-async function pack(source: string, path: string, key: string, settings: TrainSettings): Promise<PackedRows> {
+async function pack(
+  source: LargeSource,
+  path: string,
+  key: string,
+  settings: TrainSettings,
+): Promise<PackedRows> {
   const surveyed = await surveyLarge(source, settings, path)
   try {
     return await packRows(surveyed, path, key, settings)
@@ -449,7 +433,7 @@ function keptRows(
 // What a fit has thrown in the terms of the file: its training rows are counted once more.
 async function divergedInFile(
   error: unknown,
-  source: string,
+  source: LargeSource,
   { survey, sample }: Pick<PackedData, 'survey' | 'sample'>,
   encoder: Encoder,
   settings: TrainSettings,
@@ -457,14 +441,18 @@ async function divergedInFile(
   if (!(error instanceof DivergenceError) || error.autopsy === undefined) return error
   const { autopsy } = error
   const rule = partRule(settings, survey.rows, survey.times)
+  let next = 0
   const trained = (chunk: Chunk): Uint32Array => {
-    const { table, numbers } = chunk
-    const places = atOnce(rule(table.rows, (row) => numbers[row], tableRuleColumns(table, settings)))
+    const { table } = chunk
+    const first = next
+    next += table.rows
+    const places = atOnce(rule(table.rows, (row) => first + row, tableRuleColumns(table, settings)))
     return keptRows(namedByRows(chunk), places, 'train', encoder).kept
   }
-  const found = await reread(source, settings, (dataset) =>
-    locateRows(dataset.chunks(), rowsNamed(autopsy), trained),
-  ).catch(() => undefined)
+  const silent = { ...openOptionsOf(settings), onReject: undefined, onProgress: undefined }
+  const locate = async (): ReturnType<typeof locateRows> =>
+    locateRows(source.chunks?.() ?? (await source.open(silent)).chunks(), rowsNamed(autopsy), trained)
+  const found = await locate().catch(() => undefined)
   if (found === undefined) return error
   return divergenceIn(autopsy, { rows: found, ...columnsOf(encoder, sample, settings.weight) })
 }
@@ -493,7 +481,8 @@ async function readPacked(packed: PackedRows, source: string): Promise<PackedDat
     } else {
       const codes = new Int32Array(buffer)
       const missing = countOf(codes, (code) => code < 0)
-      columns.push({ name, type: 'categorical', codes, categories: schema.categories ?? [], missing })
+      const { categories = [] } = schema
+      columns.push({ name, type: 'categorical', codes, categories, missing, ...booleanFlag(schema) })
     }
   }
   const { leftOut } = survey

@@ -24,7 +24,8 @@ import {
 import { partRows, type Parts } from './parts.ts'
 import { isInput, readSource, reread, type TrainSource } from './read-source.ts'
 import { courseOf, type Course } from './recipe.ts'
-import { isTrainedByParts, trainLarge } from './train-large.ts'
+import { isTrainedByParts, largeSource, tableOf } from './large-source.ts'
+import { trainLarge } from './train-large.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
 import { checkTargets, isImbalanced, uselessColumns, type DroppedColumn } from './survey.ts'
 import { Network } from '../network.ts'
@@ -63,15 +64,27 @@ export async function train(
   const isGoingOn = typeof options === 'object' && (options as GoingOnOptions | null)?.from !== undefined
   if (!isGoingOn) {
     const settings = normalizeTrainOptions(options as TrainOptions)
-    if (await isTrainedByParts(source, settings))
-      return trainLarge<object, ClassPrediction>(source as string, settings)
-    const table = await readSource(source, settings)
+    const table = await tableOrModel(source, settings)
+    if (table instanceof Model) return table
     return trainOnTable<object, ClassPrediction>(table, settings, (read) => reread(source, settings, read))
   }
   const found = await originOf(options, isInput(source) && !isOtherSource(source))
   const settings = normalizeTrainOptions(found.options, found.origin)
   const table = await readLike(found.origin, (types) => readSource(source, { ...settings, types }))
   return trainOnTable<object, ClassPrediction>(table, settings, (read) => reread(source, settings, read))
+}
+
+// The rows in memory, or what comes of training on them out of core.
+async function tableOrModel(source: TrainSource, settings: TrainSettings): Promise<Table | Model<object>> {
+  const large = await largeSource(source, settings)
+  if (large === undefined) return readSource(source, settings)
+  try {
+    if (await isTrainedByParts(large, settings))
+      return await trainLarge<object, ClassPrediction>(large, settings)
+    return await (large.isCopy ? tableOf(large, settings) : readSource(source, settings))
+  } finally {
+    await large.close()
+  }
 }
 
 /** Trains on a table that has been read, by options that have been checked. */
