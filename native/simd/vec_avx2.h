@@ -36,6 +36,7 @@ inline Vec operator-(Vec a) { return {_mm256_xor_ps(a.v, _mm256_set1_ps(-0.0f))}
 inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
 inline Vec abs(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+inline Vec negative_abs(Vec a) { return {_mm256_or_ps(a.v, _mm256_set1_ps(-0.0f))}; }
 inline Vec copysign(Vec magnitude, Vec sign) {
   const __m256 bit = _mm256_set1_ps(-0.0f);
   return {_mm256_or_ps(_mm256_andnot_ps(bit, magnitude.v), _mm256_and_ps(bit, sign.v))};
@@ -47,6 +48,8 @@ inline Mask operator>=(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GE_O
 inline Mask is_nan(Vec a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {_mm256_castsi256_ps(lane_mask(count))}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
+// b where m is negative, else a; either at -0.
+inline Vec select_by_sign(Vec m, Vec a, Vec b) { return {_mm256_blendv_ps(a.v, b.v, m.v)}; }
 // The instructions give their second operand where one is NaN.
 inline Vec at_most(Vec x, Vec limit) { return {_mm256_min_ps(limit.v, x.v)}; }
 inline Vec at_least(Vec x, Vec limit) { return {_mm256_max_ps(limit.v, x.v)}; }
@@ -86,6 +89,17 @@ inline Vec scale_by_power(Vec p, Vec n) {
   const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
   const __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
   return {_mm256_mul_ps(_mm256_mul_ps(p.v, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))};
+}
+
+// Whether |x| is at most 87 in all lanes, where e^x is normal.
+inline bool has_normal_exp(Vec x) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(abs(x).v, _mm256_set1_ps(87.0f), _CMP_NLE_UQ)) == 0;
+}
+
+// p * 2^n where that is normal, for the sum of n and 1.5 * 2^23, whose last bits are those of n.
+inline Vec add_to_exponent(Vec p, Vec sum) {
+  const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(sum.v), 23);
+  return {_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p.v), exponent))};
 }
 
 // x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.

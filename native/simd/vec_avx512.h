@@ -48,6 +48,7 @@ inline Vec operator-(Vec a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}
 inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
 inline Vec abs(Vec a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
+inline Vec negative_abs(Vec a) { return -abs(a); }
 inline Vec copysign(Vec magnitude, Vec sign) {
   const __m512 bit = _mm512_set1_ps(-0.0f);
   return {_mm512_or_ps(_mm512_andnot_ps(bit, magnitude.v), _mm512_and_ps(bit, sign.v))};
@@ -59,6 +60,8 @@ inline Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP
 inline Mask is_nan(Vec a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+// b where m is negative, else a; either at -0.
+inline Vec select_by_sign(Vec m, Vec a, Vec b) { return select(m < broadcast(0.0f), b, a); }
 // The instructions give their second operand where one is NaN.
 inline Vec at_most(Vec x, Vec limit) { return {_mm512_min_ps(limit.v, x.v)}; }
 inline Vec at_least(Vec x, Vec limit) { return {_mm512_max_ps(limit.v, x.v)}; }
@@ -107,6 +110,10 @@ inline void transpose(const float* from, long long from_stride, float* to, long 
 
 // p * 2^n for an integral n in [-150, 129], rounded once.
 inline Vec scale_by_power(Vec p, Vec n) { return {_mm512_scalef_ps(p.v, n.v)}; }
+
+// One instruction scales by any power: to know that e^x is normal gains nothing.
+inline bool has_normal_exp(Vec) { return false; }
+inline Vec add_to_exponent(Vec p, Vec) { return p; }
 
 // x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
 inline void decompose(Vec x, Vec& m, Vec& e) {

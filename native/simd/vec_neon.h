@@ -47,6 +47,7 @@ inline Vec operator-(Vec a) { return {vnegq_f32(a.v)}; }
 inline Vec mul_add(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 inline Vec sqrt(Vec a) { return {vsqrtq_f32(a.v)}; }
 inline Vec abs(Vec a) { return {vabsq_f32(a.v)}; }
+inline Vec negative_abs(Vec a) { return -abs(a); }
 inline Vec copysign(Vec magnitude, Vec sign) { return {vbslq_f32(vdupq_n_u32(0x80000000u), sign.v, magnitude.v)}; }
 inline Mask operator<(Vec a, Vec b) { return {vcltq_f32(a.v, b.v)}; }
 inline Mask operator<=(Vec a, Vec b) { return {vcleq_f32(a.v, b.v)}; }
@@ -55,6 +56,8 @@ inline Mask operator>=(Vec a, Vec b) { return {vcgeq_f32(a.v, b.v)}; }
 inline Mask is_nan(Vec a) { return {vmvnq_u32(vceqq_f32(a.v, a.v))}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {vbslq_f32(m.v, a.v, b.v)}; }
+// b where m is negative, else a; either at -0.
+inline Vec select_by_sign(Vec m, Vec a, Vec b) { return select(m < broadcast(0.0f), b, a); }
 inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
 inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return vmaxvq_u32(is_nan(a).v) != 0; }
@@ -82,6 +85,15 @@ inline Vec scale_by_power(Vec p, Vec n) {
   const int32x4_t first = vshlq_n_s32(vaddq_s32(half, bias), 23);
   const int32x4_t second = vshlq_n_s32(vaddq_s32(vsubq_s32(whole, half), bias), 23);
   return {vmulq_f32(vmulq_f32(p.v, vreinterpretq_f32_s32(first)), vreinterpretq_f32_s32(second))};
+}
+
+// Whether |x| is at most 87 in all lanes, where e^x is normal.
+inline bool has_normal_exp(Vec x) { return vminvq_u32(vcaleq_f32(x.v, vdupq_n_f32(87.0f))) != 0; }
+
+// p * 2^n where that is normal, for the sum of n and 1.5 * 2^23, whose last bits are those of n.
+inline Vec add_to_exponent(Vec p, Vec sum) {
+  const int32x4_t exponent = vshlq_n_s32(vreinterpretq_s32_f32(sum.v), 23);
+  return {vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p.v), exponent))};
 }
 
 // x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x.

@@ -54,6 +54,7 @@ inline Vec operator-(Vec a) { return {-a.v}; }
 inline Vec mul_add(Vec a, Vec b, Vec c) { return {mul_add(a.v, b.v, c.v)}; }
 inline Vec sqrt(Vec a) { return {__builtin_sqrtf(a.v)}; }
 inline Vec abs(Vec a) { return {__builtin_fabsf(a.v)}; }
+inline Vec negative_abs(Vec a) { return -abs(a); }
 inline Vec copysign(Vec magnitude, Vec sign) { return {__builtin_copysignf(magnitude.v, sign.v)}; }
 inline Mask operator<(Vec a, Vec b) { return {a.v < b.v}; }
 inline Mask operator<=(Vec a, Vec b) { return {a.v <= b.v}; }
@@ -62,6 +63,8 @@ inline Mask operator>=(Vec a, Vec b) { return {a.v >= b.v}; }
 inline Mask is_nan(Vec a) { return {a.v != a.v}; }
 inline Mask first_lanes(long long count) { return {count > 0}; }
 inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
+// b where m is negative, else a; either at -0.
+inline Vec select_by_sign(Vec m, Vec a, Vec b) { return select(m < broadcast(0.0f), b, a); }
 inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
 inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return a.v != a.v; }
@@ -78,6 +81,19 @@ inline Vec scale_by_power(Vec p, Vec n) {
   float power[2];
   __builtin_memcpy(power, bits, 8);
   return {p.v * power[0] * power[1]};
+}
+
+// Whether |x| is at most 87, where e^x is normal.
+inline bool has_normal_exp(Vec x) { return x.v >= -87.0f && x.v <= 87.0f; }
+
+// p * 2^n where that is normal, for the sum of n and 1.5 * 2^23, whose last bits are those of n.
+inline Vec add_to_exponent(Vec p, Vec sum) {
+  unsigned bits, exponent;
+  __builtin_memcpy(&bits, &p.v, 4);
+  __builtin_memcpy(&exponent, &sum.v, 4);
+  bits += exponent << 23;
+  __builtin_memcpy(&p.v, &bits, 4);
+  return p;
 }
 
 // x = m * 2^e with m in [sqrt(1/2), sqrt(2)), for a positive normal x. Of others it may be anything, so the bits wrap.
