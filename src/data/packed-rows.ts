@@ -20,6 +20,8 @@ const TRAILER_BYTES = 32
 const BLOCK_BYTES = 2 ** 17
 const MOST_BLOCK_ROWS = 1024
 const MOST_READS = 8
+/** Blocks that are written while others are filled. */
+const MOST_WRITES = 4
 
 /** What the rows of a file consist of. */
 export interface RowLayout {
@@ -69,6 +71,7 @@ export function rowBytes({ dtype, inputs, targets, areTargetsLabels, isWeighted 
 export class PackedWriter {
   private readonly parts = new Map<string, { rows: number; blocks: Place[]; pending: PendingBlock }>()
   private readonly sections: Record<string, Place> = {}
+  private readonly writing: Promise<void>[] = []
   private offset = 0
 
   private constructor(
@@ -108,7 +111,8 @@ export class PackedWriter {
       const handle = await open(temporary, 'w')
       const writer = new PackedWriter(path, temporary, handle, key, layout)
       try {
-        await writer.write(Buffer.from(MARK))
+        await writer.write([Buffer.from(MARK)])
+        await writer.written()
       } catch (error) {
         await writer.abandon()
         throw error
@@ -158,9 +162,10 @@ export class PackedWriter {
     trailer.writeUInt32LE(place.bytes, 8)
     trailer.writeUInt32LE(place.checksum, 12)
     trailer.write(MARK, 16, 'latin1')
-    await this.write(trailer)
+    await this.write([trailer])
+    await this.written()
     try {
-      await this.handle.sync()
+      // Not synced: what a crash of the system loses, checksums tell.
       await this.handle.close()
       await rename(this.temporary, this.path)
     } catch (error) {
@@ -170,30 +175,45 @@ export class PackedWriter {
 
   /** Removes what has been written. */
   async abandon(): Promise<void> {
+    await Promise.allSettled(this.writing)
     await this.handle.close().catch(() => undefined)
     await rm(this.temporary, { force: true })
   }
 
   private async put(pieces: readonly Uint8Array[]): Promise<Place> {
+    const { offset } = this
+    const { bytes, length } = await this.write(pieces)
     // Whoever reads a block sees no pieces.
-    const bytes = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)
-    const place = { offset: this.offset, bytes: bytes.length, checksum: checksumOf(bytes) }
-    await this.write(bytes)
-    return place
+    return { offset, bytes: length, checksum: checksumOf(bytes.subarray(0, length)) }
   }
 
-  // Offsets stay multiples of 8, so that blocks can be read into any typed array.
-  private async write(unpadded: Uint8Array): Promise<void> {
-    const bytes = Buffer.concat([unpadded, Buffer.alloc((8 - (unpadded.length % 8)) % 8)])
+  // Some writes are under way while the next rows are encoded. Offsets stay multiples of 8, so that blocks can be read into any
+  // typed array.
+  private async write(pieces: readonly Uint8Array[]): Promise<{ bytes: Uint8Array; length: number }> {
+    const length = totalBytes(pieces)
+    const bytes = Buffer.concat([...pieces, Buffer.alloc((8 - (length % 8)) % 8)])
+    const writing = this.writeAt(bytes, this.offset)
+    // Whoever waits for it is told.
+    writing.catch(() => undefined)
+    this.writing.push(writing)
+    this.offset += bytes.length
+    while (this.writing.length > MOST_WRITES) await this.writing.shift()
+    return { bytes, length }
+  }
+
+  private async writeAt(bytes: Uint8Array, offset: number): Promise<void> {
     try {
       for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done)
+        const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, offset + done)
         done += bytesWritten
       }
     } catch (error) {
-      throw unwritable(this.path, error, this.offset)
+      throw unwritable(this.path, error, offset)
     }
-    this.offset += bytes.length
+  }
+
+  private async written(): Promise<void> {
+    while (this.writing.length > 0) await this.writing.shift()
   }
 }
 

@@ -15,9 +15,7 @@ import { Encoder } from '../data/encoder.ts'
 import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/packed-rows.ts'
 import { ShuffledRows } from '../data/shuffled-rows.ts'
 import { atOnce, breathe, inTurns, type Paced } from '../paced.ts'
-import { rowNumbers } from '../data/split.ts'
 import { countOf, type Column, type Table } from '../data/table.ts'
-import type { EncodedTarget } from '../data/target.ts'
 import { locateRows } from '../data/locate-rows.ts'
 import { windowRowsOf } from '../data/window-rows.ts'
 import { DataError, DivergenceError, SpecError } from '../errors.ts'
@@ -391,17 +389,14 @@ async function writeRows(
     const columns = tableRuleColumns(table, settings)
     const places = await inTurns(rule(table.rows, (row) => chunk.numbers[row], columns))
     for (const name of written) {
-      const { kept, target, isKnown } = keptRows(table, places, name, encoder)
+      const { kept, classesOf, values } = keptRows(table, places, name, encoder)
       if (kept.length === 0) continue
-      const classesOf =
-        target.task === 'classification' ? target.classes.filter((_, i) => isKnown(i)) : new Int32Array()
-      const y = target.task === 'classification' ? classesOf : target.values
       const weights = multiplyWeights(rowWeights(table, settings.weight, kept, true), byClass, classesOf)
       await writer.append(
         name,
         {
           x: encoder.encode(table, kept).x,
-          y: writer.layout.areTargetsLabels ? new Uint32Array(y) : new Float32Array(y),
+          y: writer.layout.areTargetsLabels ? new Uint32Array(values) : new Float32Array(values),
           ...(weights === undefined ? {} : { weights: new Float32Array(weights) }),
         },
         kept.length,
@@ -422,12 +417,18 @@ function keptRows(
   places: Uint8Array,
   part: PartName,
   encoder: Encoder,
-): { kept: Uint32Array; target: EncodedTarget; isKnown: (i: number) => boolean } {
+): { kept: Uint32Array; classesOf: Int32Array; values: Int32Array | Float64Array } {
   const place = partNames.indexOf(part)
-  const wanted = rowNumbers(table.rows).filter((row) => places[row] === place)
-  const target = encoder.encodeTarget(table, wanted)
-  const isKnown = (i: number): boolean => target.task === 'regression' || target.classes[i] >= 0
-  return { kept: target.rows.filter((_, i) => isKnown(i)), target, isKnown }
+  const wanted = new Uint32Array(table.rows)
+  let count = 0
+  for (let row = 0; row < table.rows; row++) if (places[row] === place) wanted[count++] = row
+  const target = encoder.encodeTarget(table, wanted.subarray(0, count))
+  if (target.task === 'regression')
+    return { kept: target.rows, classesOf: new Int32Array(), values: target.values }
+  const areKnown = target.unseen === 0
+  const kept = areKnown ? target.rows : target.rows.filter((_, i) => target.classes[i] >= 0)
+  const classesOf = areKnown ? target.classes : target.classes.filter((index) => index >= 0)
+  return { kept, classesOf, values: classesOf }
 }
 
 // What a fit has thrown in the terms of the file: its training rows are counted once more.
