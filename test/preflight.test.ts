@@ -51,6 +51,19 @@ test('numbers written as text are named with what is no number', async () => {
   expect(await warningsOf(rows, { types: { x: 'categorical' } })).not.toMatch(/Column 'x' has/)
 })
 
+test('a number that is none is named also where it leaves too many different texts, and so are decimal commas', async () => {
+  const hexadecimal = rowsOf(200, (i) => ({ x: i === 70 ? '0x1F' : String(i / 8), y: half(i) }))
+  expect(await warningsOf(hexadecimal)).toMatch(
+    /Left out the column with a different text in most rows: 'x'.*Column 'x' has numbers and '0x1F'/s,
+  )
+  const commas = rowsOf(200, (i) => ({ x: String(i / 8).replace('.', ','), y: half(i) }))
+  expect(await warningsOf(commas)).toMatch(
+    /Column 'x' has numbers with a comma, such as '0,125'.*with a point/,
+  )
+  const names = rowsOf(200, (i) => ({ x: `a,${i}`, y: half(i) }))
+  expect(await warningsOf(names)).not.toMatch(/Column 'x' has/)
+})
+
 describe('the limit of time', () => {
   test('ends training with the best model so far', async () => {
     const rows = rowsOf(2000, (i) => ({ y: half(i) }))

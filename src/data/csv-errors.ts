@@ -42,7 +42,9 @@ const wordings: Record<CsvErrorName, Wording> = {
     code: 'HADAMARD_CSV_NUMBER',
     expected: 'a number, as the column is declared numeric',
     received: `'${text}'`,
-    cure: 'Correct it, list it as missing, or declare the column categorical',
+    cure: /^[-+]?\d+,\d+$/.test(text)
+      ? 'Write decimals with a point'
+      : 'Correct it, list it as missing, or declare the column categorical',
   }),
   infinite: ({ text }) => ({
     code: 'HADAMARD_CSV_NUMBER',

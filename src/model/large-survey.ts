@@ -35,7 +35,7 @@ import { asideColumns } from './plan.ts'
 import type { TrainSettings } from './options.ts'
 import type { ClassReport, Fingerprint } from './report.ts'
 import { namingOption, openOptionsOf } from './read-source.ts'
-import { checkNamed, uselessColumns, type DroppedColumn } from './survey.ts'
+import { checkNamed, textsDiffer, uselessColumns, type DroppedColumn } from './survey.ts'
 import { TargetCounts } from './target-counts.ts'
 
 const SAMPLE_BYTES = 24 * 2 ** 20
@@ -415,7 +415,7 @@ function reasonOf(
     const { categories = Infinity, count } = description
     if (categories === Infinity) return 'with more than 100,000 different texts'
     if (categories === 1) return hopeless[1]
-    if (bySample === 'with a different text in most rows')
+    if (bySample === textsDiffer)
       return categories > count / 2 ? bySample : undefined
   } else {
     if (description.minimum === description.maximum) return hopeless[1]

@@ -69,7 +69,15 @@ export function* planOf(
     warnings: [
       ...(table.leftOut === undefined ? [] : [`${plural(table.leftOut, 'wrong record')} left out.`]),
       ...droppedSentences(dropped),
-      ...(yield* preflight(table, encoder, parts.train, parts.validation.length, classes, settings.types)),
+      ...(yield* preflight(
+        table,
+        encoder,
+        parts.train,
+        parts.validation.length,
+        classes,
+        settings.types,
+        dropped,
+      )),
       ...dateWarnings(encoder, table),
       ...parts.warnings,
       ...weightWarnings(settings),

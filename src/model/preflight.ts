@@ -6,10 +6,13 @@ import { column as columnOf, nameList, type Column, type Table } from '../data/t
 import type { Paced } from '../paced.ts'
 import { plural } from './design.ts'
 import type { ClassReport } from './report.ts'
+import { textsDiffer, type DroppedColumn } from './survey.ts'
 
 const LEAST = { rows: 50, rowsPerClass: 10, validationRows: 10, rowsPerText: 5 }
 /** Of the different texts of a column; the others are likely to stand for a missing value. */
 const MOSTLY_NUMBERS = 0.8
+/** A number with a decimal comma, or one between thousands. */
+const COMMA_NUMBER = /^[-+]?\d[\d.]*,\d[\d,]*$/
 /** Correlation from which on a number is taken for another form of the target. */
 const SAME_NUMBER = 0.9999
 
@@ -19,6 +22,7 @@ const SAME_NUMBER = 0.9999
  * @param train rows to train on
  * @param types of columns, as given: those are meant
  * @param validation how many rows watch the training; 0 where none are wanted
+ * @param dropped columns that are left out for their values
  */
 export function* preflight(
   table: Table,
@@ -27,9 +31,14 @@ export function* preflight(
   validation: number,
   classes: readonly ClassReport[] = [],
   types: Readonly<Record<string, unknown>> = {},
+  dropped: readonly DroppedColumn[] = [],
 ): Paced<string[]> {
   const targets = encoder.targets.map(({ name }) => columnOf(table, name))
   const inputs = encoder.data.inputs.map(({ name }) => columnOf(table, name))
+  // One that is no number makes texts of all, which are then too many.
+  const tooManyTexts = dropped
+    .filter(({ reason }) => reason === textsDiffer)
+    .map(({ name }) => columnOf(table, name))
   const tiny = classes.filter(({ trainRows }) => trainRows < LEAST.rowsPerClass)
   return [
     ...(yield* leaks(encoder, table, inputs, train)),
@@ -44,7 +53,9 @@ export function* preflight(
           `Only ${plural(validation, 'validation row')}: early stopping follows chance; set a larger share, or 0 to train on all rows.`,
         ]
       : []),
-    ...[...targets, ...inputs].filter(({ name }) => !Object.hasOwn(types, name)).flatMap(numbersAsText),
+    ...[...targets, ...inputs, ...tooManyTexts]
+      .filter(({ name }) => !Object.hasOwn(types, name))
+      .flatMap(numbersAsText),
   ]
 }
 
@@ -117,7 +128,14 @@ function isSameNumber(values: Float64Array, targets: Float64Array, rows: Uint32A
 function numbersAsText(column: Column): string[] {
   if (column.type === 'numeric' || column.isBoolean === true || column.categories.length < 3) return []
   const others = column.categories.filter((text) => !isNumberText(text))
-  if (others.length > (1 - MOSTLY_NUMBERS) * column.categories.length) return []
+  const withComma = others.find((text) => COMMA_NUMBER.test(text))
+  const strangers =
+    withComma === undefined ? others.length : others.filter((text) => !COMMA_NUMBER.test(text)).length
+  if (strangers > (1 - MOSTLY_NUMBERS) * column.categories.length) return []
+  if (withComma !== undefined)
+    return [
+      `Column '${column.name}' has numbers with a comma, such as '${withComma}', which are texts here: write decimals with a point, and thousands with nothing between.`,
+    ]
   const cure =
     others.length === 0
       ? 'set its type to categorical if they are names, or give numbers'

@@ -143,11 +143,14 @@ export interface DroppedColumn {
   reason: string
 }
 
+/** Why a column of many texts is left out. */
+export const textsDiffer = 'with a different text in most rows'
+
 const dropRules: readonly [string, (column: Column, rows: number) => boolean][] = [
   ['without any value', (column, rows) => column.missing === rows],
   ['with the same value in every row', (column) => isConstant(column)],
   ['counting the rows', (column) => isCounting(column)],
-  ['with a different text in most rows', (column, rows) => isMostlyDistinct(column, rows)],
+  [textsDiffer, (column, rows) => isMostlyDistinct(column, rows)],
 ]
 
 /**
