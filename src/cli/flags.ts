@@ -62,15 +62,20 @@ export function parseHidden(text: string): number[] {
   })
 }
 
-// Other words for the types that people type.
-const TYPE_WORDS: Readonly<Record<string, ColumnType>> = {
-  category: 'categorical',
+/** Other words for the types that people type. */
+const OTHER_TYPE_WORDS: Readonly<Record<string, ColumnType>> = {
   number: 'numeric',
+  category: 'categorical',
   bool: 'boolean',
   datetime: 'date',
   ignore: 'ignored',
+}
+const TYPE_WORDS: Readonly<Record<string, ColumnType>> = {
+  ...OTHER_TYPE_WORDS,
   ...Object.fromEntries(columnTypes.map((type) => [type, type])),
 }
+/** The words that a type may be given by, for help and messages. */
+export const typeWords = `${columnTypes.join(', ')} (or ${Object.keys(OTHER_TYPE_WORDS).join(', ')})`
 
 /** Types of columns: `zip=category,when=date`. */
 export function addTypes(
@@ -83,7 +88,7 @@ export function addTypes(
     if (at > 0 && Object.hasOwn(TYPE_WORDS, word)) return [pair.slice(0, at), TYPE_WORDS[word]]
     throw new SpecError({
       where: '--type',
-      expected: `COLUMN=TYPE with commas between, TYPE one of ${columnTypes.join(', ')}`,
+      expected: `COLUMN=TYPE with commas between, TYPE one of ${typeWords}`,
       received: describeValue(pair),
     })
   })

@@ -21,6 +21,7 @@ import {
   parseDuration,
   parseHidden,
   parseThresholdFlag,
+  typeWords,
 } from './flags.ts'
 
 /** Flags of a training as commander gives them. */
@@ -172,7 +173,7 @@ export function addTrainFlags(command: Command): void {
     ).argParser(parseDelimiter),
     new Option(
       '--type <column=type>',
-      'numeric, categorical, boolean, date or ignored, with commas between (default: from all values)',
+      `${typeWords}, with commas between (default: from all values)`,
     ).argParser(addTypes),
     new Option(
       '--scale <name>',
