@@ -5,15 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { generate } from '../bench/csv-generate.ts'
 import { findDelimiter } from '../src/data/csv-head.ts'
 import { parseCsv, type CsvOptions } from '../src/data/csv.ts'
+import { CsvFiles } from '../src/data/csv-files.ts'
 import { openCsv } from '../src/data/dataset.ts'
 import type { OpenCsvOptions } from '../src/data/open-options.ts'
 import { hashSplit, rowNumbers } from '../src/data/split.ts'
 import { columnValues, type Table, type Value } from '../src/data/table.ts'
 import { DataError, SpecError } from '../src/errors.ts'
+import { train } from '../src/model/train.ts'
 import { randomStream } from '../src/random.ts'
 import { availableBackends } from './csv-backends.ts'
 import { generator, mutate, randomCsv, randomOptions } from './support/random-csv.ts'
@@ -432,6 +434,34 @@ describe('a dataset', () => {
     expect((await textsOnly.describe()).map(({ count }) => count)).toEqual([3])
     const strange = { columns: [{ name: 'other', type: 'numeric' as const }] }
     expect((await refusal(openCsv(path, { schema: strange }))).message).toContain("'other'")
+  })
+
+  test('a schema saves the reading that finds the columns', async () => {
+    const rows = Array.from({ length: 3000 }, (_, row) => `${row / 8},t${row % 7},${row % 2}`)
+    const path = file('passes.csv.gz', gzipSync(`n,t,y\n${rows.join('\n')}\n`))
+    const blocks = vi.spyOn(CsvFiles.prototype, 'blocks')
+    const passes = async (reading: Promise<unknown>): Promise<number> => {
+      await reading
+      const { length } = blocks.mock.calls
+      blocks.mockClear()
+      return length
+    }
+    const { schema } = await openCsv(path)
+    blocks.mockClear()
+    for (const [known, toFind] of [
+      [{}, 1],
+      [{ schema }, 0],
+    ] as const) {
+      const opening = openCsv(path, known)
+      expect(await passes(opening)).toBe(toFind)
+      const dataset = await opening
+      // What the columns hold is found in the same reading.
+      expect(await passes(dataset.describe())).toBe(1 - toFind)
+      expect(await passes(dataset.describe())).toBe(0)
+      expect(await passes(dataset.toTable())).toBe(1)
+      expect(await passes(train(path, { target: 'y', hidden: [2], epochs: 1, ...known }))).toBe(toFind + 1)
+    }
+    blocks.mockRestore()
   })
 
   test('take, filter, map and split see the rows by their numbers; the split is that of the hash rule in memory', async () => {
