@@ -1,5 +1,6 @@
 /** From which times on the rows of a large file are held out: the latest share of them, found exactly in one reading of their times. */
 
+import type { Dataset } from '../data/dataset.ts'
 import { dateForm, parseDate } from '../data/dates.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
 import { RankedValues } from '../data/ranked-values.ts'
@@ -40,12 +41,16 @@ export async function findTimes(
   // Of several passes the last one counts.
   const seen: { scan?: TimeScan } = {}
   try {
-    const dataset = await namingOption('splitBy', { [column]: undefined }, () =>
-      source.open({ ...options, columns: neededColumns(column, settings), onReject: undefined }, (names) => {
+    const needed = { ...options, columns: neededColumns(column, settings), onReject: undefined }
+    const open = (): Promise<Dataset> =>
+      source.open(needed, (names) => {
         seen.scan?.close()
         seen.scan = new TimeScan(names, column, source.name, settings)
         return seen.scan
-      }),
+      })
+    const targets = Object.fromEntries(settings.targets.map((name) => [name, undefined]))
+    const dataset = await namingOption('target', targets, () =>
+      namingOption('splitBy', { [column]: undefined }, open),
     )
     // Where a schema is given, this is what reads the rows.
     await dataset.describe()
