@@ -17,6 +17,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import * as arrow from 'apache-arrow'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { Dataset, openCsv } from '../src/data/dataset.ts'
+import { findSource } from '../src/data/open-dataset.ts'
 import * as memory from '../src/model/memory.ts'
 import type { Model } from '../src/model.ts'
 import type { TrainOptions } from '../src/model/options.ts'
@@ -222,10 +223,22 @@ test('a generator is told how it can be read twice', async () => {
   await expect(attempt(Readable.from(rows))).rejects.toThrow(/a stream of bytes or texts; .*Dataset\.from/)
 })
 
+test('a batch of an Arrow file that the memory does not hold is refused before it is read', async () => {
+  const source = await findSource(at('rows.arrow'), { memoryBytes: 1e5 })
+  const read = async (): Promise<void> => {
+    for await (const { rows: count } of source.chunks()) expect(count).toBe(0)
+  }
+  await expect(read()).rejects.toThrow(/record batches of at most 100 kB.*received one of \d+ kB/)
+})
+
 test.each([
   ['a target that is not there', { target: 'kin' }, /Did you mean 'kind'/],
   ['a delimiter', { delimiter: ';' as const }, /delimiter/],
-  ['memory that does not suffice', { memory: '200MB' }, /at least \d+ MB: .*received 200 MB/],
+  [
+    'memory that does not suffice',
+    { memory: '371MB' },
+    /at least \d+ MB: 370 MB for the program.*received 371 MB/,
+  ],
 ])('%s is refused for Parquet too', async (_, wrong, message) => {
   await expect(train(at('rows.parquet'), { ...options, cache: false, ...wrong })).rejects.toThrow(message)
 })

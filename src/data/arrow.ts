@@ -3,9 +3,18 @@
 import type { DataType, RecordBatch, Schema, TypeMap } from 'apache-arrow'
 import { open, stat } from 'node:fs/promises'
 import { DataError } from '../errors.ts'
+import { formatBytes } from '../memory-limit.ts'
 import { piecesOf } from '../paced.ts'
+import type { SourceLimits } from './open-dataset.ts'
 import { loadPeer } from './peers.ts'
-import { columnFromValues, type Column, type RowSource, type Table, type Value } from './table.ts'
+import {
+  columnFromValues,
+  numericColumn,
+  type Column,
+  type RowSource,
+  type Table,
+  type Value,
+} from './table.ts'
 
 type Arrow = typeof import('apache-arrow')
 
@@ -13,6 +22,11 @@ type Arrow = typeof import('apache-arrow')
 const NARROWEST_FACTOR = 3
 /** Rows of a table: batches are often all of a file. */
 const TABLE_ROWS = 8192
+
+/** Where the batches of a file lie; streams have none. */
+interface Footer {
+  recordBatches(): Iterable<{ readonly bodyLength: number }>
+}
 
 /** How a value becomes one of a table. */
 type Reader = (value: unknown) => Value
@@ -22,7 +36,11 @@ type Reader = (value: unknown) => Value
  *
  * @throws DataError where apache-arrow is not installed, a file is none of Arrow's, or has a column of lists or the like
  */
-export async function arrowSource(paths: readonly string[], name: string): Promise<RowSource> {
+export async function arrowSource(
+  paths: readonly string[],
+  name: string,
+  { memoryBytes = Infinity }: SourceLimits,
+): Promise<RowSource> {
   const arrow = await loadPeer('apache-arrow', name, () => import('apache-arrow'))
   return {
     name,
@@ -31,17 +49,18 @@ export async function arrowSource(paths: readonly string[], name: string): Promi
       return NARROWEST_FACTOR * sizes.reduce((sum, size) => sum + size, 0)
     },
     async *chunks() {
-      for (const path of paths) yield* tablesOf(arrow, path)
+      for (const path of paths) yield* tablesOf(arrow, path, memoryBytes)
     },
   }
 }
 
-async function* tablesOf(arrow: Arrow, path: string): AsyncGenerator<Table> {
+async function* tablesOf(arrow: Arrow, path: string, memoryBytes: number): AsyncGenerator<Table> {
   const handle = await open(path)
   try {
     const reader = await arrow.RecordBatchReader.from(handle)
     await reader.open()
     if ((reader as { schema?: Schema }).schema?.fields === undefined) throw new Error('something else')
+    checkBatches(reader as { footer?: Footer }, path, memoryBytes)
     for await (const batch of reader as AsyncIterable<RecordBatch<TypeMap>>)
       for (const [from, to] of piecesOf(batch.numRows, TABLE_ROWS))
         yield tableOf(arrow, batch.slice(from, to), path)
@@ -59,10 +78,27 @@ async function* tablesOf(arrow: Arrow, path: string): AsyncGenerator<Table> {
   }
 }
 
+// A batch is read whole. Streams do not tell beforehand how large theirs are.
+function checkBatches({ footer }: { footer?: Footer }, path: string, memoryBytes: number): void {
+  const sizes = Array.from(footer?.recordBatches() ?? [], ({ bodyLength }) => bodyLength)
+  const largest = Math.max(0, ...sizes)
+  // The next one is read before the last one is given back.
+  const most = memoryBytes / Math.min(2, Math.max(1, sizes.length))
+  if (largest <= most) return
+  throw new DataError({
+    code: 'HADAMARD_MEMORY',
+    where: path,
+    expected: `record batches of at most ${formatBytes(most)}, as they are read whole`,
+    received: `one of ${formatBytes(largest)}`,
+    cure: 'Raise `memory`, or write the file in smaller batches',
+  })
+}
+
 function tableOf(arrow: Arrow, batch: RecordBatch<TypeMap>, source: string): Table {
   const columns = batch.schema.fields.map(({ name, type }, index): Column => {
     const read = readerOf(arrow, type, `${source}, column ${name}`)
     const vector = batch.getChildAt(index)
+    if (read === Number) return numericColumn(name, batch.numRows, (row) => Number(vector?.get(row) ?? NaN))
     const values = Array.from({ length: batch.numRows }, (_, row): Value => {
       const value: unknown = vector?.get(row) ?? null
       return value === null || Number.isNaN(value) ? null : read(value)

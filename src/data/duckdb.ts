@@ -9,7 +9,15 @@ import { DataError } from '../errors.ts'
 import type { SourceLimits } from './open-dataset.ts'
 import { loadPeer } from './peers.ts'
 import { spooled } from './spool.ts'
-import { columnFromValues, valueAt, type Column, type RowSource, type Table, type Value } from './table.ts'
+import {
+  columnFromValues,
+  numericColumn,
+  valueAt,
+  type Column,
+  type RowSource,
+  type Table,
+  type Value,
+} from './table.ts'
 
 type Duck = typeof import('@duckdb/node-api')
 
@@ -17,18 +25,21 @@ type Duck = typeof import('@duckdb/node-api')
 type Reader = (value: unknown) => Value
 
 const toNumber: Reader = Number
+const decimalToNumber: Reader = (value) => (value as { toDouble(): number }).toDouble()
 const toText: Reader = String
 const readers: Readonly<Record<string, Reader | undefined>> = {
   BOOLEAN: (value) => value === true,
   ...readersOf(toNumber, ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'FLOAT', 'DOUBLE']),
   ...readersOf(toNumber, ['UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT']),
-  DECIMAL: (value) => (value as { toDouble(): number }).toDouble(),
+  DECIMAL: decimalToNumber,
   ...readersOf(toText, ['VARCHAR', 'ENUM', 'UUID', 'DATE', 'TIME', 'TIME_TZ', 'INTERVAL', 'SQLNULL']),
   ...readersOf(toText, ['TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS', 'TIMESTAMP_TZ']),
 }
 
 /** Below this DuckDB refuses much of what it otherwise answers. */
 const LEAST_MEMORY = 64e6
+/** Its code, and what it keeps when it has been closed. */
+const LIBRARY_BYTES = 120e6
 /** What DuckDB wants for each of its threads. */
 const BYTES_PER_THREAD = 125e6
 
@@ -53,6 +64,7 @@ export async function parquetSource(
   const ask = (sql: string): AsyncGenerator<Table> => answers(duck, sql, name, limits)
   return {
     name,
+    libraryBytes: LIBRARY_BYTES,
     chunks: () => ask(`FROM read_parquet([${list}])`),
     bytes: async () => {
       const rows = await firstNumber(ask(`SELECT sum(num_rows) FROM parquet_file_metadata([${list}])`))
@@ -78,7 +90,8 @@ async function firstNumber(tables: AsyncIterable<Table>): Promise<number> {
  */
 export async function sqlSource(sql: string, limits: SourceLimits): Promise<RowSource> {
   const name = 'duckdb'
-  return spooled(name, answers(await loadDuckDb(name), sql, name, limits))
+  const kept = await spooled(name, answers(await loadDuckDb(name), sql, name, limits))
+  return { ...kept, libraryBytes: LIBRARY_BYTES }
 }
 
 function loadDuckDb(where: string): Promise<Duck> {
@@ -189,6 +202,11 @@ function tableOf(chunk: DuckDBDataChunk, columns: readonly ResultColumn[], sourc
 }
 
 function columnOf(vector: DuckDBVector, { name, read }: ResultColumn, rows: number): Column {
+  if (read === toNumber || read === decimalToNumber)
+    return numericColumn(name, rows, (row) => {
+      const value: unknown = vector.getItem(row)
+      return value === null ? NaN : (read(value) as number)
+    })
   const values = Array.from({ length: rows }, (_, row): Value => {
     const value: unknown = vector.getItem(row)
     return value === null || Number.isNaN(value) ? null : read(value)

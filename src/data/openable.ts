@@ -21,6 +21,8 @@ export interface Openable {
   readonly isCopy: boolean
   /** About how many bytes they are, as CSV or as tables; beyond `most` not all need to be counted. */
   bytes(most: number): Promise<number>
+  /** What the library that reads them takes of memory, beside its limit; 0 where this one reads. */
+  readonly libraryBytes: number
   /** Other sources than CSV take no more than `types`, `columns` and `schema`. */
   open(options: OpenCsvOptions, watch?: WatchSurvey): Promise<Dataset>
   /** Removes what was kept; datasets that were opened are at an end then. */
@@ -42,6 +44,7 @@ export async function openable(
   return {
     name: files.name,
     isCopy: files.isKept,
+    libraryBytes: 0,
     bytes: () => textBytes(files.paths),
     open: (given, watch) => openFiles(files, given, watch),
     close: () => files.close(),
@@ -53,6 +56,7 @@ export function openableSource(source: RowSource): Openable {
   return {
     name: source.name,
     isCopy: source.isCopy === true,
+    libraryBytes: source.libraryBytes ?? 0,
     bytes: async (most) => (await source.bytes?.(most)) ?? 0,
     open: ({ types, columns, schema }, watch) => openSource(source, { types, columns, schema }, watch),
     close: async () => source.close?.(),

@@ -276,8 +276,9 @@ function unlikeBefore(name: string, before: number, now: number): DataError {
 }
 
 function checkFinite({ name, values }: NumericColumn, first: number, source = 'rows'): void {
-  const row = values.findIndex((value) => Math.abs(value) === Infinity)
-  if (row < 0) return
+  let row = 0
+  while (row < values.length && Math.abs(values[row]) !== Infinity) row++
+  if (row === values.length) return
   const where = `${source} row ${first + row}, column ${name}`
   const cure = 'Leave the row out, or make it a missing value'
   throw new DataError(

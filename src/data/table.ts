@@ -44,6 +44,8 @@ export interface Table {
   source?: string
   /** Whether the rows have been kept, as they cannot be read twice where they come from. */
   readonly isCopy?: boolean
+  /** What a library that reads them takes of memory beside its limit; default nothing. */
+  readonly libraryBytes?: number
   /** Wrong records that are not among them, where reading went on over these. */
   leftOut?: number
 }
@@ -63,6 +65,8 @@ export interface RowSource {
   bytes?(most: number): Promise<number>
   /** Whether the rows have been kept, as they cannot be read twice where they come from. */
   readonly isCopy?: boolean
+  /** What a library that reads them takes of memory beside its limit; default nothing. */
+  readonly libraryBytes?: number
   /** Wrong records that are not among the rows, once these have been read. */
   leftOut?(): number
   /** Removes what was kept for reading it again. */
@@ -281,6 +285,17 @@ export function columnFromValues(name: string, values: readonly Value[]): Column
   const { categories, codeOf } = rankCategories(texts)
   const codes = Int32Array.from(values, (value) => (value === null ? -1 : (codeOf.get(String(value)) ?? -1)))
   return { name, type: 'categorical', codes, categories, missing, ...(isBoolean ? { isBoolean } : {}) }
+}
+
+/**
+ * A column of numbers.
+ *
+ * @param numberAt NaN where a value is missing
+ */
+export function numericColumn(name: string, rows: number, numberAt: (row: number) => number): NumericColumn {
+  const values = new Float64Array(rows)
+  for (let row = 0; row < rows; row++) values[row] = numberAt(row)
+  return { name, type: 'numeric', values, missing: countOf(values, Number.isNaN) }
 }
 
 function rankCategories(texts: readonly string[]): { categories: string[]; codeOf: Map<string, number> } {

@@ -76,7 +76,7 @@ export async function trainLarge<Row extends object, P extends Prediction>(
     const encoder = Encoder.fromJSON(survey.encoder)
     const network = new Network({ ...designNetwork(encoder, settings), backend: settings.backend })
     const windowRows = settings.shuffleWindow ?? windowRowsOf(packed.layout)
-    checkMemory(settings, packed.layout, network.spec)
+    checkMemory(source, settings, packed.layout, network.spec)
     const course = courseOf(settings, encoder, network.spec, packed.rowsOf('train'))
     await breathe()
     const plan = await inTurns(planOfLarge({ packed, survey, sample }, encoder, network, settings, course))
@@ -126,7 +126,12 @@ function checkSettings(settings: TrainSettings): void {
 }
 
 // Out of core, memory does not depend on the rows; what it depends on can be told before training.
-function checkMemory(settings: TrainSettings, layout: RowLayout, spec: NetworkSpec): void {
+function checkMemory(
+  { libraryBytes }: LargeSource,
+  settings: TrainSettings,
+  layout: RowLayout,
+  spec: NetworkSpec,
+): void {
   const { memory, shuffleWindow: windowRows = windowRowsOf(layout) } = settings
   if (memory === undefined) return
   const limit = memoryBytes(memory)
@@ -135,13 +140,14 @@ function checkMemory(settings: TrainSettings, layout: RowLayout, spec: NetworkSp
     4 *
     WEIGHT_COPIES *
     parametersOf(spec).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
-  const needed = BASE_BYTES + windows + weights
+  const base = BASE_BYTES + libraryBytes
+  const needed = base + windows + weights
   if (needed <= limit) return
   throw new SpecError({
     code: 'HADAMARD_MEMORY',
     where: 'memory',
     expected:
-      `at least ${megabytes(needed)}: ${megabytes(BASE_BYTES)} for the program and the reader, ${megabytes(weights)} for the ` +
+      `at least ${megabytes(needed)}: ${megabytes(base)} for the program and the reader, ${megabytes(weights)} for the ` +
       `network, ${megabytes(windows)} for two windows of ${windowRows.toLocaleString('en')} rows of ${rowBytes(layout)} bytes`,
     received: megabytes(limit),
     cure: 'Raise it, or mix fewer rows with one another (`shuffleWindow`), which changes what is trained',
@@ -321,13 +327,14 @@ async function pack(
 ): Promise<PackedRows> {
   const surveyed = await surveyLarge(source, settings, path)
   try {
-    return await packRows(surveyed, path, key, settings)
+    return await packRows(source, surveyed, path, key, settings)
   } finally {
     await surveyed.close()
   }
 }
 
 async function packRows(
+  source: LargeSource,
   { survey, sample, chunks }: Surveyed,
   path: string,
   key: string,
@@ -336,7 +343,7 @@ async function packRows(
   const encoder = Encoder.fromJSON(survey.encoder)
   const spec = normalizeSpec(designNetwork(encoder, settings))
   const layout = layoutOf(spec, settings)
-  checkMemory(settings, layout, spec)
+  checkMemory(source, settings, layout, spec)
   const writer = await PackedWriter.create(path, key, layout)
   try {
     const data = await writeRows(writer, chunks(), survey, encoder, settings)
