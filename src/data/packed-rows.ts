@@ -11,6 +11,7 @@ import { access, open, readdir, rename, rm, stat, type FileHandle } from 'node:f
 import { basename, dirname, join } from 'node:path'
 import { DataError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { formatBytes } from '../memory-limit.ts'
 import { bytesOfDtype, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 
 /** Written at both ends; another version of the layout has another number. */
@@ -450,6 +451,7 @@ function isAlive(pid: number): boolean {
 const writeTroubles: Readonly<Record<string, string | undefined>> = {
   ENOSPC: 'no space left on the disk',
   EDQUOT: 'no space left in the quota',
+  EFBIG: 'a limit on the size of files',
   EACCES: 'no permission to write there',
   EPERM: 'no permission to write there',
   EROFS: 'a disk that is read-only',
@@ -461,7 +463,7 @@ const writeTroubles: Readonly<Record<string, string | undefined>> = {
 function unwritable(path: string, error: unknown, written: number): DataError {
   if (error instanceof DataError) return error
   const { code = '', message } = error as NodeJS.ErrnoException
-  const after = written === 0 ? '' : ` after ${Math.round(written / 1e6)} MB`
+  const after = written === 0 ? '' : ` after ${formatBytes(written)}`
   return new DataError(
     {
       code: 'HADAMARD_CACHE',
