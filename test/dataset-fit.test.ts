@@ -15,6 +15,7 @@ import { dropout } from '../src/layers/dropout.ts'
 import { Network } from '../src/network.ts'
 import { randomStream } from '../src/random.ts'
 import type { FitRun } from '../src/training/run.ts'
+import type { WindowSource } from '../src/training/window-fit.ts'
 import { availableBackends } from './csv-backends.ts'
 
 const ROWS = 2500
@@ -237,6 +238,46 @@ test('runs of an epoch cover every row once, wherever the short block lies', () 
       expect(seen).toEqual(expected)
     }
   }
+})
+
+test.each([
+  // Rows for training and validation, and how many windows there are until memory is used again.
+  [240, 30, 300, 2],
+  [100, 0, 30, 1],
+  [70, 40, 50, 1],
+])('of %i and %i rows the next window is filled beside those that may be trained on', async (...given) => {
+  const [train, validation, windowRows, apart] = given
+  const filled: { part: string; epoch: number; from: number; to: number }[] = []
+  const source: WindowSource = {
+    rows: { train, validation },
+    areTargetsLabels: false,
+    isWeighted: false,
+    load(part, epoch, _, into) {
+      const [from, rows] = [into.y.byteOffset / 4, into.y.length]
+      filled.push({ part, epoch, from, to: from + rows })
+      into.x.set(x.subarray(0, 3 * rows))
+      into.y.set(y.subarray(0, rows))
+      return Promise.resolve()
+    },
+    numberOf: () => 0,
+  }
+  const network = new Network({ ...spec, backend: 'fallback' })
+  const stop = validation > 0 ? { earlyStopping: { patience: 9 } } : {}
+  await network.fitWindows(source, windowRows, { epochs: 3, batchSize: 10, ...stop })
+  filled.forEach((window, at) => {
+    for (const before of filled.slice(Math.max(0, at - apart), at))
+      expect(window.to <= before.from || window.from >= before.to).toBe(true)
+  })
+  const counts = (part: string): number[] =>
+    [0, 1, 2].map((epoch) =>
+      filled
+        .filter((window) => window.part === part && window.epoch === epoch)
+        .reduce((sum, { from, to }) => sum + to - from, 0),
+    )
+  expect([counts('train'), counts('validation')]).toEqual([
+    [train, train, train],
+    [validation, validation, validation],
+  ])
 })
 
 test('blocks of narrow rows have 1,024 of them, of wide ones fewer', () => {

@@ -88,7 +88,7 @@ export function rowsPerWindow(
   const { batchSize, accumulate } = batchesOf(settings, train)
   const step = batchSize * accumulate
   const whole = Math.max(1, Math.floor(wanted / step)) * step
-  return Math.min(whole, Math.max(train, validation))
+  return Math.min(whole, train + validation)
 }
 
 /**
@@ -171,12 +171,23 @@ function programOf(job: WindowJob, windows: readonly Window[], windowRows: numbe
   })
 }
 
-/** Two windows of memory: one to train on, the other to be filled meanwhile. */
+/** A window of an epoch, from 0, with its first place in memory. */
+interface PlacedWindow extends Window {
+  readonly epoch: number
+  readonly place: number
+}
+
+/**
+ * Memory in two halves, either as large as a window: while one is trained on, the other is filled. Behind short windows, as the
+ * last of the training rows or those of validation, a half has room for the ones that follow: else nothing would be filled
+ * while they are run, which takes next to no time.
+ */
 class WindowFeed {
   readonly memory: WindowMemory
   private readonly places: Uint32Array
   private next = 0
-  private loading: Promise<void> | undefined
+  /** In their order, the first being the one that was taken last. */
+  private readonly filled: { readonly window: PlacedWindow; readonly loading: Promise<void> }[] = []
 
   constructor(
     private readonly job: WindowJob,
@@ -202,55 +213,66 @@ class WindowFeed {
 
   /** The next window, to be run at once; the one before it must have been run. */
   async take(): Promise<Window> {
-    this.loading ??= this.load()
-    await this.loading
-    const window = this.window()
-    const first = (this.next % 2) * this.windowRows
-    for (let i = 0; i < window.rows; i++) this.places[i] = first + i
-    this.next++
-    if (this.next < this.windows.length * this.job.settings.epochs) {
-      this.loading = this.load()
-      // Whoever takes the window is told.
-      this.loading.catch(() => undefined)
-    }
+    this.filled.shift()
+    this.fill()
+    const { window, loading } = this.filled[0]
+    await loading
+    for (let i = 0; i < window.rows; i++) this.places[i] = window.place + i
     return window
   }
 
-  /** The window that was taken last: its epoch from 0, and its first place in memory. */
-  current(): Window & { epoch: number; place: number } {
-    const at = this.next - 1
-    return {
-      ...this.windows[at % this.windows.length],
-      epoch: Math.floor(at / this.windows.length),
-      place: (at % 2) * this.windowRows,
-    }
+  /** The window that was taken last. */
+  current(): PlacedWindow {
+    return this.filled[0].window
   }
 
   /** Goes back to the beginning of an epoch that was not ended. */
   async restart(): Promise<void> {
     await this.close()
-    this.next -= this.next % this.windows.length
-    this.loading = undefined
+    this.next = this.current().epoch * this.windows.length
+    this.filled.length = 0
   }
 
   /** Waits until no memory is written to any more. */
   async close(): Promise<void> {
-    await this.loading?.catch(() => undefined)
+    await Promise.allSettled(this.filled.map(({ loading }) => loading))
   }
 
-  private window(): Window {
-    return this.windows[this.next % this.windows.length]
+  // Windows are read one behind the other, as far as there is room for them.
+  private fill(): void {
+    const { windows, filled } = this
+    while (this.next < windows.length * this.job.settings.epochs) {
+      const window = windows[this.next % windows.length]
+      const place = this.placeFor(window.rows)
+      if (place === undefined) return
+      const placed = { ...window, epoch: Math.floor(this.next / windows.length), place }
+      const before = filled.at(-1)?.loading
+      const loading = before === undefined ? this.load(placed) : before.then(() => this.load(placed))
+      // Whoever takes the window is told.
+      loading.catch(() => undefined)
+      filled.push({ window: placed, loading })
+      this.next++
+    }
   }
 
-  private load(): Promise<void> {
+  // Behind the last window where it fits into the same half, else in the other one, as soon as that is free.
+  private placeFor(rows: number): number | undefined {
+    const { windowRows, filled } = this
+    const last = filled.at(-1)?.window
+    if (last === undefined) return 0
+    const startOf = ({ place }: PlacedWindow): number => (place < windowRows ? 0 : windowRows)
+    const end = last.place + last.rows
+    if (end + rows <= startOf(last) + windowRows) return end
+    const other = windowRows - startOf(last)
+    return filled.some(({ window }) => startOf(window) === other) ? undefined : other
+  }
+
+  private load({ part, first, rows, epoch, place: from }: PlacedWindow): Promise<void> {
     const { job, memory, windowRows } = this
-    const { part, first, rows } = this.window()
-    const from = (this.next % 2) * windowRows
     const halfOf = <T extends FloatArray | Uint32Array>(array: T): T => {
       const width = array.length / (2 * windowRows)
       return array.subarray(from * width, (from + rows) * width) as T
     }
-    const epoch = Math.floor(this.next / this.windows.length)
     return job.source.load(part, epoch, first, {
       x: halfOf(memory.x),
       y: halfOf(memory.y),
