@@ -16,9 +16,9 @@ constexpr Index max_numbers = Index{1} << 24;  // of all entries together: the p
 constexpr Index arena_alignment = 64;
 constexpr int barrier_op = -1, repeat_op = -2;
 constexpr double call_work = 200;  // of an instruction's call, in multiply-adds
-// Strips of rows: what the widest op of a group reads and writes of one fits into a first-level cache beside the
-// weights, and their height suits the tiles of products.
-constexpr Index strip_bytes = 24 * 1024, strip_grain = 12, max_strip_shared_bytes = 64 * 1024;
+// Strips of rows: what the widest op of a group reads and writes of one stays in a second-level cache with the weights, as
+// calls cost more than a smaller one saves, and their height suits the tiles of products.
+constexpr Index strip_bytes = 96 * 1024, strip_grain = 12, max_strip_shared_bytes = 64 * 1024;
 
 std::string show(double value) {
   if (value == std::floor(value) && std::fabs(value) < 1e15) return std::to_string(static_cast<Index>(value));
