@@ -3,10 +3,12 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
 import * as arrow from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Dataset, openCsv } from '../src/data/dataset.ts'
+import { unpackLz4 } from '../src/data/lz4.ts'
 import { openDataset } from '../src/data/open-dataset.ts'
 import { loadPeer } from '../src/data/peers.ts'
 import { columnValues, type Value } from '../src/data/table.ts'
@@ -252,6 +254,49 @@ describe('Arrow', () => {
     const found = await valuesOf(dataset)
     for (const [name, expected] of Object.entries(values))
       expect(found[name]).toEqual([...expected, ...expected])
+  })
+
+  // Written by apache-arrow 21.2 with what the commands lz4 1.9.4 and zstd make of its buffers; one with sizes and checksums in its frames.
+  test.each(['lz4', 'lz4-checked', 'zstd'])('%s is unpacked', async (name) => {
+    const { x, i, long, s, d } = await valuesOf(
+      await openDataset(fileURLToPath(new URL(`data/arrow/${name}.arrow`, import.meta.url))),
+    )
+    const rows = Array.from({ length: 2000 }, (_, row) => row)
+    expect(x).toEqual(rows.map((row) => (row % 50) / 4))
+    expect(i).toEqual(rows.map((row) => row * row))
+    expect(long).toEqual(rows.map(() => 0))
+    expect(s).toEqual(rows.map((row) => (row % 3 === 0 ? null : `name ${row % 40}`)))
+    expect(d).toEqual(rows.map((row) => `kind ${row % 3}`))
+  })
+
+  test('a frame of LZ4 that is damaged is an error, never other bytes of another length', () => {
+    const packed = Uint8Array.of(
+      4,
+      34,
+      77,
+      24,
+      0x60,
+      0x40,
+      0x82,
+      5,
+      0,
+      0,
+      0,
+      0x10,
+      97,
+      1,
+      0,
+      0x00,
+      0,
+      0,
+      0,
+      0,
+    )
+    expect(new TextDecoder().decode(unpackLz4(packed))).toBe('aaaaa')
+    for (let cut = 0; cut < packed.length; cut++) expect(() => unpackLz4(packed.subarray(0, cut))).toThrow()
+    const before = packed.slice()
+    before[13] = 9
+    expect(() => unpackLz4(before)).toThrow('refers to nothing')
   })
 
   test('what is no Arrow file, cut off or nested is refused by name', async () => {

@@ -1,11 +1,13 @@
 /** Arrow IPC files and streams, Feather among them, through Apache Arrow's library, as a source of tables. */
 
-import type { DataType, RecordBatch, Schema, TypeMap } from 'apache-arrow'
+import type { CompressionType, DataType, RecordBatch, Schema, TypeMap } from 'apache-arrow'
 import { open, stat } from 'node:fs/promises'
+import * as zlib from 'node:zlib'
 import { DataError } from '../errors.ts'
 import { formatBytes } from '../memory-limit.ts'
 import { piecesOf } from '../paced.ts'
 import type { SourceLimits } from './open-dataset.ts'
+import { unpackLz4 } from './lz4.ts'
 import { loadPeer } from './peers.ts'
 import {
   columnFromValues,
@@ -42,6 +44,7 @@ export async function arrowSource(
   { memoryBytes = Infinity }: SourceLimits,
 ): Promise<RowSource> {
   const arrow = await loadPeer('apache-arrow', name, () => import('apache-arrow'))
+  await addCodecs(arrow)
   return {
     name,
     bytes: async () => {
@@ -67,8 +70,10 @@ async function* tablesOf(arrow: Arrow, path: string, memoryBytes: number): Async
   } catch (error) {
     if (error instanceof DataError) throw error
     const { message } = error as Error
+    // LZ4, the other compression there is, always has one.
+    if (message.endsWith('compressed but codec not found')) throw await zstdMissing(path)
     const cure =
-      'It is damaged, cut off or packed in a way that is not read here: write it anew, without compression'
+      'It is damaged or cut off, or packed and apache-arrow older than version 21: write it anew, or without compression'
     throw new DataError(
       { code: 'HADAMARD_SOURCE', where: path, expected: 'a complete Arrow file', received: message, cure },
       { cause: error },
@@ -76,6 +81,34 @@ async function* tablesOf(arrow: Arrow, path: string, memoryBytes: number): Async
   } finally {
     await handle.close().catch(() => undefined)
   }
+}
+
+type Decode = (packed: Uint8Array) => Uint8Array
+
+// Those that a user has set stay. Before version 21 Arrow's library unpacks nothing, and says so.
+async function addCodecs({ compressionRegistry, CompressionType: types }: Partial<Arrow>): Promise<void> {
+  if (compressionRegistry === undefined || types === undefined) return
+  const add = (type: CompressionType, decode: Decode | undefined): void => {
+    if (decode !== undefined && compressionRegistry.get(type)?.decode === undefined)
+      compressionRegistry.set(type, { decode })
+  }
+  add(types.LZ4_FRAME, unpackLz4)
+  add(types.ZSTD, zstdDecompressSync ?? (await loadZstd().catch(() => undefined)))
+}
+
+// Node has zstd from 22.15 on.
+const { zstdDecompressSync } = zlib as { zstdDecompressSync?: Decode }
+
+async function loadZstd(): Promise<Decode> {
+  const { decompress } = await import('fzstd')
+  return (packed) => decompress(packed)
+}
+
+async function zstdMissing(where: string): Promise<unknown> {
+  return loadPeer('fzstd', where, loadZstd).then(
+    () => new Error('a codec that has gone'),
+    (error: unknown) => error,
+  )
 }
 
 // A batch is read whole. Streams do not tell beforehand how large theirs are.
