@@ -42,10 +42,6 @@ export interface Table {
   columns: Column[]
   /** Where the rows come from, for messages: a path as the user gave it. */
   source?: string
-  /** Whether the rows have been kept, as they cannot be read twice where they come from. */
-  readonly isCopy?: boolean
-  /** What a library that reads them takes of memory beside its limit; default nothing. */
-  readonly libraryBytes?: number
   /** Wrong records that are not among them, where reading went on over these. */
   leftOut?: number
 }
