@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { loadModel, train, type TrainOptions } from '../src/index.ts'
 import { Encoder } from '../src/data/encoder.ts'
 import { tableFromRows } from '../src/data/table.ts'
-import { normalizeTrainOptions } from '../src/model/options.ts'
+import { normalizeTrainOptions } from '../src/model/normalize-options.ts'
 import { randomStream } from '../src/random.ts'
 
 const random = randomStream(1, 'rows')

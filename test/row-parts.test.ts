@@ -9,7 +9,7 @@ import { spreadOf } from '../src/metrics/spread.ts'
 import { studentPValue, studentQuantile } from '../src/metrics/student.ts'
 import { correctedPValue } from '../src/model/cross-validate.ts'
 import { foldRows } from '../src/model/folds.ts'
-import { normalizeTrainOptions } from '../src/model/options.ts'
+import { normalizeTrainOptions } from '../src/model/normalize-options.ts'
 import { partRows, type Parts } from '../src/model/parts.ts'
 
 const settingsOf = (options: Partial<TrainOptions>) => normalizeTrainOptions({ target: 'y', ...options })

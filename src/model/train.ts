@@ -15,12 +15,8 @@ import { follow } from './follow.ts'
 import { asideColumns, planOf } from './plan.ts'
 import { fingerprintInTurns } from './fingerprint.ts'
 import { checkFootprint, footprintOf } from './footprint.ts'
-import {
-  normalizeTrainOptions,
-  type GoingOnOptions,
-  type TrainOptions,
-  type TrainSettings,
-} from './options.ts'
+import { normalizeTrainOptions } from './normalize-options.ts'
+import { type GoingOnOptions, type TrainOptions, type TrainSettings } from './options.ts'
 import { partRows, type Parts } from './parts.ts'
 import { isInput, readSource, reread, type TrainSource } from './read-source.ts'
 import { courseOf, type Course } from './recipe.ts'
