@@ -27,6 +27,7 @@ import { valueAt } from '../src/data/table.ts'
 import { partRule, tableRuleColumns } from '../src/model/large-parts.ts'
 import { loadModel, type Model } from '../src/model.ts'
 import { memoryBytes } from '../src/model/memory.ts'
+import type { SchemaColumn } from '../src/data/survey.ts'
 import { normalizeTrainOptions } from '../src/model/normalize-options.ts'
 import type { TrainOptions } from '../src/model/options.ts'
 import { train } from '../src/model/train.ts'
@@ -104,11 +105,14 @@ test('the file is read once, and by its cache not at all', async () => {
   expect(await passesOf({ schema })).toBe(1)
   // How many calibration rows there are follows from the rows of a small file.
   expect(await passesOf({ coverage: 0.9 })).toBe(2)
-  // Of texts without a list nothing is kept that could be encoded.
+  // Texts that a schema does not list are those of the rows.
   const listless = schema.columns.map((column) =>
     column.name === 'color' ? { name: 'color', type: 'categorical' as const } : column,
   )
-  expect(await passesOf({ schema: { columns: listless } })).toBe(2)
+  expect(await passesOf({ schema: { columns: listless } })).toBe(1)
+  const encoderOf = async (columns: SchemaColumn[]): Promise<object> =>
+    (await train(path, { ...streamed, epochs: 1, schema: { columns } })).encoder.toJSON()
+  expect(await encoderOf(listless)).toEqual(await encoderOf(schema.columns))
   reads.mockRestore()
 })
 

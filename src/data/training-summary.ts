@@ -14,7 +14,7 @@ import {
 } from './input.ts'
 import { quantiles, quartileScale, robustScale, type Scale } from './statistics.ts'
 import { mostCategories, NumberSummary } from './summaries.ts'
-import type { SchemaColumn, SurveyedRows } from './survey.ts'
+import type { DatasetSchema, SchemaColumn, SurveyedRows } from './survey.ts'
 import type { CategoricalColumn, Column } from './table.ts'
 
 /** The different texts of a column, numbered as they come, and how many training rows have each. */
@@ -33,6 +33,11 @@ class TextCounts {
       if (place >= 0 && isTrained[row] === 1) this.counts[place]++
     }
     return found
+  }
+
+  /** Ascending by UTF-16 code units; undefined where there are too many. */
+  categories(): string[] | undefined {
+    return this.isTooMany ? undefined : [...this.places.keys()].sort()
   }
 
   /** For every number the code among `categories`; -1 for texts that these lack. */
@@ -105,6 +110,17 @@ export class TrainingTally {
   /** The codes of a column's texts among the categories that it has in the end, by their numbers here. */
   codesOf(index: number, categories: readonly string[]): Int32Array {
     return this.texts[index].codesIn(categories)
+  }
+
+  /** A schema with categories where it lists none, as somebody may write it who knows the types alone. */
+  completed({ columns }: DatasetSchema): DatasetSchema {
+    return {
+      columns: columns.map((column, index) => {
+        if (column.type === 'numeric' || column.categories !== undefined) return column
+        const categories = this.texts[index].categories()
+        return { ...column, ...(categories === undefined ? {} : { categories }) }
+      }),
+    }
   }
 
   /** Whether no column has more texts than a list is kept of. */

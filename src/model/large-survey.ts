@@ -144,7 +144,8 @@ async function surveyOf(
   source: string,
 ): Promise<Surveyed> {
   const { times, spool } = scanning
-  const { schema, rows = 0 } = dataset
+  const { rows = 0 } = dataset
+  const schema = scan.tally.completed(dataset.schema)
   settings.givenRows?.check(rows)
   const summary = scan.tally.summary(schema.columns)
   const { sample, sampled } = await scan.sampleTable(schema, source)
@@ -185,7 +186,7 @@ async function surveyOf(
     dropped,
     sampled,
   }
-  const isSpooled = spool?.isWhole === true && scan.tally.hasAllTexts && schema.columns.every(hasCodes)
+  const isSpooled = spool?.isWhole === true && scan.tally.hasAllTexts
   const codesOf = (index: number): Int32Array =>
     scan.tally.codesOf(index, categoriesOf(schema.columns[index]))
   return {
@@ -358,10 +359,6 @@ class Scan implements SurveyWatcher {
 }
 
 // Texts of which no list is kept have other codes in each chunk.
-function hasCodes(column: SchemaColumn): boolean {
-  return column.type === 'numeric' || column.categories !== undefined
-}
-
 function rowsOfPart(part: number, partOf: Uint8Array, isKnown: Uint8Array): Uint32Array {
   const rows = new Uint32Array(partOf.length)
   let count = 0
@@ -415,8 +412,7 @@ function reasonOf(
     const { categories = Infinity, count } = description
     if (categories === Infinity) return 'with more than 100,000 different texts'
     if (categories === 1) return hopeless[1]
-    if (bySample === textsDiffer)
-      return categories > count / 2 ? bySample : undefined
+    if (bySample === textsDiffer) return categories > count / 2 ? bySample : undefined
   } else {
     if (description.minimum === description.maximum) return hopeless[1]
     if (isCount(description, rows)) return 'counting the rows'

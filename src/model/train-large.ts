@@ -46,7 +46,7 @@ import { planOf } from './plan.ts'
 import { openOptionsOf } from './read-source.ts'
 
 /** Of what encoding and packing make; another number where their results change. */
-const CACHE_VERSION = 2
+const CACHE_VERSION = 3
 /** What the program, the reader and the samples of all parts take beside the windows. */
 const BASE_BYTES = 250e6
 /** Copies of the weights that a fit keeps: gradients, optimizer state, the best. */
