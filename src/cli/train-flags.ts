@@ -127,7 +127,10 @@ export function addTrainFlags(command: Command): void {
       '--split <file>',
       'JSON file {"train":[…],"test":[…]} with row numbers from 0, instead of --test',
     ),
-    new Option('--stratify', 'keep the shares of the classes in all parts (default: for classes)'),
+    new Option(
+      '--stratify',
+      'keep the shares of the classes in all parts (default: for classes, out of core: no)',
+    ),
     new Option('--no-stratify', 'part rows whatever their class'),
     new Option('--group <column>', 'column whose equal values are never on both sides of a split'),
     new Option('--split-by <time:column>', 'hold out the latest rows by a column of numbers or dates'),
