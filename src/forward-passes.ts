@@ -5,7 +5,7 @@ import { compileForward } from './compiler/prediction.ts'
 import { slotNamed, type Program } from './compiler/program.ts'
 import type { FloatArray } from './ops/arithmetic.ts'
 import { atOnce, type Paced } from './paced.ts'
-import type { NetworkSpec } from './spec.ts'
+import { outputsOf, type NetworkSpec } from './spec.ts'
 import { toInputs } from './training/data.ts'
 
 /** A program linked for prediction; fresh while it has the network's weights. */
@@ -96,6 +96,15 @@ export class ForwardPasses {
       body(run, first, rows)
       yield
     }
+  }
+
+  /** Predicts all rows in blocks, as {@link blocksInTurns} runs them. */
+  *outputsInTurns(flat: FloatArray, out: FloatArray): Paced<void> {
+    const outputs = outputsOf(this.#spec)
+    yield* this.blocksInTurns(flat, (run, first, rows) => {
+      run('forward')
+      run.read('output', out.subarray(first * outputs, (first + rows) * outputs))
+    })
   }
 
   #linked(

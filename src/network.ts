@@ -3,10 +3,8 @@
 import type { Backend } from './backends/backend.ts'
 import { chooseBackend, type BackendOptions } from './backends/choose.ts'
 import { compileStep } from './compiler/inspection.ts'
-import { compileForward } from './compiler/prediction.ts'
 import { normalizeOptimizer, optimizerInfo, type Optimizer } from './compiler/optimizers.ts'
-import type { Program } from './compiler/program.ts'
-import { describeLimits, describeValue, isWithin, type Limits } from './check.ts'
+import { describeValue, type Limits } from './check.ts'
 import { Dataset } from './data/dataset.ts'
 import type { DatasetColumns } from './data/dataset-rows.ts'
 import {
@@ -16,14 +14,21 @@ import {
   type DatasetFitOptions,
   type DatasetPredictions,
 } from './dataset-passes.ts'
+import { evaluateRows, type Evaluation } from './evaluation.ts'
 import { rejectUnknownKeys, SpecError } from './errors.ts'
-import { ForwardPasses, type BlockRun } from './forward-passes.ts'
+import { ForwardPasses } from './forward-passes.ts'
 import { warnOfPairing } from './layers/pairing.ts'
-import { regressionMetrics, type RegressionMetrics } from './metrics/regression.ts'
 import { readModelFile, writeModelFile } from './serialize.ts'
-import { initialParameters, parameterPlaces, statePlaces, type ArrayPlace } from './parameters.ts'
 import {
-  arithmeticOf,
+  arraysAt,
+  checkedArrays,
+  initialParameters,
+  parameterPlaces,
+  statePlaces,
+  type ArrayPlace,
+  type Parameter,
+} from './parameters.ts'
+import {
   dtypeOf,
   floatArray,
   isFloatArray,
@@ -36,11 +41,9 @@ import { samplePredictions, type SampledPrediction, type SampleOptions } from '.
 import { joinLinearLayers } from './simplify.ts'
 import { summarize } from './summary.ts'
 import {
-  hasAccuracy,
   customActivationOf,
   headsOf,
   isChain,
-  isDecided,
   normalizeSpec,
   outputsOf,
   stateOf,
@@ -51,18 +54,11 @@ import type { Rows, Targets } from './training/arrays.ts'
 import { toDenseTargets, toInputs, toRowsOfOutputs, toTrainingData } from './training/data.ts'
 import { Derivatives, type Jacobian, type VectorJacobianProduct } from './training/derivatives.ts'
 import { CarriedOptimizer, checkOptimizerState, type OptimizerState } from './training/carried-optimizer.ts'
-import { lossScale, outputScores, type PreparedFit } from './training/fit.ts'
+import type { PreparedFit } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type Validation } from './training/options.ts'
 import { prepareFit } from './training/prepare.ts'
 import { warnOfUnscaledInputs } from './training/unscaled.ts'
-import {
-  FitRun,
-  type EpochRecord,
-  type History,
-  type OutputScores,
-  type Progress,
-  type ValidatedEpoch,
-} from './training/run.ts'
+import { FitRun, type EpochRecord, type History, type Progress, type ValidatedEpoch } from './training/run.ts'
 import { prepareWindowFit, type WindowSource } from './training/window-fit.ts'
 import { checkSomeWeight, toSampleWeights, type SampleWeights } from './training/weights.ts'
 import {
@@ -72,31 +68,6 @@ import {
   type StepResult,
   type Gradients,
 } from './training/step.ts'
-
-/** An array of a layer, a trainable one or one of its state, with its shape. */
-export interface Parameter<D extends Dtype = Dtype> {
-  /** `[in, units]` for weights, `[units]` for biases, `[n]` for the arrays of normalisations. */
-  readonly shape: readonly number[]
-  /** Row-major copy of the values. */
-  readonly data: FloatArrayOf<D>
-}
-
-/** Loss and metrics of a network on data. */
-export interface Evaluation extends Partial<RegressionMetrics> {
-  rows: number
-  /** Without penalty. */
-  loss: number
-  /** Share of right answers, for classification. */
-  accuracy?: number
-  /** By layer, where the network has several outputs. */
-  outputs?: Record<string, OutputScores>
-}
-
-/** The evaluation of rows that have weights. */
-const WEIGHTED = {
-  name: 'weighted',
-  compile: (spec: NetworkSpec, rows: number): Program => compileForward(spec, rows, true),
-}
 
 /**
  * A feed-forward network.
@@ -147,7 +118,7 @@ export class Network<D extends Dtype = 'float32'> {
 
   /** Copies of all parameters by name, such as `dense1.weight`. */
   get parameters(): Record<string, Parameter<D>> {
-    return this.#arraysAt(parameterPlaces(this.spec))
+    return arraysAt(this.#parameters, parameterPlaces(this.spec))
   }
 
   /**
@@ -155,7 +126,7 @@ export class Network<D extends Dtype = 'float32'> {
    * `batchNorm1.runningVariance`. Empty for networks without batch norm.
    */
   get state(): Record<string, Parameter<D>> {
-    return this.#arraysAt(statePlaces(this.spec))
+    return arraysAt(this.#parameters, statePlaces(this.spec))
   }
 
   /**
@@ -320,22 +291,15 @@ export class Network<D extends Dtype = 'float32'> {
     const flat = this.#isFlat(x) ? x : toInputs(this.spec, x)
     const out = given === undefined ? this.#newOutputs(flat) : this.#checkedOut(given, flat)
     if (flat.length === this.spec.inputs) this.#passes.row(flat, out)
-    else atOnce(this.#predictBlocks(flat, out))
+    else atOnce(this.#passes.outputsInTurns(flat, out))
     return out
   }
 
   /** @internal What {@link predict} gives for flat rows, in pieces. */
   *predicting(flat: FloatArrayOf<D>): Paced<FloatArrayOf<D>> {
     const out = this.#newOutputs(flat)
-    yield* this.#predictBlocks(flat, out)
+    yield* this.#passes.outputsInTurns(flat, out)
     return out
-  }
-
-  *#predictBlocks(flat: FloatArray, out: FloatArrayOf<D>): Paced<void> {
-    yield* this.#passes.blocksInTurns(flat, (run, first, rows) => {
-      run('forward')
-      run.read('output', out.subarray(first * this.outputs, (first + rows) * this.outputs))
-    })
   }
 
   /**
@@ -372,33 +336,7 @@ export class Network<D extends Dtype = 'float32'> {
     const weights =
       sampleWeights === undefined ? undefined : toSampleWeights(sampleWeights, rows, this.spec.dtype)
     if (weights !== undefined) checkSomeWeight(weights, weights.keys(), 'sampleWeights')
-    const sum = floatArray(this.spec.dtype, 1)
-    const heads = headsOf(this.spec)
-    const hasClasses = hasAccuracy(this.spec)
-    const names = [
-      'loss',
-      ...(hasClasses ? ['correct'] : []),
-      ...(this.spec.outputs === undefined ? [] : heads).flatMap((head) => [
-        `loss of ${head.layer}`,
-        ...(isDecided(head) ? [`correct of ${head.layer}`] : []),
-      ]),
-    ]
-    const totals = Object.fromEntries(names.map((name) => [name, 0]))
-    const evaluateBlock = (run: BlockRun, first: number, count: number): void => {
-      run.write('t', targets.subarray(first * this.outputs, (first + count) * this.outputs))
-      if (weights !== undefined) run.write('weights', weights.subarray(first, first + count))
-      run('evaluate')
-      for (const name of names) totals[name] += run.read(name, sum)[0]
-    }
-    yield* this.#passes.blocksInTurns(flat, evaluateBlock, weights === undefined ? undefined : WEIGHTED)
-    const loss = totals.loss * lossScale(this.spec, rows)
-    if (hasClasses) return { rows, loss, accuracy: totals.correct / rows }
-    if (this.spec.outputs !== undefined) {
-      return { rows, loss, ...outputScores(this.spec, rows, (name) => totals[name], true) }
-    }
-    if (heads[0].info.task !== 'regression') return { rows, loss }
-    const predictions = yield* this.predicting(flat as FloatArrayOf<D>)
-    return { rows, loss, ...regressionMetrics(targets, predictions, this.outputs) }
+    return yield* evaluateRows(this.spec, this.#passes, { flat, targets, weights })
   }
 
   /**
@@ -557,15 +495,6 @@ export class Network<D extends Dtype = 'float32'> {
     return `${summarize(this.spec)}; ${name} backend (${isa})`
   }
 
-  #arraysAt(places: readonly ArrayPlace[]): Record<string, Parameter<D>> {
-    return Object.fromEntries(
-      places.map(({ name, shape, start, length }) => [
-        name,
-        { shape, data: this.#parameters.slice(start, start + length) as FloatArrayOf<D> },
-      ]),
-    )
-  }
-
   #setArrays(
     action: string,
     places: readonly ArrayPlace[],
@@ -573,30 +502,7 @@ export class Network<D extends Dtype = 'float32'> {
     limits: ReadonlyMap<string, Limits> = new Map(),
   ): void {
     this.#assertIdle(action)
-    const { round } = arithmeticOf(this.spec.dtype, true)
-    const writes = Object.entries(arrays).map(([name, given]) => {
-      const place = places.find((candidate) => candidate.name === name)
-      const values = valuesOf(given)
-      if (place === undefined || values?.length !== place.length) {
-        const names = places.length === 0 ? 'no names' : `one of ${places.map(({ name }) => name).join(', ')}`
-        throw new SpecError({
-          code: 'HADAMARD_PARAMETERS',
-          where: `${action}: ${name}`,
-          expected: place === undefined ? names : `${place.length} numbers`,
-          received: place === undefined ? `'${name}'` : String(values?.length ?? describeValue(given)),
-        })
-      }
-      for (let i = 0; i < values.length; i++) {
-        if (Number.isFinite(round(values[i])) && isWithin(values[i], limits.get(name) ?? {})) continue
-        throw new SpecError({
-          code: 'HADAMARD_PARAMETERS',
-          where: `${action}: ${name}[${i}]`,
-          expected: `a finite ${this.spec.dtype} number${describeLimits(limits.get(name) ?? {})}`,
-          received: describeValue(values[i]),
-        })
-      }
-      return { values, start: place.start }
-    })
+    const writes = checkedArrays(action, this.spec.dtype, places, arrays, limits)
     // Only now, so that a wrong one among them changes nothing.
     for (const { values, start } of writes) this.#parameters.set(values, start)
     this.#invalidate()
@@ -681,9 +587,4 @@ export class Network<D extends Dtype = 'float32'> {
 function reasonForFallback(spec: NetworkSpec): string | undefined {
   const name = customActivationOf(spec)
   return name === undefined ? undefined : `the activation '${name}' is a function in TypeScript`
-}
-
-function valuesOf(given: ArrayLike<number> | Parameter | null | undefined): ArrayLike<number> | undefined {
-  if (typeof given !== 'object' || given === null) return undefined
-  return 'data' in given ? given.data : given
 }

@@ -3,7 +3,9 @@
  * left out. `hadamard/kernels` is whole.
  */
 
-export { Network, type Evaluation, type Parameter } from '../network.ts'
+export type { Evaluation } from '../evaluation.ts'
+export { Network } from '../network.ts'
+export type { Parameter } from '../parameters.ts'
 export { dense, type DenseOptions } from '../layers/dense.ts'
 export { dropout } from '../layers/dropout.ts'
 export { embedding, type EmbeddingOptions } from '../layers/embedding.ts'

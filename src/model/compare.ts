@@ -3,7 +3,7 @@
 import { column as columnOf, nameList, valueAt, type Value } from '../data/table.ts'
 import type { ClassLabel } from '../data/target.ts'
 import { DataError } from '../errors.ts'
-import type { Parameter } from '../network.ts'
+import type { Parameter } from '../parameters.ts'
 import type { ModelEvaluation, Prediction, PredictionCsvOptions } from '../model.ts'
 import { openComparedRows, readForBoth, type ComparedRows, type RowPlace } from './compared-rows.ts'
 import type { AnyModel } from './going-on.ts'
