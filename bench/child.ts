@@ -17,6 +17,9 @@ export interface ChildPeer extends Peer {
 /** How long a process may take to load, and to open a case, which may compile it. */
 const PATIENCE_MS = 180_000
 
+/** A library that is measured chooses its kernels by the processor, whatever the environment makes it take elsewhere. */
+const OWN_CHOICE = { OPENBLAS_CORETYPE: undefined, OPENBLAS_L2_SIZE: undefined }
+
 /**
  * Starts a process that measures.
  *
@@ -29,7 +32,7 @@ export async function startChild(
 ): Promise<ChildPeer | string> {
   const child = spawn(command[0], command.slice(1), {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, ...environment },
+    env: { ...process.env, ...OWN_CHOICE, ...environment },
   })
   let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(-2000)))

@@ -1,11 +1,7 @@
-/**
- * `npm run bench`: rates of all workloads and kernels. `-- --json` raw lines, `-- --rivals` beside other libraries,
- * `-- --only W2,sgemm` a part, `-- --save` into bench/history, `-- --compare` with the last committed history,
- * `-- --check NAME` one target, `-- --docs` the tables of docs/performance.md from the history.
- */
+/** `npm run bench`: rates of all workloads and kernels; `-- --help` tells what else. */
 
 import { cpus } from 'node:os'
-import { parseArgs } from 'node:util'
+import { Command } from 'commander'
 import { casesOf, type Case } from './cases.ts'
 import { checks } from './checks.ts'
 import { writeTables } from './docs.ts'
@@ -17,25 +13,37 @@ import type { Peer } from './peer.ts'
 import { startRivals } from './rivals/table.ts'
 import { format, rowOf } from './table.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    check: { type: 'string' },
-    compare: { type: 'boolean', default: false },
-    docs: { type: 'boolean', default: false },
-    fallback: { type: 'boolean', default: true },
-    json: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    rivals: { type: 'boolean', default: false },
-    save: { type: 'boolean', default: false },
-    slow: { type: 'boolean', default: false },
-  },
-  allowNegative: true,
-})
+interface Options {
+  check?: string
+  compare?: true
+  docs?: true
+  fallback: boolean
+  json?: true
+  only?: string
+  rivals?: true
+  save?: true
+  slow?: true
+}
+
+const options = new Command('npm run bench --')
+  .description('Rates of all workloads and kernels, and the targets by name.')
+  .option('--json', 'a line of JSON for each measurement')
+  .option('--rivals', 'beside the other libraries that are present')
+  .option('--only <parts>', 'the cases whose task and config have one of these parts, such as W2,sgemm')
+  .option('--no-fallback', 'without the TypeScript backend')
+  .option('--slow', 'the rivals that need minutes too')
+  .option('--save', 'keep the results in bench/history/')
+  .option('--compare', 'tell what moved by more than 10 % since the last committed history')
+  .option('--docs', 'write the tables of docs/performance.md from the history')
+  .option('--check <name>', `one target: ${Object.keys(checks).join(', ')}`)
+  .allowExcessArguments(false)
+  .parse()
+  .opts<Options>()
 
 // What is not a measurement goes to standard error, so that `--json` prints lines of JSON only.
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
-if (options.docs) await writeTables()
+if (options.docs === true) await writeTables()
 else if (options.check !== undefined) await runCheck(options.check)
 else await runTables()
 
@@ -48,7 +56,7 @@ async function runTables(): Promise<void> {
     if (cases.length === 0) continue
     const gauge = await showPeak(threads)
     const peers = ourPeers().filter(({ name }) => options.fallback || name !== 'hadamard-fallback')
-    if (options.rivals) peers.push(...(await startWanted(cases, threads)))
+    if (options.rivals === true) peers.push(...(await startWanted(cases, threads)))
     await measure(cases, peers, TABLE_PACES, {
       gauge,
       onResult: (result) => {
@@ -62,12 +70,12 @@ async function runTables(): Promise<void> {
     gauge?.close()
     for (const peer of peers) peer.close()
   }
-  if (options.compare) compareWithHistory(lines)
-  if (options.save) say(`saved to ${save(lines)}`)
+  if (options.compare === true) compareWithHistory(lines)
+  if (options.save === true) say(`saved to ${save(lines)}`)
 }
 
 function show(line: Line, text: string): void {
-  console.log(options.json ? JSON.stringify(line) : text)
+  console.log(options.json === true ? JSON.stringify(line) : text)
 }
 
 async function showPeak(threads: number): Promise<PeakGauge | undefined> {
@@ -122,7 +130,7 @@ async function runCheck(name: string): Promise<void> {
   const { about } = check
   const { text, isMet } = await check.run()
   const machine = `${cpus()[0].model}, Node ${process.version}`
-  if (options.json)
+  if (options.json === true)
     console.log(JSON.stringify({ check: name, about, text, isMet, machine, date: new Date().toISOString() }))
   else console.log(`${name} (${about}): ${text}: ${isMet ? 'met' : 'MISSED'}`)
   process.exitCode = isMet ? 0 : 1
