@@ -54,6 +54,54 @@ describe.each(backendsUnderTest)('ops on $label', ({ options }) => {
     })
   })
 
+  test.each([
+    ['binary_cross_entropy_with_logits', 1],
+    ['categorical_cross_entropy_with_logits', 2],
+    ['categorical_cross_entropy_with_logits', 17],
+  ])('errors of %s in %i columns are eᶻ down to 2⁻⁹⁶, and 0 below', (op, n) => {
+    const rows = 90
+    // The first class has the logit z of a row, the others share e⁰ = 1.
+    const z = new Float32Array(rows * n).fill(-Math.log(n - 1))
+    const t = new Float32Array(rows * n)
+    for (let row = 0; row < rows; row++) z[row * n] = -row
+    if (n > 1) t.forEach((_, i) => (t[i] = Number(i % n > 0) / (n - 1)))
+    const [loss, together, apart] = [
+      new Float32Array(rows),
+      new Float32Array(rows * n),
+      new Float32Array(rows * n),
+    ]
+    call(`${op}_and_gradient`, [rows, n], [0], z, t, loss, together)
+    call(`${op}_backward`, [rows, n], [0], z, t, apart)
+    expect(together).toEqual(apart)
+    for (let row = 0; row < rows; row++) {
+      const exact = 1 / (1 + Math.exp(row))
+      if (exact < 2 ** -96) expect(apart[row * n]).toBe(0)
+      else expect(Math.abs(apart[row * n] / exact - 1)).toBeLessThan(1e-5)
+    }
+  })
+
+  test.each([
+    ['adam', [0.9, 0.999, 1e-8], 0.001],
+    ['rmsprop', [0.9, 1e-8, 0], 0.1],
+    ['adagrad', [1e-8], 1],
+    ['adadelta', [0.9, 1e-6], 0.1],
+  ] as const)('gradients of %s below 2⁻⁵⁵ move weights, but their squares are 0', (op, scalars, rest) => {
+    const dw = Float32Array.from({ length: 40 }, (_, i) => -(2 ** -(35 + i)))
+    const [first, second, w] = [new Float32Array(40), new Float32Array(40), new Float32Array(40)]
+    const states = {
+      adam: [first, second],
+      rmsprop: [second, first],
+      adagrad: [second],
+      adadelta: [second, first],
+    }[op]
+    call(op, [40], [...scalars], Float64Array.of(0.1, 1), dw, ...states, w)
+    dw.forEach((g, i) => {
+      expect(w[i]).toBeGreaterThan(0)
+      if (g > -(2 ** -55)) expect(second[i]).toBe(0)
+      else expect(Math.abs(second[i] / (rest * g * g) - 1)).toBeLessThan(1e-5)
+    })
+  })
+
   test('gradients of softmax agree with central differences', () => {
     const x = floats(0.3, -1.2, 0.7, 2, 0.1, -0.4)
     const dy = floats(1, -2, 0.5, 0.3, 0.2, -1)

@@ -6,6 +6,7 @@ import { mapRows } from './elementwise.ts'
 import { elementaryFunctions } from './math.ts'
 import { defineOp, type Kernel, type Op } from './op.ts'
 import { laneReductions } from './reductions.ts'
+import { settledFactor } from './settled.ts'
 import { rowMax, shiftedExponentials } from './softmax.ts'
 
 /** How a loss over rows becomes one number; the order is that of the ops' `reduction` scalar. */
@@ -198,7 +199,8 @@ export const losses: readonly Op[] = [
       const { logistic } = elementaryFunctions(arithmetic)
       return ({ operands: [z, t, dz], dims: [, n], rows, scalars: [reduction] }) => {
         const scale = round(reductionScale(reduction, rows, n))
-        for (let i = 0; i < rows * n; i++) dz[i] = round(logistic(z[i]) - t[i]) * scale
+        for (let i = 0; i < rows * n; i++)
+          dz[i] = settledFactor(arithmetic, round(round(logistic(z[i]) - t[i]) * scale))
       }
     },
   ),
@@ -229,7 +231,7 @@ export const losses: readonly Op[] = [
           const targetTotal = lanes.sum(t, start, n)
           const total = exponentials(z, dz, start, n)
           for (let j = start; j < start + n; j++)
-            dz[j] = mulAdd(round(dz[j] / total), targetTotal, -t[j]) * scale
+            dz[j] = settledFactor(arithmetic, round(mulAdd(round(dz[j] / total), targetTotal, -t[j]) * scale))
         }
       }
     },

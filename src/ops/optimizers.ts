@@ -2,20 +2,9 @@
 
 import type { Arithmetic } from './arithmetic.ts'
 import { defineOp, type Kernel, type Op } from './op.ts'
+import { settled, settledBase, settledFactor } from './settled.ts'
 
 const MOMENTUM = '(count | mu | rate:f64[1] dw[count] v[count] w[count]) -> v[count] w[count]'
-
-// A state that decays towards 0 is 0 below the normal numbers: processors take a hundred times longer for those, and a
-// unit that no longer learns would stay there for ever.
-function settled({ smallestNormal }: Arithmetic, x: number): number {
-  return Math.abs(x) < smallestNormal ? 0 : x
-}
-
-// A weight is so sooner, while its products are still normal. Its unit's other weights learn from these, and would stay where
-// they are once there is nothing to learn from.
-function settledWeight({ smallestNormal }: Arithmetic, x: number): number {
-  return Math.abs(x) < smallestNormal * 2 ** 30 ? 0 : x
-}
 
 // v = mu·v + dw, then w moves against direction(mu, v, dw).
 function momentumKernel(
@@ -28,7 +17,7 @@ function momentumKernel(
     const step = round(-rate[0])
     for (let i = 0; i < count; i++) {
       v[i] = settled(arithmetic, mulAdd(mu, v[i], dw[i]))
-      w[i] = settledWeight(arithmetic, mulAdd(step, direction(mu, v[i], dw[i]), w[i]))
+      w[i] = settledFactor(arithmetic, mulAdd(step, direction(mu, v[i], dw[i]), w[i]))
     }
   }
 }
@@ -56,7 +45,7 @@ export const optimizers: readonly Op[] = [
     const { round, mulAdd } = arithmetic
     return ({ operands: [, dw, w], doubles: [rate], dims: [count] }) => {
       const step = round(-rate[0])
-      for (let i = 0; i < count; i++) w[i] = settledWeight(arithmetic, mulAdd(step, dw[i], w[i]))
+      for (let i = 0; i < count; i++) w[i] = settledFactor(arithmetic, mulAdd(step, dw[i], w[i]))
     }
   }),
   defineOp('momentum', 'count', MOMENTUM, (arithmetic) =>
@@ -93,7 +82,8 @@ export const optimizers: readonly Op[] = [
         for (let i = 0; i < count; i++) {
           const g = dw[i]
           m[i] = settled(arithmetic, mulAdd(beta1, m[i], round(rest1 * g)))
-          v[i] = settled(arithmetic, mulAdd(beta2, v[i], round(round(rest2 * g) * g)))
+          const base = settledBase(arithmetic, g)
+          v[i] = settled(arithmetic, mulAdd(beta2, v[i], round(round(rest2 * base) * base)))
           const denominator = mulAdd(round(Math.sqrt(v[i])), correction, epsilon)
           w[i] = mulAdd(step, round(m[i] / denominator), w[i])
         }
@@ -105,7 +95,7 @@ export const optimizers: readonly Op[] = [
     const { round } = arithmetic
     return ({ operands: [, w], doubles: [rate], dims: [count], scalars: [alpha] }) => {
       const factor = round(1 - rate[0] * alpha)
-      for (let i = 0; i < count; i++) w[i] = settledWeight(arithmetic, round(factor * w[i]))
+      for (let i = 0; i < count; i++) w[i] = settledFactor(arithmetic, round(factor * w[i]))
     }
   }),
   // Source: Tieleman, Hinton 2012, Lecture 6.5; with a velocity as in Graves 2013.
@@ -121,7 +111,8 @@ export const optimizers: readonly Op[] = [
         const rest = round(1 - scalars[0])
         for (let i = 0; i < count; i++) {
           const g = dw[i]
-          v[i] = settled(arithmetic, mulAdd(rho, v[i], round(round(rest * g) * g)))
+          const base = settledBase(arithmetic, g)
+          v[i] = settled(arithmetic, mulAdd(rho, v[i], round(round(rest * base) * base)))
           b[i] = settled(arithmetic, mulAdd(mu, b[i], round(g / round(round(Math.sqrt(v[i])) + epsilon))))
           w[i] = mulAdd(step, b[i], w[i])
         }
@@ -133,13 +124,15 @@ export const optimizers: readonly Op[] = [
     'adagrad',
     'count',
     '(count | epsilon | rate:f64[1] dw[count] v[count] w[count]) -> v[count] w[count]',
-    ({ round, mulAdd }) => {
+    (arithmetic) => {
+      const { round, mulAdd } = arithmetic
       return ({ operands: [, dw, v, w], doubles: [rate], dims: [count], scalars }) => {
         const step = round(-rate[0])
         const epsilon = round(scalars[0])
         for (let i = 0; i < count; i++) {
           const g = dw[i]
-          v[i] = mulAdd(g, g, v[i])
+          const base = settledBase(arithmetic, g)
+          v[i] = mulAdd(base, base, v[i])
           w[i] = mulAdd(step, round(g / round(round(Math.sqrt(v[i])) + epsilon)), w[i])
         }
       }
@@ -158,12 +151,14 @@ export const optimizers: readonly Op[] = [
         const rest = round(1 - scalars[0])
         for (let i = 0; i < count; i++) {
           const g = dw[i]
-          v[i] = settled(arithmetic, mulAdd(rho, v[i], round(round(rest * g) * g)))
+          const base = settledBase(arithmetic, g)
+          v[i] = settled(arithmetic, mulAdd(rho, v[i], round(round(rest * base) * base)))
           const ratio = round(
             round(Math.sqrt(round(a[i] + epsilon))) / round(Math.sqrt(round(v[i] + epsilon))),
           )
           const u = round(ratio * g)
-          a[i] = settled(arithmetic, mulAdd(rho, a[i], round(round(rest * u) * u)))
+          const moved = settledBase(arithmetic, u)
+          a[i] = settled(arithmetic, mulAdd(rho, a[i], round(round(rest * moved) * moved)))
           w[i] = mulAdd(step, u, w[i])
         }
       }
