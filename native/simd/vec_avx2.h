@@ -61,6 +61,28 @@ inline float fold(Vec x) {
   return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+// The sums that a fold is made of, for two vectors at once: those of a come first, then those of b.
+inline __m256 fold_halves(__m256 a, __m256 b) {
+  return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+// These two keep to the halves.
+inline __m256 fold_pairs(__m256 a, __m256 b) {
+  const __m256d first = _mm256_castps_pd(a), second = _mm256_castps_pd(b);
+  return _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(first, second)),
+                       _mm256_castpd_ps(_mm256_unpackhi_pd(first, second)));
+}
+inline __m256 fold_last(__m256 a, __m256 b) {
+  return _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));
+}
+
+// Lane i is fold(x[i]).
+inline Vec fold_each(const Vec* x) {
+  // Half i comes from the vectors 4 i to 4 i + 3.
+  __m256 half[4];
+  for (int j = 0; j < 4; j++) half[j] = fold_halves(x[j].v, x[4 + j].v);
+  return {fold_last(fold_pairs(half[0], half[1]), fold_pairs(half[2], half[3]))};
+}
+
 // to[j][i] = from[i][j] for a square of kWidth: pairs, then quads, then halves change places.
 inline void transpose(const float* from, long long from_stride, float* to, long long to_stride) {
   __m256 row[8], pair[8], quad[8];
@@ -163,6 +185,17 @@ inline bool any_nan(Vec a) { return _mm256_movemask_pd(is_nan(a).v) != 0; }
 inline double fold(Vec x) {
   const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(x.v), _mm256_extractf128_pd(x.v, 1));
   return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
+}
+
+// Lane i is fold(x[i]).
+inline Vec fold_each(const Vec* x) {
+  // Half i comes from the vectors 2 i and 2 i + 1.
+  __m256d half[2];
+  for (int j = 0; j < 2; j++) {
+    const __m256d a = x[j].v, b = x[2 + j].v;
+    half[j] = _mm256_add_pd(_mm256_permute2f128_pd(a, b, 0x20), _mm256_permute2f128_pd(a, b, 0x31));
+  }
+  return {_mm256_add_pd(_mm256_unpacklo_pd(half[0], half[1]), _mm256_unpackhi_pd(half[0], half[1]))};
 }
 
 // to[j][i] = from[i][j] for a square of kWidth: pairs, then halves change places.

@@ -74,6 +74,34 @@ inline float fold(Vec x) {
   return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+// The sums that a fold is made of, for two vectors at once: those of a come first, then those of b.
+inline __m512 fold_halves(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+}
+inline __m512 fold_quarters(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+// These two keep to the quarters.
+inline __m512 fold_pairs(__m512 a, __m512 b) {
+  const __m512d first = _mm512_castps_pd(a), second = _mm512_castps_pd(b);
+  return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(first, second)),
+                       _mm512_castpd_ps(_mm512_unpackhi_pd(first, second)));
+}
+inline __m512 fold_last(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
+}
+
+// Lane i is fold(x[i]).
+inline Vec fold_each(const Vec* x) {
+  // Quarter i comes from the vectors 4 i to 4 i + 3.
+  __m512 quarters[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+    quarters[j] = fold_quarters(fold_halves(x[j].v, x[4 + j].v), fold_halves(x[8 + j].v, x[12 + j].v));
+  }
+  return {fold_last(fold_pairs(quarters[0], quarters[1]), fold_pairs(quarters[2], quarters[3]))};
+}
+
 // to[j][i] = from[i][j] for a square of kWidth: pairs, then quads, then quarters and halves change places.
 inline void transpose(const float* from, long long from_stride, float* to, long long to_stride) {
   __m512 row[16], pair[16], quad[16], half[16];
@@ -175,6 +203,22 @@ inline double fold(Vec x) {
   const __m256d half = _mm256_add_pd(_mm512_castpd512_pd256(x.v), _mm512_extractf64x4_pd(x.v, 1));
   const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(half), _mm256_extractf128_pd(half, 1));
   return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
+}
+
+// The sums that folds of doubles begin with, of two vectors at once: lanes lie in a first, then in b.
+inline __m512d fold_halves(__m512d a, __m512d b) {
+  return _mm512_add_pd(_mm512_shuffle_f64x2(a, b, 0x44), _mm512_shuffle_f64x2(a, b, 0xee));
+}
+inline __m512d fold_quarters(__m512d a, __m512d b) {
+  return _mm512_add_pd(_mm512_shuffle_f64x2(a, b, 0x88), _mm512_shuffle_f64x2(a, b, 0xdd));
+}
+
+// Lane i is fold(x[i]).
+inline Vec fold_each(const Vec* x) {
+  // Quarter i comes from the vectors 2 i and 2 i + 1.
+  const __m512d even = fold_quarters(fold_halves(x[0].v, x[2].v), fold_halves(x[4].v, x[6].v));
+  const __m512d odd = fold_quarters(fold_halves(x[1].v, x[3].v), fold_halves(x[5].v, x[7].v));
+  return {_mm512_add_pd(_mm512_unpacklo_pd(even, odd), _mm512_unpackhi_pd(even, odd))};
 }
 
 // to[j][i] = from[i][j] for a square of kWidth: pairs, then quarters, then halves change places.

@@ -67,6 +67,14 @@ inline float fold(Vec x) {
   return vget_lane_f32(pair, 0) + vget_lane_f32(pair, 1);
 }
 
+// Lane j of both takes in lane j + 2.
+inline float32x4_t fold_pairs(Vec a, Vec b) {
+  return vaddq_f32(vcombine_f32(vget_low_f32(a.v), vget_low_f32(b.v)), vcombine_f32(vget_high_f32(a.v), vget_high_f32(b.v)));
+}
+
+// Lane i is fold(x[i]).
+inline Vec fold_each(const Vec* x) { return {vpaddq_f32(fold_pairs(x[0], x[1]), fold_pairs(x[2], x[3]))}; }
+
 // to[j][i] = from[i][j] for a square of kWidth: pairs, then halves change places.
 inline void transpose(const float* from, long long from_stride, float* to, long long to_stride) {
   const float32x4x2_t first = vtrnq_f32(vld1q_f32(from), vld1q_f32(from + from_stride));
@@ -161,6 +169,8 @@ inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
 inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return vmaxvq_u32(vreinterpretq_u32_u64(is_nan(a).v)) != 0; }
 inline double fold(Vec x) { return vgetq_lane_f64(x.v, 0) + vgetq_lane_f64(x.v, 1); }
+// Lane i is fold(x[i]).
+inline Vec fold_each(const Vec* x) { return {vpaddq_f64(x[0].v, x[1].v)}; }
 
 // to[j][i] = from[i][j] for a square of kWidth.
 inline void transpose(const double* from, long long from_stride, double* to, long long to_stride) {

@@ -69,6 +69,7 @@ inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
 inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return a.v != a.v; }
 inline float fold(Vec x) { return x.v; }
+inline Vec fold_each(const Vec* x) { return *x; }
 
 // to[j][i] = from[i][j] for a square of kWidth.
 inline void transpose(const float* from, long long, float* to, long long) { *to = *from; }
@@ -151,6 +152,7 @@ inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
 inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return a.v != a.v; }
 inline double fold(Vec x) { return x.v; }
+inline Vec fold_each(const Vec* x) { return *x; }
 
 // to[j][i] = from[i][j] for a square of kWidth.
 inline void transpose(const double* from, long long, double* to, long long) { *to = *from; }
