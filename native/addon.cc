@@ -11,6 +11,7 @@
 #include "addon_csv.h"
 #include "addon_csv_reader.h"
 #include "addon_executable.h"
+#include "addon_rows.h"
 #include "addon_values.h"
 #include "cpu.h"
 #include "dispatch.h"
@@ -192,6 +193,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("parseCsv", Napi::Function::New(env, guarded<parse_csv>, "parseCsv"));
   define_csv_reader(env, exports);
   define_executable(env, exports);
+  define_row_loops(env, exports);
   return exports;
 }
 

@@ -29,7 +29,7 @@
   "targets": [
     {
       "target_name": "hadamard",
-      "sources": ["addon.cc", "addon_csv.cc", "addon_csv_reader.cc", "addon_executable.cc", "addon_values.cc"],
+      "sources": ["addon.cc", "addon_csv.cc", "addon_csv_reader.cc", "addon_executable.cc", "addon_rows.cc", "addon_values.cc"],
       "dependencies": ["hadamard_core"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
@@ -59,6 +59,7 @@
         "dispatch.cc",
         "executor.cc",
         "program.cc",
+        "row_loops.cc",
         "signature.cc",
         "thread_pool.cc",
         "training_thread.cc"

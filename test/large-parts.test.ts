@@ -69,7 +69,7 @@ async function partsOf(options: Partial<TrainOptions>, chunkBytes = 20_000): Pro
   const found: string[] = []
   const dataset = await openCsv(path, { chunkBytes })
   for await (const { table, numbers } of dataset.chunks()) {
-    const places = atOnce(rule(table.rows, (row) => numbers[row], tableRuleColumns(table, settings)))
+    const places = atOnce(rule(numbers, tableRuleColumns(table, settings)))
     const target = table.columns.find(({ name }) => name === settings.targets[0])
     for (let row = 0; row < table.rows; row++) {
       const isKnown =

@@ -175,7 +175,7 @@ test('groups stay whole, whatever the pieces, and their column is no input', asy
     let counted = 0
     const dataset = await openCsv(path, { chunkBytes: 5000 })
     for await (const { table, numbers } of dataset.chunks()) {
-      const parts = atOnce(rule(table.rows, (row) => numbers[row], tableRuleColumns(table, settings)))
+      const parts = atOnce(rule(numbers, tableRuleColumns(table, settings)))
       const column = table.columns.find(({ name }) => name === group)
       const target = table.columns.find(({ name }) => name === 'kind')
       for (let row = 0; row < table.rows && column !== undefined && target !== undefined; row++) {

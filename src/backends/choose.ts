@@ -2,9 +2,10 @@
 
 import { checkBoolean, describeValue } from '../check.ts'
 import { BackendError, nearestName, SpecError } from '../errors.ts'
+import { fallbackRowLoops, type RowLoops } from '../data/row-loops.ts'
 import type { Backend } from './backend.ts'
 import { createFallback } from './fallback.ts'
-import { createNative, loadBinding } from './native.ts'
+import { createNative, loadBinding, nativeRowLoops } from './native.ts'
 import { createVerifier } from './verify.ts'
 
 /** How a backend is asked for. */
@@ -72,6 +73,15 @@ export function readsNatively(options: Pick<BackendOptions, 'backend'>): boolean
     tellOfFallback(error.message)
     return false
   }
+}
+
+/**
+ * The loops over rows of files larger than memory, by the same rules.
+ *
+ * @throws BackendError if the asked-for core is not to be had
+ */
+export function chooseRowLoops(options: Pick<BackendOptions, 'backend'>): RowLoops {
+  return readsNatively(options) ? nativeRowLoops() : fallbackRowLoops
 }
 
 function askedBackend({ backend }: Pick<BackendOptions, 'backend'>): string | undefined {

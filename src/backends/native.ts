@@ -12,6 +12,7 @@ import type {
   FilePiece,
 } from '../data/csv-block.ts'
 import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
+import { fallbackRowLoops, type RowLoops } from '../data/row-loops.ts'
 import { floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 import { opNamed, ops } from '../ops/index.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
@@ -111,6 +112,20 @@ export interface Binding {
     ): void
     close(): void
   }
+  rowLoops: Omit<RowLoops, 'standardise'> & {
+    standardise(
+      values: Float64Array,
+      rows: Uint32Array,
+      from: number,
+      to: number,
+      x: Float32Array,
+      offset: number,
+      width: number,
+      scale: Float64Array,
+      hasIndicator: boolean,
+      counts: Float64Array,
+    ): number
+  }
   Executable: new (
     program: NativeProgram,
     buffers: readonly OperandArray[],
@@ -182,7 +197,7 @@ function missingPart(binding: Partial<Binding>): string | undefined {
   for (const { name, split, signature } of ops.values()) {
     if (native.get(name) !== `${split} ${signature.text}`) return `the op ${name}`
   }
-  return undefined
+  return binding.rowLoops === undefined ? 'the loops over rows' : undefined
 }
 
 /**
@@ -296,6 +311,24 @@ export function nativeBlockReader(options: BlockOptions, threads?: number): Bloc
     },
     close() {
       reader.close()
+    },
+  }
+}
+
+/**
+ * The loops over rows of the native core.
+ *
+ * @throws BackendError if the addon does not load
+ */
+export function nativeRowLoops(): RowLoops {
+  const { rowLoops } = loadBinding()
+  return {
+    ...rowLoops,
+    standardise(values, rows, from, to, into, counts) {
+      const { x, offset, width, scale, hasIndicator } = into
+      const areTheirs = x instanceof Float32Array && rows instanceof Uint32Array
+      if (!areTheirs) return fallbackRowLoops.standardise(values, rows, from, to, into, counts)
+      return rowLoops.standardise(values, rows, from, to, x, offset, width, scale, hasIndicator, counts)
     },
   }
 }

@@ -11,6 +11,13 @@ export interface Chunk {
   places?: () => { file: string; lines: ArrayLike<number> }
 }
 
+/** The numbers of rows that follow one another. */
+export function numbersFrom(first: number, rows: number): Float64Array {
+  const numbers = new Float64Array(rows)
+  for (let row = 0; row < rows; row++) numbers[row] = first + row
+  return numbers
+}
+
 /** Chunks, from the first on whenever it is called. */
 export type ChunkSource = () => AsyncGenerator<Chunk>
 

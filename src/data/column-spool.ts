@@ -7,7 +7,7 @@ import { open, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DataError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
-import type { Chunk } from './chunks.ts'
+import { numbersFrom, type Chunk } from './chunks.ts'
 import type { SchemaColumn } from './survey.ts'
 import { countOf, type Column } from './table.ts'
 import { categoriesOf } from './training-summary.ts'
@@ -113,10 +113,8 @@ export class ColumnSpool {
         // Whoever awaits it is told.
         reading.catch(() => undefined)
       }
-      const numbers = new Float64Array(rows)
-      for (let row = 0; row < rows; row++) numbers[row] = firstRow + row
       const made = columnsOf(columns, codes, memories[at % 2], rows)
-      yield { table: { rows, columns: made, source }, numbers }
+      yield { table: { rows, columns: made, source }, numbers: numbersFrom(firstRow, rows) }
     }
   }
 

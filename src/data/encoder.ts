@@ -13,6 +13,7 @@ import {
   type Scaling,
 } from './input.ts'
 import { atOnce, type Paced } from '../paced.ts'
+import type { RowLoops } from './row-loops.ts'
 import { rowNumbers } from './split.ts'
 import { column as columnOf, unknownColumn, type Column, type Table } from './table.ts'
 import { encodeTargets, fitTarget, inferTasks, isNumericTarget, labelledRows } from './target.ts'
@@ -237,16 +238,18 @@ export class Encoder {
   }
 
   /** @internal The same by pieces of some rows of a column. */
-  encoding(table: Table, rows?: ArrayLike<number>, dtype?: 'float32'): Paced<EncodedInputs>
+  encoding(table: Table, rows?: ArrayLike<number>, dtype?: 'float32', loops?: RowLoops): Paced<EncodedInputs>
   encoding(
     table: Table,
     rows: ArrayLike<number> | undefined,
     dtype: 'float32' | 'float64',
+    loops?: RowLoops,
   ): Paced<EncodedInputs<Float32Array | Float64Array>>
   *encoding(
     table: Table,
     rows: ArrayLike<number> = rowNumbers(table.rows),
     dtype: 'float32' | 'float64' = 'float32',
+    loops?: RowLoops,
   ): Paced<EncodedInputs<Float32Array | Float64Array>> {
     const elements = rows.length * this.width
     if (elements > mostElements) throw this.tooWide(table, rows.length)
@@ -262,6 +265,7 @@ export class Encoder {
         x,
         offset,
         width: this.width,
+        loops,
       })
       if (counts.missing > 0) missing.push({ column: input.name, count: counts.missing })
       if (counts.unseen > 0) unseen.push({ column: input.name, count: counts.unseen })

@@ -5,6 +5,7 @@ import { piecesOf, ROWS_AT_ONCE, type Paced } from '../paced.ts'
 import { isNumberText } from './csv-number.ts'
 import { dateForm, momentsOf, parseDate, type DateOrder } from './dates.ts'
 import { normalQuantile } from './normal-quantile.ts'
+import { fallbackRowLoops, type RowLoops } from './row-loops.ts'
 import { quartileScaleOf, robustScaleOf, quantilesOf, scaleOf, type Scale } from './statistics.ts'
 import type { CategoricalColumn, Column, NumericColumn, Table, Value } from './table.ts'
 
@@ -385,6 +386,8 @@ export interface Place {
   x: Float32Array | Float64Array
   offset: number
   width: number
+  /** Default those in TypeScript. */
+  loops?: RowLoops
 }
 
 /** How often a column's values were what the training rows did not have. */
@@ -421,62 +424,57 @@ export function* encodeColumn(input: Input, column: Column, place: Place): Paced
 
 // As the writer of the column does, without a call for every row.
 function* encodeNumbers(input: NumericInput, column: NumericColumn, place: Place): Paced<ColumnCounts> {
-  const counts = { missing: 0, unseen: 0, outside: 0 }
-  const encode = input.quantiles === undefined && input.clip === undefined ? standardise : scaleEach
-  for (const [from, to] of piecesOf(place.rows.length)) {
-    const wrong = encode(input, column.values, place, from, to, counts)
-    if (wrong >= 0) throw wrongValue(input, column, place.rows[wrong], place)
+  const { rows } = place
+  const counts = new Float64Array(2)
+  const encode =
+    input.quantiles === undefined && input.clip === undefined
+      ? standardising(input, column.values, place, counts)
+      : scalingEach(input, column.values, place, counts)
+  for (const [from, to] of piecesOf(rows.length)) {
+    const wrong = encode(from, to)
+    if (wrong >= 0) throw wrongValue(input, column, rows[wrong], place)
     yield
   }
-  return counts
+  return { missing: counts[0], unseen: 0, outside: counts[1] }
 }
 
 /** Encodes numbers of a column, adds to the counts, and gives the place of the first that is too large; -1 where none is. */
-type EncodeNumbers = (
-  input: NumericInput,
-  values: Float64Array,
-  place: Place,
-  from: number,
-  to: number,
-  counts: ColumnCounts,
-) => number
+type EncodeNumbers = (from: number, to: number) => number
 
-// Most columns: a loop of its own, in which nothing is called.
-const standardise: EncodeNumbers = (input, values, { rows, x, offset, width }, from, to, counts) => {
-  const { mean, deviation, hasIndicator } = input
-  const [low, high] = input.range ?? [-Infinity, Infinity]
-  let [missing, outside] = [0, 0]
-  for (let i = from, at = from * width + offset; i < to; i++, at += width) {
-    const value = values[rows[i]]
-    if (value !== value) {
-      missing++
-      if (hasIndicator === true) x[at + 1] = 1
-      continue
-    }
-    x[at] = (value - mean) / deviation
-    if (x[at] - x[at] !== 0) return i
-    if (value < low || value > high) outside++
-  }
-  counts.missing += missing
-  counts.outside += outside
-  return -1
+// Most columns.
+function standardising(
+  { mean, deviation, range = [-Infinity, Infinity], hasIndicator }: NumericInput,
+  values: Float64Array,
+  { rows, x, offset, width, loops = fallbackRowLoops }: Place,
+  counts: Float64Array,
+): EncodeNumbers {
+  const scale = Float64Array.of(mean, deviation, ...range)
+  const into = { x, offset, width, scale, hasIndicator: hasIndicator === true }
+  return (from, to) => loops.standardise(values, rows, from, to, into, counts)
 }
 
-const scaleEach: EncodeNumbers = (input, values, { rows, x, offset, width }, from, to, counts) => {
+function scalingEach(
+  input: NumericInput,
+  values: Float64Array,
+  { rows, x, offset, width }: Place,
+  counts: Float64Array,
+): EncodeNumbers {
   const scaled = scaling(input)
   const [low, high] = input.range ?? [-Infinity, Infinity]
-  for (let i = from, at = from * width + offset; i < to; i++, at += width) {
-    const value = values[rows[i]]
-    if (Number.isNaN(value)) {
-      counts.missing++
-      if (input.hasIndicator === true) x[at + 1] = 1
-      continue
+  return (from, to) => {
+    for (let i = from, at = from * width + offset; i < to; i++, at += width) {
+      const value = values[rows[i]]
+      if (Number.isNaN(value)) {
+        counts[0]++
+        if (input.hasIndicator === true) x[at + 1] = 1
+        continue
+      }
+      x[at] = scaled(value)
+      if (!Number.isFinite(x[at])) return i
+      if (value < low || value > high) counts[1]++
     }
-    x[at] = scaled(value)
-    if (!Number.isFinite(x[at])) return i
-    if (value < low || value > high) counts.outside++
+    return -1
   }
-  return -1
 }
 
 // Every text is read once: its numbers are copied wherever it stands.

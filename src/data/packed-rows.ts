@@ -12,6 +12,7 @@ import { basename, dirname, join } from 'node:path'
 import { DataError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { formatBytes } from '../memory-limit.ts'
+import { fallbackRowLoops, type RowLoops } from './row-loops.ts'
 import { bytesOfDtype, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 
 /** Written at both ends; another version of the layout has another number. */
@@ -81,6 +82,7 @@ export class PackedWriter {
     private readonly handle: FileHandle,
     private readonly key: string,
     readonly layout: RowLayout,
+    private readonly loops: RowLoops,
   ) {}
 
   /**
@@ -104,13 +106,18 @@ export class PackedWriter {
    *
    * @throws DataError where it cannot be written
    */
-  static async create(path: string, key: string, layout: RowLayout): Promise<PackedWriter> {
+  static async create(
+    path: string,
+    key: string,
+    layout: RowLayout,
+    loops = fallbackRowLoops,
+  ): Promise<PackedWriter> {
     const temporary = `${path}.${process.pid}.tmp`
     try {
       await makeFolder(dirname(path))
       await removeLeftovers(path)
       const handle = await open(temporary, 'w')
-      const writer = new PackedWriter(path, temporary, handle, key, layout)
+      const writer = new PackedWriter(path, temporary, handle, key, layout, loops)
       try {
         await writer.write([Buffer.from(MARK)])
         await writer.written()
@@ -185,7 +192,7 @@ export class PackedWriter {
     const { offset } = this
     const { bytes, length } = await this.write(pieces)
     // Whoever reads a block sees no pieces.
-    return { offset, bytes: length, checksum: checksumOf(bytes.subarray(0, length)) }
+    return { offset, bytes: length, checksum: this.loops.checksum(bytes.subarray(0, length)) }
   }
 
   // Some writes are under way while the next rows are encoded. Offsets stay multiples of 8, so that blocks can be read into any
@@ -274,6 +281,7 @@ export class PackedRows {
     private readonly path: string,
     private readonly handle: FileHandle,
     private readonly contents: Contents,
+    private readonly loops: RowLoops,
   ) {}
 
   /**
@@ -282,7 +290,12 @@ export class PackedRows {
    * @param isTrusted leaves that out, for a file that has just been written
    * @returns why the file cannot serve, where it cannot; undefined where there is none
    */
-  static async open(path: string, key: string, isTrusted = false): Promise<PackedRows | string | undefined> {
+  static async open(
+    path: string,
+    key: string,
+    isTrusted = false,
+    loops = fallbackRowLoops,
+  ): Promise<PackedRows | string | undefined> {
     let handle: FileHandle
     try {
       handle = await open(path)
@@ -290,8 +303,8 @@ export class PackedRows {
       const { code, message } = error as NodeJS.ErrnoException
       return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : message
     }
-    const contents = await readContents(handle).catch(() => undefined)
-    const rows = contents === undefined ? undefined : new PackedRows(path, handle, contents)
+    const contents = await readContents(handle, loops).catch(() => undefined)
+    const rows = contents === undefined ? undefined : new PackedRows(path, handle, contents, loops)
     const trouble =
       rows === undefined || contents === undefined
         ? 'damaged or cut off'
@@ -394,7 +407,7 @@ export class PackedRows {
     for (const { offset, bytes, checksum } of places) {
       const view = memory.subarray(0, bytes)
       const { bytesRead } = await this.handle.read(view, 0, bytes, offset)
-      if (bytesRead !== bytes || checksumOf(view) !== checksum) return false
+      if (bytesRead !== bytes || this.loops.checksum(view) !== checksum) return false
     }
     return true
   }
@@ -413,7 +426,7 @@ export class PackedRows {
   }
 }
 
-async function readContents(handle: FileHandle): Promise<Contents | undefined> {
+async function readContents(handle: FileHandle, loops: RowLoops): Promise<Contents | undefined> {
   const { size } = await handle.stat()
   if (size < TRAILER_BYTES) return undefined
   const trailer = Buffer.alloc(TRAILER_BYTES)
@@ -424,7 +437,7 @@ async function readContents(handle: FileHandle): Promise<Contents | undefined> {
   if (!isWhole) return undefined
   const table = Buffer.alloc(bytes)
   await handle.read(table, 0, bytes, offset)
-  if (checksumOf(table) !== trailer.readUInt32LE(12)) return undefined
+  if (loops.checksum(table) !== trailer.readUInt32LE(12)) return undefined
   return JSON.parse(table.toString('utf8')) as Contents
 }
 
@@ -478,29 +491,4 @@ function unwritable(path: string, error: unknown, written: number): DataError {
 
 function totalBytes(pieces: readonly Uint8Array[]): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0)
-}
-
-// Four sums side by side over words. Each step is one-to-one, so no single wrong word goes unseen; not meant against forgery.
-function checksumOf(bytes: Uint8Array): number {
-  let [a, b, c, d] = [1, 2, 3, 4]
-  const whole = bytes.length >>> 2
-  const words =
-    bytes.byteOffset % 4 === 0
-      ? new Uint32Array(bytes.buffer, bytes.byteOffset, whole)
-      : new Uint32Array(bytes.slice(0, whole * 4).buffer)
-  let i = 0
-  for (; i + 4 <= whole; i += 4) {
-    a = mixed(a, words[i])
-    b = mixed(b, words[i + 1])
-    c = mixed(c, words[i + 2])
-    d = mixed(d, words[i + 3])
-  }
-  for (; i < whole; i++) a = mixed(a, words[i])
-  for (let j = whole * 4; j < bytes.length; j++) b = mixed(b, bytes[j])
-  return [b, c, d].reduce(mixed, a) >>> 0
-}
-
-function mixed(sum: number, word: number): number {
-  const product = Math.imul(sum ^ word, 0x9e3779b1)
-  return (product << 15) | (product >>> 17)
 }

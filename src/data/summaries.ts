@@ -3,6 +3,8 @@
  * alone, never on how many rows come at once, so a file read by pieces on many threads gives the same numbers.
  */
 
+import { fallbackRowLoops, momentPlaces, newMoments, type RowLoops } from './row-loops.ts'
+
 /** Rows whose sums are made on their own before they are merged in order. */
 const blockRows = 65_536
 
@@ -108,17 +110,14 @@ export class NumberSummary {
   private missing = 0
   private mean = 0
   private squares = 0
-  private minimum = Infinity
-  private maximum = -Infinity
   // Outside the collector's heap, which the samples of thousands of columns would fill.
   private sample = new Float64Array(0)
   private sampleSize = 0
-  // Of the block of rows that is under way: values less the first of them, so that little is cancelled.
+  // The block of rows that is under way; smallest and largest are those of all blocks.
   private block = -1
-  private shift = NaN
-  private blockCount = 0
-  private sum = 0
-  private sumOfSquares = 0
+  private readonly moments = newMoments()
+
+  constructor(private readonly loops: RowLoops = fallbackRowLoops) {}
 
   /**
    * Takes in the next rows.
@@ -131,7 +130,9 @@ export class NumberSummary {
       if (block !== this.block) this.endBlock(block)
       const to = Math.min(rows, (block + 1) * blockRows - firstRow)
       const end = chosen === undefined ? to : placeOf(chosen.places, to)
-      this.addPart(values, chosen?.places, place, end)
+      const before = this.moments[momentPlaces.count]
+      this.loops.addMoments(values, chosen?.places, place, end, this.moments)
+      this.missing += end - place - (this.moments[momentPlaces.count] - before)
       from = to
       place = end
     }
@@ -144,6 +145,7 @@ export class NumberSummary {
     const quantile = (share: number): number =>
       sorted.length === 0 ? NaN : sorted[Math.round(share * (sorted.length - 1))]
     const isEmpty = this.count === 0
+    const { minimum, maximum } = momentPlaces
     return {
       name,
       type: 'numeric',
@@ -151,8 +153,8 @@ export class NumberSummary {
       missing: this.missing,
       mean: isEmpty ? NaN : this.mean,
       deviation: Math.sqrt(this.squares / this.count),
-      minimum: isEmpty ? NaN : this.minimum,
-      maximum: isEmpty ? NaN : this.maximum,
+      minimum: isEmpty ? NaN : this.moments[minimum],
+      maximum: isEmpty ? NaN : this.moments[maximum],
       quantiles: {
         q05: quantile(0.05),
         q25: quantile(0.25),
@@ -187,33 +189,13 @@ export class NumberSummary {
     this.sampleSize = left
   }
 
-  private addPart(values: Float64Array, places: Uint32Array | undefined, from: number, to: number): void {
-    let { shift, blockCount, sum, sumOfSquares, minimum, maximum } = this
-    for (let i = from; i < to; i++) {
-      const value = values[places === undefined ? i : places[i]]
-      if (value !== value) continue
-      if (blockCount++ === 0) shift = value
-      const difference = value - shift
-      sum += difference
-      sumOfSquares += difference * difference
-      if (value < minimum) minimum = value
-      if (value > maximum) maximum = value
-    }
-    this.missing += to - from - (blockCount - this.blockCount)
-    this.shift = shift
-    this.blockCount = blockCount
-    this.sum = sum
-    this.sumOfSquares = sumOfSquares
-    this.minimum = minimum
-    this.maximum = maximum
-  }
-
   // Merges the block into the whole. Source: Chan, Golub, LeVeque 1979, Updating Formulae for Computing Sample Variances
   private endBlock(next: number): void {
-    const { blockCount, sum } = this
+    const { moments } = this
+    const [blockCount, shift, sum, sumOfSquares] = moments
     if (blockCount > 0) {
-      const mean = this.shift + sum / blockCount
-      const squares = Math.max(0, this.sumOfSquares - (sum * sum) / blockCount)
+      const mean = shift + sum / blockCount
+      const squares = Math.max(0, sumOfSquares - (sum * sum) / blockCount)
       const count = this.count + blockCount
       const difference = mean - this.mean
       this.mean += (difference * blockCount) / count
@@ -221,8 +203,7 @@ export class NumberSummary {
       this.count = count
     }
     this.block = next
-    this.blockCount = 0
-    this.sum = this.sumOfSquares = 0
+    moments.fill(0, momentPlaces.count, momentPlaces.squares + 1)
   }
 }
 

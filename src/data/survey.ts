@@ -1,10 +1,12 @@
 /** The first pass over CSV files: types from all values, categories, statistics, and the records that are wrong. */
 
+import { chooseRowLoops } from '../backends/choose.ts'
 import type { DataError } from '../errors.ts'
 import { breathe, inTurns, type Paced } from '../paced.ts'
 import { columnKinds, type BlockTargets } from './csv-block.ts'
 import type { CsvFiles, ReadProgress } from './csv-files.ts'
 import type { CsvReject, StreamBlock, StreamPlan } from './csv-stream.ts'
+import type { RowLoops } from './row-loops.ts'
 import { columnTargets, TargetPool } from './target-pool.ts'
 import {
   NumberSummary,
@@ -102,10 +104,11 @@ export async function surveyFiles(files: CsvFiles, options: SurveyOptions): Prom
     if (options.places.includes(index))
       kinds[index] = type === 'numeric' ? columnKinds.numeric : columnKinds.texts
   }
+  const loops = chooseRowLoops(files.options)
   // Most files need one pass. Where a column turns out to be text only after rows that all looked like numbers, or has a
   // wrong number in rows to be left out, the next pass knows.
   for (;;) {
-    const pass = new SurveyPass(kinds, options)
+    const pass = new SurveyPass(kinds, options, loops)
     const rejects: CsvReject[] = []
     for await (const block of files.blocks(names, pass.plan, options.onProgress)) {
       for (const { error, reject } of block.errors) {
@@ -147,12 +150,12 @@ class SurveyPass {
   private readonly unsettled: Promise<void>[] = []
   private rows = 0
 
-  constructor(kinds: Uint8Array, options: SurveyOptions) {
+  constructor(kinds: Uint8Array, options: SurveyOptions, loops: RowLoops) {
     const { names, places, dates, missing, allowMissing, rule, watch } = options
     this.names = names
     this.places = places
     this.kinds = kinds.slice()
-    this.numbers = names.map(() => new NumberSummary())
+    this.numbers = names.map(() => new NumberSummary(loops))
     this.texts = Array.from(kinds, (kind) => (kind === columnKinds.texts ? new TextSummary() : undefined))
     this.sample = new RowSample(sampleCapacity(places.length))
     this.watcher = watch?.(places.map((place) => names[place]))

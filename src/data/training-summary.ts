@@ -12,6 +12,7 @@ import {
   type Input,
   type Scaling,
 } from './input.ts'
+import type { RowLoops } from './row-loops.ts'
 import { quantiles, quartileScale, robustScale, type Scale } from './statistics.ts'
 import { mostCategories, NumberSummary } from './summaries.ts'
 import type { DatasetSchema, SchemaColumn, SurveyedRows } from './survey.ts'
@@ -73,8 +74,8 @@ export class TrainingTally {
   private places = new Uint32Array(0)
   private rows = 0
 
-  constructor(columns: number) {
-    this.numbers = Array.from({ length: columns }, () => new NumberSummary())
+  constructor(columns: number, loops?: RowLoops) {
+    this.numbers = Array.from({ length: columns }, () => new NumberSummary(loops))
     this.texts = Array.from({ length: columns }, () => new TextCounts())
   }
 

@@ -3,6 +3,7 @@
 import type { SchemaColumn, SurveyedColumn } from '../data/survey.ts'
 import { parseDate, type DateOrder } from '../data/dates.ts'
 import type { Column, Table } from '../data/table.ts'
+import { fallbackRowLoops, type RowLoops } from '../data/row-loops.ts'
 import type { Paced } from '../paced.ts'
 import { randomStream, streamKey } from '../random.ts'
 import { givenMarks } from './given-rows.ts'
@@ -42,12 +43,8 @@ export interface RuleColumns {
   readonly classes?: SurveyedColumn
 }
 
-/** The parts of the next rows of a file, as places in `partNames`. */
-export type PartRule = (
-  rows: number,
-  numberOf: (row: number) => number,
-  columns: RuleColumns,
-) => Paced<Uint8Array>
+/** The parts of the next rows of a file, given by their numbers, as places in `partNames`. */
+export type PartRule = (numbers: Float64Array, columns: RuleColumns) => Paced<Uint8Array>
 
 /** The part of a row of a piece, by its place there and its number in the file. */
 type PartOfRow = (row: number, number: number) => number
@@ -58,14 +55,19 @@ type PartOfRow = (row: number, number: number) => number
  * @param rows of the file, where they are known; else infinite
  * @param times needed to part by time
  */
-export function partRule(settings: TrainSettings, rows: number, times?: TimeLimits): PartRule {
+export function partRule(
+  settings: TrainSettings,
+  rows: number,
+  times?: TimeLimits,
+  loops = fallbackRowLoops,
+): PartRule {
   const { givenRows } = settings
-  const begin = ruleOf(settings, heldOut(settings, rows), times)
-  return function* (count, numberOf, columns) {
-    const partOf = yield* begin(columns)
-    const places = new Uint8Array(count)
-    for (let row = 0; row < count; row++) {
-      const number = numberOf(row)
+  const begin = ruleOf(settings, heldOut(settings, rows), times, loops)
+  return function* (numbers, columns) {
+    const partOf = yield* begin(columns, numbers)
+    const places = new Uint8Array(numbers.length)
+    for (let row = 0; row < places.length; row++) {
+      const number = numbers[row]
       const mark = givenRows?.markOf(number) ?? givenMarks.train
       if (mark === givenMarks.train) places[row] = partOf(row, number)
       else places[row] = mark === givenMarks.test ? partNames.indexOf('test') : noPart
@@ -154,17 +156,31 @@ function ruleOf(
   settings: TrainSettings,
   held: readonly HeldPart[],
   times: TimeLimits | undefined,
-): (columns: RuleColumns) => Paced<PartOfRow> {
-  const ofNumber = byNumber(settings, held)
-  if (settings.group !== undefined) return byGroup(settings, held, ofNumber)
+  loops: RowLoops,
+): (columns: RuleColumns, numbers: Float64Array) => Paced<PartOfRow> {
+  if (settings.group !== undefined) return byGroup(settings, held, byNumber(settings, held))
   if (times !== undefined) return byTime(settings, times)
-  return settings.stratify === true ? byClass(settings, held) : always(ofNumber)
+  return settings.stratify === true ? byClass(settings, held) : byNumbers(settings, held, loops)
 }
 
-function always(partOf: PartOfRow): () => Paced<PartOfRow> {
-  // eslint-disable-next-line require-yield -- others have to stop now and then
-  return function* () {
-    return partOf
+// As byNumber, with the draws of all rows at once.
+function byNumbers(
+  { seed }: TrainSettings,
+  held: readonly HeldPart[],
+  loops: RowLoops,
+): (columns: RuleColumns, numbers: Float64Array) => Paced<PartOfRow> {
+  const rules = held.map(({ name, part, share }) => ({ part, share, key: streamKey(seed, name) })).reverse()
+  return function* (_, numbers) {
+    const draws = new Uint32Array(numbers.length)
+    const places = new Uint8Array(numbers.length)
+    // The part that is taken first has the last word.
+    for (const { key, share, part } of rules) {
+      loops.drawRows(key, numbers, draws)
+      const limit = share * 2 ** 32
+      for (let row = 0; row < places.length; row++) if (draws[row] < limit) places[row] = part
+      yield
+    }
+    return (row) => places[row]
   }
 }
 

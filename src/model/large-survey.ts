@@ -1,11 +1,13 @@
 /** What training on a file larger than memory must know of its rows: parts, encoder, classes, and a sample of every part. */
 
-import type { Chunk } from '../data/chunks.ts'
+import { chooseRowLoops } from '../backends/choose.ts'
+import { numbersFrom, type Chunk } from '../data/chunks.ts'
 import { ColumnSpool } from '../data/column-spool.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { Encoder, type EncoderData } from '../data/encoder.ts'
 import type { Input } from '../data/input.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
+import type { RowLoops } from '../data/row-loops.ts'
 import { RowSampleStore } from '../data/row-sample-store.ts'
 import { rowNumbers } from '../data/split.ts'
 import type { ColumnDescription } from '../data/summaries.ts'
@@ -15,7 +17,7 @@ import { taskOfKinds, type NumberTarget } from '../data/target.ts'
 import { categoriesOf, TrainingTally, type TrainingSummary } from '../data/training-summary.ts'
 import { DataError } from '../errors.ts'
 import { breathe, inTurns, type Paced } from '../paced.ts'
-import { randomStream } from '../random.ts'
+import { streamKey } from '../random.ts'
 import {
   calibrationOf,
   listedTexts,
@@ -214,7 +216,8 @@ class Scan implements SurveyWatcher {
   private readonly rule: PartRule
   private readonly samples: (RowSampleStore | undefined)[] = partNames.map(() => undefined)
   private readonly wanted: number
-  private readonly draw
+  private readonly loops: RowLoops
+  private readonly drawKey: Uint32Array
   private readonly spool: ColumnSpool | undefined
   private readonly targetIndices: readonly number[]
   private readonly counts: readonly TargetCounts[]
@@ -230,9 +233,10 @@ class Scan implements SurveyWatcher {
     spool?.restart()
     const { seed, targets, task } = settings
     this.spool = spool
-    this.tally = new TrainingTally(names.length)
-    this.rule = partRule(settings, rows, times)
-    this.draw = randomStream(seed, 'sample')
+    this.loops = chooseRowLoops(settings)
+    this.tally = new TrainingTally(names.length, this.loops)
+    this.rule = partRule(settings, rows, times, this.loops)
+    this.drawKey = streamKey(seed, 'sample')
     this.targetIndices = targets.map((target) => names.indexOf(target))
     this.counts = targets.map(() => new TargetCounts(task))
     this.allowed = targets.map((target) => listedTexts(settings, target))
@@ -244,7 +248,8 @@ class Scan implements SurveyWatcher {
     const targets = this.targetIndices.map((index) => columns[index])
     const isKnown = rowsWithAll(rows, targets, this.allowed)
     const partedBy = ruleColumns(this.settings, (name) => columns[this.names.indexOf(name)])
-    const partOf = yield* this.rule(rows, (row) => firstRow + row, partedBy)
+    const numbers = numbersFrom(firstRow, rows)
+    const partOf = yield* this.rule(numbers, partedBy)
     const isTrained = new Uint8Array(rows)
     for (let row = 0; row < rows; row++) isTrained[row] = isKnown[row] === 1 && partOf[row] === 0 ? 1 : 0
     yield
@@ -254,25 +259,26 @@ class Scan implements SurveyWatcher {
       if (column !== undefined) this.counts[i].addRows(column, isKnown, isTrained)
     })
     const written = this.spool?.add(firstRow, rows, pieces)
-    yield* this.addSamples(firstRow, partOf, isKnown, pieces)
+    yield* this.addSamples(numbers, partOf, isKnown, pieces)
     return written
   }
 
   private *addSamples(
-    firstRow: number,
+    numbers: Float64Array,
     partOf: Uint8Array,
     isKnown: Uint8Array,
     pieces: readonly (Float64Array | Int32Array)[],
   ): Paced<void> {
-    for (const isOne of isKnown) this.droppedRows += 1 - isOne
-    const { draw } = this
+    for (let row = 0; row < isKnown.length; row++) this.droppedRows += 1 - isKnown[row]
+    const drawn = new Uint32Array(numbers.length)
+    this.loops.drawRows(this.drawKey, numbers, drawn)
     for (const part of partNames.keys()) {
       const rows = rowsOfPart(part, partOf, isKnown)
       if (rows.length === 0) continue
       this.partRows[part] += rows.length
       const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length))
       const draws = new Uint32Array(rows.length)
-      for (let i = 0; i < draws.length; i++) draws[i] = draw.uint32(firstRow + rows[i])
+      for (let i = 0; i < draws.length; i++) draws[i] = drawn[rows[i]]
       yield
       store.add(rows, draws, pieces)
     }

@@ -7,10 +7,11 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { chooseRowLoops } from '../backends/choose.ts'
 import { describeValue } from '../check.ts'
 import { optimizerInfo } from '../compiler/optimizers.ts'
 import { expandPattern, unreadableFile } from '../data/csv-bytes.ts'
-import type { Chunk } from '../data/chunks.ts'
+import { numbersFrom, type Chunk } from '../data/chunks.ts'
 import { Encoder } from '../data/encoder.ts'
 import { PackedRows, PackedWriter, rowBytes, type RowLayout } from '../data/packed-rows.ts'
 import { ShuffledRows } from '../data/shuffled-rows.ts'
@@ -215,7 +216,7 @@ async function packedData(source: LargeSource, settings: TrainSettings): Promise
   const folder = isKept ? (cache ?? dirname(resolve(files[0].path))) : await passingFolder(cache)
   try {
     const path = isKept ? cachePath(folder, files, settings) : join(folder, `${randomUUID()}.rows`)
-    const found = await PackedRows.open(path, key)
+    const found = await PackedRows.open(path, key, false, chooseRowLoops(settings))
     if (found instanceof PackedRows && !hasRejectsToTell(found, settings)) {
       onCache(`packed rows of an earlier training: ${path}`)
       return await readPacked(found, source.name)
@@ -344,7 +345,7 @@ async function packRows(
   const spec = normalizeSpec(designNetwork(encoder, settings))
   const layout = layoutOf(spec, settings)
   checkMemory(source, settings, layout, spec)
-  const writer = await PackedWriter.create(path, key, layout)
+  const writer = await PackedWriter.create(path, key, layout, chooseRowLoops(settings))
   try {
     const data = await writeRows(writer, chunks(), survey, encoder, settings)
     for (const [index, column] of sample.columns.entries()) {
@@ -356,7 +357,7 @@ async function packRows(
     await writer.abandon()
     throw error
   }
-  const packed = await PackedRows.open(path, key, true)
+  const packed = await PackedRows.open(path, key, true, chooseRowLoops(settings))
   if (packed instanceof PackedRows) return packed
   throw new DataError({
     code: 'HADAMARD_FILE_READ',
@@ -385,16 +386,17 @@ async function writeRows(
   encoder: Encoder,
   settings: TrainSettings,
 ): Promise<Fingerprint> {
-  const rule = partRule(settings, total, times)
+  const loops = chooseRowLoops(settings)
+  const rule = partRule(settings, total, times, loops)
   const byClass = largeClassWeights(settings, encoder, classes)
-  const fingerprint = new RunningFingerprint(schema)
+  const fingerprint = new RunningFingerprint(schema, loops)
   // Test and calibration rows are scored by their samples.
   const written = (['train', 'validation'] as const).filter((name) => parts[name] > 0)
   for await (const chunk of chunks) {
     const table = namedByRows(chunk)
     fingerprint.add(table)
     const columns = tableRuleColumns(table, settings)
-    const places = await inTurns(rule(table.rows, (row) => chunk.numbers[row], columns))
+    const places = await inTurns(rule(chunk.numbers, columns))
     for (const name of written) {
       const { kept, classesOf, values } = keptRows(table, places, name, encoder)
       if (kept.length === 0) continue
@@ -402,7 +404,7 @@ async function writeRows(
       await writer.append(
         name,
         {
-          x: encoder.encode(table, kept).x,
+          x: (await inTurns(encoder.encoding(table, kept, 'float32', loops))).x,
           y: writer.layout.areTargetsLabels ? new Uint32Array(values) : new Float32Array(values),
           ...(weights === undefined ? {} : { weights: new Float32Array(weights) }),
         },
@@ -454,7 +456,7 @@ async function divergedInFile(
     const { table } = chunk
     const first = next
     next += table.rows
-    const places = atOnce(rule(table.rows, (row) => first + row, tableRuleColumns(table, settings)))
+    const places = atOnce(rule(numbersFrom(first, table.rows), tableRuleColumns(table, settings)))
     return keptRows(namedByRows(chunk), places, 'train', encoder).kept
   }
   const silent = { ...openOptionsOf(settings), onReject: undefined, onProgress: undefined }

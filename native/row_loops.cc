@@ -1,0 +1,119 @@
+#include "row_loops.h"
+
+#include <cmath>
+
+#include "call.h"
+
+namespace hadamard {
+namespace {
+
+#include "kernels/random.inc"
+
+constexpr std::size_t drawn_at_once = 16;
+
+// Whether the numbers are those from the first on, in one half of what a counter holds.
+bool is_run(const double* numbers) {
+  bool is_next = true;
+  for (std::size_t i = 1; i < drawn_at_once; ++i) is_next &= numbers[i] == numbers[0] + static_cast<double>(i);
+  const auto first = static_cast<std::uint64_t>(numbers[0]);
+  return is_next && (first >> 32) == ((first + drawn_at_once - 1) >> 32);
+}
+
+constexpr std::uint32_t rotated(std::uint32_t word, int bits) { return word << bits | word >> (32 - bits); }
+
+WordSums with_word(WordSums sums, std::uint32_t word) {
+  return {rotated((sums.first ^ word) * 0x9e3779b1u, 15), rotated((sums.second ^ word) * 0x85ebca77u, 13)};
+}
+
+std::uint32_t mixed(std::uint32_t sum, std::uint32_t word) { return rotated((sum ^ word) * 0x9e3779b1u, 15); }
+
+std::uint32_t word_at(const std::uint8_t* bytes) {
+  std::uint32_t word;
+  __builtin_memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+}  // namespace
+
+void add_moments(const double* values, const std::uint32_t* places, std::size_t count, RowMoments& moments) {
+  RowMoments known = moments;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double value = values[places == nullptr ? i : places[i]];
+    if (std::isnan(value)) continue;
+    if (known.count == 0) known.shift = value;
+    known.count++;
+    const double difference = value - known.shift;
+    known.sum += difference;
+    known.sum_of_squares += difference * difference;
+    if (value < known.minimum) known.minimum = value;
+    if (value > known.maximum) known.maximum = value;
+  }
+  moments = known;
+}
+
+void draw_rows(const std::uint32_t* key, const double* numbers, std::size_t count, std::uint32_t* draws) {
+  std::size_t i = 0;
+  while (i < count) {
+    const auto number = static_cast<std::uint64_t>(numbers[i]);
+    const auto low = static_cast<std::uint32_t>(number), high = static_cast<std::uint32_t>(number >> 32);
+    if (count - i >= drawn_at_once && is_run(numbers + i)) {
+      std::uint32_t second[drawn_at_once];
+      threefry<drawn_at_once>(key, low, 1, high, draws + i, second);
+      i += drawn_at_once;
+    } else {
+      draws[i++] = threefry(key, low, high).word[0];
+    }
+  }
+}
+
+void add_words(const std::int32_t* words, std::size_t count, WordSums& sums) {
+  WordSums known = sums;
+  for (std::size_t i = 0; i < count; ++i) known = with_word(known, static_cast<std::uint32_t>(words[i]));
+  sums = known;
+}
+
+void add_numbers(const double* values, std::size_t count, WordSums& sums) {
+  WordSums known = sums;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double value = values[i] == 0 ? 0 : values[i];
+    std::uint64_t bits;
+    __builtin_memcpy(&bits, &value, sizeof bits);
+    known = with_word(known, static_cast<std::uint32_t>(bits));
+    known = with_word(known, static_cast<std::uint32_t>(bits >> 32));
+  }
+  sums = known;
+}
+
+std::ptrdiff_t standardise_rows(const Standardising& scale, const double* values, const std::uint32_t* rows, std::size_t from,
+                                std::size_t to, float* x, StandardisedCounts& counts) {
+  std::uint64_t missing = 0, outside = 0;
+  float* at = x + from * scale.width + scale.offset;
+  for (std::size_t i = from; i < to; ++i, at += scale.width) {
+    const double value = values[rows[i]];
+    if (std::isnan(value)) {
+      missing++;
+      if (scale.has_indicator) at[1] = 1;
+      continue;
+    }
+    *at = static_cast<float>((value - scale.mean) / scale.deviation);
+    if (!std::isfinite(*at)) return static_cast<std::ptrdiff_t>(i);
+    outside += value < scale.low || value > scale.high ? 1 : 0;
+  }
+  counts.missing += static_cast<double>(missing);
+  counts.outside += static_cast<double>(outside);
+  return -1;
+}
+
+std::uint32_t checksum_of(const std::uint8_t* bytes, std::size_t length) {
+  std::uint32_t sums[4] = {1, 2, 3, 4};
+  const std::size_t whole = length / 4;
+  std::size_t i = 0;
+  for (; i + 4 <= whole; i += 4) {
+    for (std::size_t lane = 0; lane < 4; ++lane) sums[lane] = mixed(sums[lane], word_at(bytes + 4 * (i + lane)));
+  }
+  for (; i < whole; ++i) sums[0] = mixed(sums[0], word_at(bytes + 4 * i));
+  for (std::size_t byte = 4 * whole; byte < length; ++byte) sums[1] = mixed(sums[1], bytes[byte]);
+  return mixed(mixed(mixed(sums[0], sums[1]), sums[2]), sums[3]);
+}
+
+}  // namespace hadamard

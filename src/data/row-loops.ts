@@ -1,0 +1,167 @@
+/**
+ * Loops over the numbers of files larger than memory, which take most of the time before the first epoch. These are what the
+ * native core's own, native/row_loops.h, must agree with bit for bit.
+ */
+
+import { threefry } from '../random.ts'
+
+/** Places of a block's sums among its moments: sums are of values less the first of them, so that little is cancelled. */
+export const momentPlaces = { count: 0, shift: 1, sum: 2, squares: 3, minimum: 4, maximum: 5 } as const
+
+/** Moments of no rows yet. */
+export function newMoments(): Float64Array {
+  return Float64Array.of(0, NaN, 0, 0, Infinity, -Infinity)
+}
+
+/** Where a column of numbers goes, and how it is scaled. */
+export interface Standardised {
+  x: Float32Array | Float64Array
+  /** Of the column's input in a row, and inputs a row. */
+  offset: number
+  width: number
+  /** Mean, deviation, and the smallest and largest number of the training rows. */
+  scale: Float64Array
+  /** Whether the next input says that a value is missing. */
+  hasIndicator: boolean
+}
+
+/** The loops of one backend. */
+export interface RowLoops {
+  /** Adds values from one place to another, or those that the places there name; NaN is none. */
+  addMoments(
+    values: Float64Array,
+    places: Uint32Array | undefined,
+    from: number,
+    to: number,
+    moments: Float64Array,
+  ): void
+  /** The draw of each row number from a stream, the first word of a block of random bits. */
+  drawRows(key: Uint32Array, numbers: Float64Array, draws: Uint32Array): void
+  /** Adds to two sums of words, from `place` on. Numbers are two words each, and the sign of a zero makes no difference. */
+  addHash(values: Float64Array | Int32Array, sums: Int32Array, place: number): void
+  /**
+   * Writes `(value - mean) / deviation` of rows from one to another into zeros.
+   *
+   * @param counts of missing values, and of those outside the range; added to where all can be encoded
+   * @returns the first row that is too large; -1 where none is
+   */
+  standardise(
+    values: Float64Array,
+    rows: ArrayLike<number>,
+    from: number,
+    to: number,
+    into: Standardised,
+    counts: Float64Array,
+  ): number
+  /** Four sums side by side over words. No single wrong word goes unseen; not meant against forgery. */
+  checksum(bytes: Uint8Array): number
+}
+
+/** The loops in TypeScript. */
+export const fallbackRowLoops: RowLoops = {
+  addMoments(values, places, from, to, moments) {
+    let [count, shift, sum, squares, minimum, maximum] = moments
+    for (let i = from; i < to; i++) {
+      const value = values[places === undefined ? i : places[i]]
+      if (value !== value) continue
+      if (count++ === 0) shift = value
+      const difference = value - shift
+      sum += difference
+      squares += difference * difference
+      if (value < minimum) minimum = value
+      if (value > maximum) maximum = value
+    }
+    moments[momentPlaces.count] = count
+    moments[momentPlaces.shift] = shift
+    moments[momentPlaces.sum] = sum
+    moments[momentPlaces.squares] = squares
+    moments[momentPlaces.minimum] = minimum
+    moments[momentPlaces.maximum] = maximum
+  },
+
+  drawRows(key, numbers, draws) {
+    const words = new Uint32Array(2)
+    for (let i = 0; i < numbers.length; i++) {
+      threefry(key[0], key[1], numbers[i] >>> 0, Math.floor(numbers[i] / 2 ** 32), words)
+      draws[i] = words[0]
+    }
+  },
+
+  addHash(values, sums, place) {
+    if (values instanceof Int32Array) addWords(sums, place, values)
+    else addNumbers(sums, place, new Int32Array(values.buffer, values.byteOffset, 2 * values.length))
+  },
+
+  standardise(values, rows, from, to, { x, offset, width, scale, hasIndicator }, counts) {
+    const [mean, deviation, low, high] = scale
+    let [missing, outside] = [0, 0]
+    for (let i = from, at = from * width + offset; i < to; i++, at += width) {
+      const value = values[rows[i]]
+      if (value !== value) {
+        missing++
+        if (hasIndicator) x[at + 1] = 1
+        continue
+      }
+      x[at] = (value - mean) / deviation
+      if (x[at] - x[at] !== 0) return i
+      if (value < low || value > high) outside++
+    }
+    counts[0] += missing
+    counts[1] += outside
+    return -1
+  },
+
+  checksum(bytes) {
+    let [a, b, c, d] = [1, 2, 3, 4]
+    const whole = bytes.length >>> 2
+    const words =
+      bytes.byteOffset % 4 === 0
+        ? new Uint32Array(bytes.buffer, bytes.byteOffset, whole)
+        : new Uint32Array(bytes.slice(0, whole * 4).buffer)
+    let i = 0
+    for (; i + 4 <= whole; i += 4) {
+      a = mixed(a, words[i])
+      b = mixed(b, words[i + 1])
+      c = mixed(c, words[i + 2])
+      d = mixed(d, words[i + 3])
+    }
+    for (; i < whole; i++) a = mixed(a, words[i])
+    for (let j = whole * 4; j < bytes.length; j++) b = mixed(b, bytes[j])
+    return [b, c, d].reduce(mixed, a) >>> 0
+  },
+}
+
+function addWords(sums: Int32Array, place: number, words: Int32Array): void {
+  let [a, b] = [sums[place], sums[place + 1]]
+  for (let i = 0; i < words.length; i++) {
+    a = Math.imul(a ^ words[i], 0x9e3779b1)
+    a = (a << 15) | (a >>> 17)
+    b = Math.imul(b ^ words[i], 0x85ebca77)
+    b = (b << 13) | (b >>> 19)
+  }
+  sums[place] = a
+  sums[place + 1] = b
+}
+
+function addNumbers(sums: Int32Array, place: number, words: Int32Array): void {
+  let [a, b] = [sums[place], sums[place + 1]]
+  for (let i = 0; i < words.length; i += 2) {
+    const low = words[i]
+    const high = words[i + 1] === -0x80000000 && low === 0 ? 0 : words[i + 1]
+    a = Math.imul(a ^ low, 0x9e3779b1)
+    a = (a << 15) | (a >>> 17)
+    b = Math.imul(b ^ low, 0x85ebca77)
+    b = (b << 13) | (b >>> 19)
+    a = Math.imul(a ^ high, 0x9e3779b1)
+    a = (a << 15) | (a >>> 17)
+    b = Math.imul(b ^ high, 0x85ebca77)
+    b = (b << 13) | (b >>> 19)
+  }
+  sums[place] = a
+  sums[place + 1] = b
+}
+
+function mixed(sum: number, word: number): number {
+  const product = Math.imul(sum ^ word, 0x9e3779b1)
+  return (product << 15) | (product >>> 17)
+}
