@@ -7,6 +7,7 @@ import { csvChecks } from './csv.ts'
 import { checkDivergence } from './divergence.ts'
 import { checkEventLoop } from './event-loop.ts'
 import { checkMemory } from './memory.ts'
+import { checkLargeFile } from './large-file.ts'
 import { checkOutOfCore } from './out-of-core.ts'
 import { checkNewcomer } from './newcomer.ts'
 import { checkScaling } from './scaling.ts'
@@ -56,6 +57,10 @@ export const checks: Readonly<Record<string, Check>> = {
   'out-of-core': {
     about: 'epochs out of core beside epochs in memory, and the way to the end of the first one',
     run: checkOutOfCore,
+  },
+  'large-file': {
+    about: 'a CSV of 5 GB through `hadamard train` in 512 MB, 3 epochs; minutes',
+    run: checkLargeFile,
   },
   shuffle: {
     about: 'how near the order of an epoch out of core comes to a full shuffle',
