@@ -100,6 +100,7 @@ class BlockParser {
   bool run() {
     result_ = {};
     result_.columns.resize(targets_.size());
+    find_tables();
     field_.position = start_;
     while (!field_.is_at_end() && result_.rows < capacity_) {
       const std::uint8_t first = bytes_[field_.position];
@@ -132,6 +133,21 @@ class BlockParser {
     });
   }
 
+  // Given categories may hold a text that stands for a missing value: such columns have no table.
+  void find_tables() {
+    tables_.assign(targets_.size(), {});
+    for (std::size_t index = 0; index < targets_.size(); ++index) {
+      if (targets_[index].kind == CsvKind::texts) note_table(index);
+      if (targets_[index].kind != CsvKind::categories) continue;
+      const CsvTexts& known = options_.categories[index];
+      const auto is_known = [&known](const std::string& text) { return known.find(text) >= 0; };
+      if (std::none_of(options_.missing.begin(), options_.missing.end(), is_known)) tables_[index] = known.table();
+    }
+  }
+
+  // Whenever a text has been added.
+  void note_table(std::size_t index) { tables_[index] = result_.columns[index].texts.table(); }
+
   // Most records are nothing but plain numbers and plain texts. False where the next is another, or likely is.
   bool read_plain() {
     if (misses_ >= most_misses && misses_++ < most_misses + patience) return false;
@@ -142,7 +158,7 @@ class BlockParser {
       read = read_number_rows()(at, limit_, options_.delimiter, targets_.data(), targets_.size(), result_.rows, room);
     } else if (read_plain_rows() != nullptr) {
       read = read_plain_rows()(at, limit_, options_.delimiter, targets_.data(), targets_.size(), result_.rows, room,
-                               {this, code_of});
+                               {this, code_of, tables_.data()});
     }
     result_.rows += read.rows;
     field_.position = static_cast<std::size_t>(read.at - bytes_);
@@ -154,8 +170,10 @@ class BlockParser {
     auto* const self = static_cast<BlockParser*>(parser);
     const std::string_view text(reinterpret_cast<const char*>(from), length);
     if (self->is_listed_missing(text)) return -1;
-    if (self->targets_[index].kind == CsvKind::texts) return self->result_.columns[index].texts.find_or_add_padded(text);
-    return self->options_.categories[index].find_padded(text);
+    if (self->targets_[index].kind != CsvKind::texts) return self->options_.categories[index].find_padded(text);
+    const std::int32_t code = self->result_.columns[index].texts.find_or_add_padded(text);
+    self->note_table(index);
+    return code;
   }
 
   // Reads the record at the position and moves behind it. The failure of structure, else of the first wrong value.
@@ -311,7 +329,10 @@ class BlockParser {
 
   void store_text(std::size_t index, std::string_view text) {
     CsvBlockColumn& column = result_.columns[index];
-    if (targets_[index].kind == CsvKind::texts) return store_code(index, column.texts.find_or_add(text));
+    if (targets_[index].kind == CsvKind::texts) {
+      store_code(index, column.texts.find_or_add(text));
+      return note_table(index);
+    }
     const std::int32_t code = options_.categories[index].find(text);
     if (code < 0) column.unseen++;
     store_code(index, code < 0 ? code_unseen : code);
@@ -422,6 +443,7 @@ class BlockParser {
   const CsvBlockOptions& options_;
   std::vector<CsvTarget> targets_;
   std::size_t capacity_;
+  std::vector<CsvTextTable> tables_;  // of the columns of texts, for read_plain()
   Tokenizer field_;
   const std::uint8_t* limit_ = nullptr;
   bool reads_numbers_directly_ = true;

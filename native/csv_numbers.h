@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "csv_text_table.h"
+
 namespace hadamard {
 
 struct CsvTarget;
@@ -24,6 +26,8 @@ struct TextCodes {
   void* owner = nullptr;
   // The code of a text of a column; below 0 where its record is to be read otherwise. 64 bytes behind the text may be read.
   std::int32_t (*code_of)(void* owner, std::size_t column, const std::uint8_t* text, std::size_t length) = nullptr;
+  // Of every column, what it knows by now: only what is not found there is to be asked for. code_of may change it.
+  const CsvTextTable* tables = nullptr;
 };
 
 // As ReadNumberRows, of columns of any kind: a plain text is one in quotes with none inside, or one without blanks around it.

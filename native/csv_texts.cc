@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 #include "csv_decimal.h"
 
@@ -16,6 +17,10 @@ std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {
 }
 
 std::uint64_t load_whole(const char* at) { return decimal::load_word(reinterpret_cast<const std::uint8_t*>(at)); }
+
+bool is_equal(const CsvTextHead& a, const CsvTextHead& b) {
+  return std::equal(std::begin(a.words), std::end(a.words), std::begin(b.words));
+}
 
 // From `padded - length` on: as many set bytes as a text has, then clear ones.
 constexpr std::array<char, 2 * CsvTexts::padded> mask_bytes = [] {
@@ -41,8 +46,6 @@ class Padded {
 
 }  // namespace
 
-CsvTexts::CsvTexts() : slots_(16) {}
-
 // A call for each would take as long as the lookup.
 // Neither lengths nor ends of texts can be foretold, so nothing branches on them.
 [[gnu::always_inline]] inline CsvTexts::Head CsvTexts::head_of(const char* padded_text, std::size_t length) {
@@ -56,7 +59,7 @@ CsvTexts::CsvTexts() : slots_(16) {}
 
 [[gnu::always_inline]] inline std::uint64_t CsvTexts::hash_of(const Head& head, std::string_view text) {
   const std::size_t length = text.size();
-  std::uint64_t hash = mixed(head.words[0] + length, head.words[1]) ^ mixed(head.words[2], head.words[3] + length);
+  std::uint64_t hash = csv_text_hash(head.words[0], head.words[1], head.words[2], head.words[3], length);
   if (length <= padded) return hash;
   // The last word overlaps the one before.
   for (std::size_t at = padded; at + 8 < length; at += 8) hash = mixed(hash, load_whole(text.data() + at));
@@ -70,7 +73,7 @@ CsvTexts::CsvTexts() : slots_(16) {}
     if (slot.code < 0) return slot;
     if (slot.hash != hash || slot.length != text.size()) continue;
     const auto code = static_cast<std::size_t>(slot.code);
-    if (text.size() <= padded ? heads_[code] == head : at(code) == text) return slot;
+    if (text.size() <= padded ? is_equal(heads_[code], head) : at(code) == text) return slot;
   }
 }
 
@@ -79,11 +82,13 @@ std::int32_t CsvTexts::find(std::string_view text) const { return find_padded(Pa
 std::int32_t CsvTexts::find_or_add(std::string_view text) { return find_or_add_padded(Padded(text).text()); }
 
 std::int32_t CsvTexts::find_padded(std::string_view text) const {
+  if (slots_.empty()) return -1;
   const Head head = head_of(text.data(), text.size());
   return slot_of(head, hash_of(head, text), text).code;
 }
 
 std::int32_t CsvTexts::find_or_add_padded(std::string_view text) {
+  if (slots_.empty()) slots_.resize(16);
   const Head head = head_of(text.data(), text.size());
   const std::uint64_t hash = hash_of(head, text);
   const Slot& slot = slot_of(head, hash, text);
@@ -92,9 +97,10 @@ std::int32_t CsvTexts::find_or_add_padded(std::string_view text) {
   slots_[static_cast<std::size_t>(&slot - slots_.data())] = {hash, static_cast<std::uint32_t>(text.size()), code};
   heads_.push_back(head);
   bytes_.append(text);
-  starts_.push_back(bytes_.size());
+  ends_.push_back(bytes_.size());
   // Few texts have room enough that most are found at once.
-  if ((size() < 4096 ? 4 : 2) * size() > slots_.size()) grow();
+  const std::size_t room = size() < 256 ? 16 : size() < 4096 ? 4 : 2;
+  if (room * size() > slots_.size()) grow();
   return code;
 }
 

@@ -12,6 +12,7 @@ import { parseCsv, type CsvOptions } from '../src/data/csv.ts'
 import { CsvFiles } from '../src/data/csv-files.ts'
 import { openCsv } from '../src/data/dataset.ts'
 import type { OpenCsvOptions } from '../src/data/open-options.ts'
+import type { DatasetSchema } from '../src/data/survey.ts'
 import { hashSplit, rowNumbers } from '../src/data/split.ts'
 import { columnValues, type Table, type Value } from '../src/data/table.ts'
 import { DataError, SpecError } from '../src/errors.ts'
@@ -83,6 +84,23 @@ describe.each(backends)('by pieces on %s', (backend) => {
       }
     }
     expect(readings).toBeGreaterThan(60)
+  })
+
+  test('a text that stands for a missing value does so where the given categories hold it too', async () => {
+    const long = `the ${'very '.repeat(10)}last`
+    const categories = ['a', 'none', 'b', long]
+    const texts = Array.from({ length: 200 }, (_, row) => categories[(row * row) % 4])
+    const path = file('listed.csv', `x,kind\n${texts.map((text, row) => `${row},"${text}"\n`).join('')}`)
+    const schema: DatasetSchema = {
+      columns: [
+        { name: 'x', type: 'numeric' },
+        { name: 'kind', type: 'categorical', categories },
+      ],
+    }
+    const { columns } = await read(path, { backend, schema, missing: ['none'] })
+    expect(columnValues(columns[1])).toEqual(texts.map((text) => (text === 'none' ? null : text)))
+    const { columns: all } = await read(path, { backend, schema })
+    expect(columnValues(all[1])).toEqual(texts)
   })
 
   test.each([64, 333, 4096])(

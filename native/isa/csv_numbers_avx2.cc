@@ -160,7 +160,7 @@ __attribute__((noinline)) bool read_general(const std::uint8_t* at, const std::u
 
 // The number in [at, end) to its place. Neither signs nor lengths can be foretold, so nothing branches on them but their
 // ranges.
-inline bool read_number(const std::uint8_t* at, const std::uint8_t* end, const CsvTarget& target, std::size_t row) {
+[[gnu::always_inline]] inline bool read_number(const std::uint8_t* at, const std::uint8_t* end, const CsvTarget& target, std::size_t row) {
   const std::uint64_t is_negative = *at == '-' ? 1 : 0;
   const std::uint8_t* const first = at + is_negative;
   const auto length = static_cast<std::size_t>(end - first);
@@ -263,6 +263,33 @@ std::size_t find_ends(const std::uint8_t* from, std::size_t length, std::uint8_t
   return static_cast<std::size_t>(to - ends);
 }
 
+// From `CsvTextHead::bytes - length` on: as many set bytes as a text has, then clear ones.
+alignas(64) constexpr std::uint8_t head_mask[2 * CsvTextHead::bytes] = {
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+
+inline std::uint64_t word_of(__m128i words, int high) {
+  return static_cast<std::uint64_t>(high != 0 ? _mm_extract_epi64(words, 1) : _mm_cvtsi128_si64(words));
+}
+
+// The code of a text that the table has; below 0 for others.
+inline std::int32_t find_code(const CsvTextTable& table, const std::uint8_t* text, std::size_t length) {
+  if (length > CsvTextHead::bytes || table.slots == nullptr) return -1;
+  const __m256i mask =
+      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(head_mask + CsvTextHead::bytes - length));
+  const __m256i head = _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(text)), mask);
+  const __m128i low = _mm256_castsi256_si128(head), high = _mm256_extracti128_si256(head, 1);
+  const std::uint64_t hash =
+      csv_text_hash(word_of(low, 0), word_of(low, 1), word_of(high, 0), word_of(high, 1), length);
+  for (std::size_t place = hash & table.mask;; place = (place + 1) & table.mask) {
+    const CsvTextSlot& slot = table.slots[place];
+    if (slot.code < 0) return -1;
+    const __m256i other = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table.heads + slot.code));
+    const __m256i difference = _mm256_xor_si256(head, other);
+    if (slot.length == length && _mm256_testz_si256(difference, difference) != 0) return slot.code;
+  }
+}
+
 inline bool has_quote(const std::uint8_t* at, const std::uint8_t* end) {
   while (at < end && *at != '"') at++;
   return at < end;
@@ -279,7 +306,9 @@ inline bool read_text(const std::uint8_t* at, const std::uint8_t* end, bool may_
     return false;
   }
   if (target.kind == CsvKind::skip) return true;
-  const std::int32_t code = codes.code_of(codes.owner, column, at, static_cast<std::size_t>(end - at));
+  const auto length = static_cast<std::size_t>(end - at);
+  std::int32_t code = find_code(codes.tables[column], at, length);
+  if (code < 0) code = codes.code_of(codes.owner, column, at, length);
   static_cast<std::int32_t*>(target.values)[row * target.stride] = code;
   return code >= 0;
 }

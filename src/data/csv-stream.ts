@@ -77,15 +77,18 @@ export interface StreamOptions {
   header?: boolean
   backend?: 'native' | 'fallback'
   threads?: number
-  /** Bytes of a piece; default 1 MiB, on the fallback 256 KiB, which takes it some milliseconds. */
+  /** Bytes of a piece; default 512 KiB, on the fallback 256 KiB, which takes it some milliseconds. */
   chunkBytes?: number
   /** A record may have so many bytes (default 64 MiB): what an open quote swallows before reading gives up. */
   maxRecordBytes?: number
 }
 
-const nativeChunkBytes = 2 ** 20
+const nativeChunkBytes = 2 ** 19
 const fallbackChunkBytes = 2 ** 18
 const defaultMaxRecordBytes = 2 ** 26
+
+// Pieces under way beside those that are parsed: as many as keep the threads busy while the event loop waits for a core.
+const mostWaiting = 4
 
 /** A file that has been opened and whose head has been read. */
 export class CsvStream {
@@ -166,7 +169,7 @@ export class CsvStream {
     let readPiece: ReadPiece | undefined
     try {
       for (let count = 0; ;) {
-        for (; waiting.length <= reader.threads + 1; count++) {
+        for (; waiting.length < reader.threads + mostWaiting; count++) {
           // The first piece tells how many rows there is to be room for.
           if (count === 1) readPiece = this.openFile(reader)
           const piece = readPiece ?? (await this.nextPiece(reader))

@@ -30,7 +30,7 @@ export interface OpenCsvOptions extends CsvOptions {
   dates?: Readonly<Record<string, ExpectedDates>>
   /** Called after every piece of a file. */
   onProgress?: (progress: ReadProgress) => void
-  /** Bytes of a piece of a file, at least 64; default 1 MiB. No value depends on it. */
+  /** Bytes of a piece of a file, at least 64; default 512 KiB. No value depends on it. */
   chunkBytes?: number
 }
 
