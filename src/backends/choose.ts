@@ -14,7 +14,7 @@ export interface BackendOptions {
   backend?: 'native' | 'fallback'
   /** Instruction set of the native core, default the best. Environment: HADAMARD_ISA. */
   isa?: string
-  /** In the fallback: agree with the native core bit for bit, at half the speed. Default false. */
+  /** In the fallback: agree with the native core bit for bit, at a third of the speed. Default false. */
   exact?: boolean
   /**
    * Compute everything on both backends, instruction by instruction, and throw a ParityError where they differ; far slower.

@@ -30,7 +30,7 @@ const NO_DOUBLES = new Float64Array(0)
 /**
  * Builds the fallback backend.
  *
- * @param options.exact use the fma that agrees with the native core bit for bit, at half the speed; default false
+ * @param options.exact use the fma that agrees with the native core bit for bit, at a third of the speed; default false
  */
 export function createFallback(options: { exact?: boolean } = {}): Backend {
   const isExact = options.exact === true

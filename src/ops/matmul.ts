@@ -4,7 +4,8 @@ import { logisticBackward, tanhBackward } from './activations.ts'
 import type { Arithmetic, FloatArray } from './arithmetic.ts'
 import { elementaryFunctions } from './math.ts'
 import { defineOp, type Emitter, type Op } from './op.ts'
-import { TILE_COLUMNS, TILE_ROWS, tileKernel } from './product-tiles.ts'
+import { vectorTiles } from './product-module.ts'
+import { COLUMNS, K_BLOCK, plainTiles, TILE_COLUMNS, TILE_ROWS, type ProductTiles } from './product-tiles.ts'
 
 /** `c = alpha · op(a) · op(b) + beta · c`, row-major, the BLAS way. Sizes are not checked here. */
 export type Gemm = (
@@ -23,62 +24,76 @@ export type Gemm = (
   ldc: number,
 ) => void
 
-// Numbers of the second factor that are packed at once: 256 KiB, which stay in the second-level cache.
-const PACKED = 32768
+// Rows or columns of a tile, of which a panel holds TILE_ROWS or TILE_COLUMNS side by side.
+const SIDE: typeof TILE_COLUMNS = TILE_ROWS
 
-// Packed operands of the product that runs; products never overlap in time.
-let packedRows = new Float64Array(2048)
-let packedColumns = new Float64Array(PACKED)
-
-// Rows of op(a), TILE_ROWS side by side, as packedRows [k, TILE_ROWS]. Where one row is left it stands there twice.
-function packRows(a: FloatArray, start: number, rows: number, row: number, step: number, k: number): void {
-  const second = rows > 1 ? row : 0
-  for (let p = 0, at = start; p < k; p++, at += step) {
-    packedRows[2 * p] = a[at]
-    packedRows[2 * p + 1] = a[at + second]
-  }
+/** Where numbers of a matrix lie: of a tile's side one after the other, and along k. */
+interface Strides {
+  readonly side: number
+  readonly k: number
 }
 
-// Columns of op(b), TILE_COLUMNS side by side, as packedColumns [columns / TILE_COLUMNS, k, TILE_COLUMNS]. Columns that the
-// last tile has too many repeat its first.
-function packColumns(
-  b: FloatArray,
+// `count` rows of op(a) or columns of op(b), side by side, as panel [k, SIDE]. Where there are fewer the first stands again.
+function pack(
+  panel: Float64Array,
+  to: number,
+  source: FloatArray,
   start: number,
-  columns: number,
-  column: number,
-  step: number,
+  count: number,
+  { side, k: step }: Strides,
   k: number,
 ): void {
-  for (let j = 0, to = 0; j < columns; j += TILE_COLUMNS) {
-    const first = start + j * column
-    const second = j + 1 < columns ? column : 0
-    const third = j + 2 < columns ? 2 * column : 0
-    const fourth = j + 3 < columns ? 3 * column : 0
-    for (let p = 0, at = first; p < k; p++, at += step, to += TILE_COLUMNS) {
-      packedColumns[to] = b[at]
-      packedColumns[to + 1] = b[at + second]
-      packedColumns[to + 2] = b[at + third]
-      packedColumns[to + 3] = b[at + fourth]
-    }
+  const second = count > 1 ? side : 0
+  const third = count > 2 ? 2 * side : 0
+  const fourth = count > 3 ? 3 * side : 0
+  for (let end = to + k * SIDE, at = start; to < end; to += SIDE, at += step) {
+    panel[to] = source[at]
+    panel[to + 1] = source[at + second]
+    panel[to + 2] = source[at + third]
+    panel[to + 3] = source[at + fourth]
   }
 }
 
-/** gemm over one arithmetic. */
-export function gemm(arithmetic: Arithmetic): Gemm {
+const bestTiles = (arithmetic: Arithmetic): ProductTiles => vectorTiles(arithmetic) ?? plainTiles(arithmetic)
+
+/** gemm over one arithmetic; its tiles are made at the first product that needs them. */
+export function gemm(arithmetic: Arithmetic, tilesOf = bestTiles): Gemm {
   const { round, mulAdd } = arithmetic
   const lanes = new Float64Array(16)
-  const tile = new Float64Array(TILE_ROWS * TILE_COLUMNS)
-  const addProducts = tileKernel(arithmetic)
+  let tiles: ProductTiles | undefined
 
   function startValue(c: FloatArray, index: number, beta: number): number {
     return beta === 0 ? 0 : beta === 1 ? c[index] : round(beta * c[index])
   }
 
-  function loadTile(c: FloatArray, at: number, ldc: number, rows: number, width: number, beta: number): void {
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < width; column++) {
-        tile[row * TILE_COLUMNS + column] = startValue(c, at + row * ldc + column, beta)
+  // A block of c into sums [TILE_ROWS, COLUMNS].
+  function start(
+    sums: Float64Array,
+    c: FloatArray,
+    at: number,
+    ldc: number,
+    rows: number,
+    columns: number,
+    beta: number,
+  ): void {
+    if (beta === 0) sums.fill(0)
+    else {
+      for (let row = 0; row < rows; row++) {
+        for (let j = 0; j < columns; j++) sums[row * COLUMNS + j] = startValue(c, at + row * ldc + j, beta)
       }
+    }
+  }
+
+  function finish(
+    sums: Float64Array,
+    c: FloatArray,
+    at: number,
+    ldc: number,
+    rows: number,
+    columns: number,
+  ): void {
+    for (let row = 0; row < rows; row++) {
+      for (let j = 0; j < columns; j++) c[at + row * ldc + j] = sums[row * COLUMNS + j]
     }
   }
 
@@ -118,31 +133,25 @@ export function gemm(arithmetic: Arithmetic): Gemm {
       }
       return
     }
-    const aRow = transA ? 1 : lda
-    const aStep = transA ? lda : 1
-    const bColumn = transB ? ldb : 1
-    const bStep = transB ? 1 : ldb
-    const block = Math.max(1, Math.floor(PACKED / (k * TILE_COLUMNS))) * TILE_COLUMNS
-    if (packedRows.length < k * TILE_ROWS) packedRows = new Float64Array(k * TILE_ROWS)
-    if (packedColumns.length < k * TILE_COLUMNS) packedColumns = new Float64Array(k * TILE_COLUMNS)
-    for (let j0 = 0; j0 < n; j0 += block) {
-      const columns = Math.min(block, n - j0)
-      packColumns(b, j0 * bColumn, columns, bColumn, bStep, k)
-      for (let i = 0; i < m; i += TILE_ROWS) {
-        const rows = Math.min(TILE_ROWS, m - i)
-        packRows(a, i * aRow, rows, aRow, aStep, k)
-        if (alpha !== 1) for (let p = 0; p < k * TILE_ROWS; p++) packedRows[p] = round(alpha * packedRows[p])
+    tiles ??= tilesOf(arithmetic)
+    const { rows: rowPanel, columns: columnPanel, sums, add } = tiles
+    const ofA = transA ? { side: 1, k: lda } : { side: lda, k: 1 }
+    const ofB = transB ? { side: ldb, k: 1 } : { side: 1, k: ldb }
+    for (let j0 = 0; j0 < n; j0 += COLUMNS) {
+      const columns = Math.min(COLUMNS, n - j0)
+      for (let p0 = 0; p0 < k; p0 += K_BLOCK) {
+        const depth = Math.min(K_BLOCK, k - p0)
         for (let j = 0; j < columns; j += TILE_COLUMNS) {
-          const width = Math.min(TILE_COLUMNS, columns - j)
-          const at = i * ldc + j0 + j
-          if (beta === 0) for (let t = 0; t < tile.length; t++) tile[t] = 0
-          else loadTile(c, at, ldc, rows, width, beta)
-          addProducts(k, packedRows, packedColumns, j * k, tile)
-          for (let row = 0; row < rows; row++) {
-            for (let column = 0; column < width; column++) {
-              c[at + row * ldc + column] = tile[row * TILE_COLUMNS + column]
-            }
-          }
+          const first = (j0 + j) * ofB.side + p0 * ofB.k
+          pack(columnPanel, j * depth, b, first, columns - j, ofB, depth)
+        }
+        for (let i = 0; i < m; i += TILE_ROWS) {
+          pack(rowPanel, 0, a, i * ofA.side + p0 * ofA.k, m - i, ofA, depth)
+          if (alpha !== 1) for (let p = 0; p < depth * SIDE; p++) rowPanel[p] = round(alpha * rowPanel[p])
+          const rows = Math.min(TILE_ROWS, m - i)
+          start(sums, c, i * ldc + j0, ldc, rows, columns, p0 === 0 ? beta : 1)
+          add(depth, Math.ceil(columns / TILE_COLUMNS))
+          finish(sums, c, i * ldc + j0, ldc, rows, columns)
         }
       }
     }

@@ -1,47 +1,90 @@
 /**
- * The inner loops of products, one per arithmetic: eight fma chains in registers over operands that are packed as doubles.
+ * The inner loops of products, one per arithmetic: chains of fma over operands that are packed as doubles.
  *
  * They differ in one operation and are written out, because V8 keeps one type feedback for all closures of one source
  * position: a loop that was seen with several kinds of `mulAdd` calls them as functions, at five times the cost.
+ *
+ * These tiles say what is computed; product-module.ts computes the same with vectors where it can.
  */
 
 import { fmaExact, type Arithmetic } from './arithmetic.ts'
 
 /** Rows and columns of a tile. */
-export const TILE_ROWS = 2
+export const TILE_ROWS = 4
 export const TILE_COLUMNS = 4
 
-/**
- * Adds k products to each chain of a tile: `tile[i, j] += Σ_p a[p, i] · b[p, j]`, in increasing p.
- *
- * @param a [k, TILE_ROWS]
- * @param b from `bStart` on [k, TILE_COLUMNS]
- * @param tile [TILE_ROWS, TILE_COLUMNS]
- */
-export type TileKernel = (
-  k: number,
-  a: Float64Array,
-  b: Float64Array,
-  bStart: number,
-  tile: Float64Array,
-) => void
+/** Products of a chain, and columns, that are packed at once: 256 KiB, which stay in the second-level cache. */
+export const K_BLOCK = 256
+export const COLUMNS = 128
 
-/** The tile kernel of an arithmetic. */
-export function tileKernel({ dtype, mulAdd }: Arithmetic): TileKernel {
-  if (dtype === 'float64') return tileOfDoubles
-  return mulAdd === fmaExact ? exactTile : fastTile
+/** Packed operands, and what adds their products to sums. */
+export interface ProductTiles {
+  /** Rows of the first factor, [k, TILE_ROWS]. */
+  readonly rows: Float64Array
+  /** [TILE_ROWS, COLUMNS], of which the tiles take the first columns. */
+  readonly sums: Float64Array
+  /** Columns of the second factor, [tile, k, TILE_COLUMNS]. */
+  readonly columns: Float64Array
+  /** Adds k products to each chain: `sums[i, 4t + j] += Σ_p rows[p, i] · columns[t, p, j]`, in increasing p; k and tiles from 1 on. */
+  readonly add: (k: number, tiles: number) => void
 }
 
-function fastTile(k: number, a: Float64Array, b: Float64Array, bStart: number, tile: Float64Array): void {
-  let s0 = tile[0]
-  let s1 = tile[1]
-  let s2 = tile[2]
-  let s3 = tile[3]
-  let t0 = tile[4]
-  let t1 = tile[5]
-  let t2 = tile[6]
-  let t3 = tile[7]
-  for (let i = 0, j = bStart; i < 2 * k; i += 2, j += 4) {
+const ROW_NUMBERS = K_BLOCK * TILE_ROWS
+const SUMS = TILE_ROWS * COLUMNS
+const COLUMN_NUMBERS = K_BLOCK * COLUMNS
+
+/** Bytes of the panels. */
+export const PANEL_BYTES = 8 * (ROW_NUMBERS + SUMS + COLUMN_NUMBERS)
+
+/** Where in a buffer the sums and the columns begin, behind the rows. */
+export const SUMS_OFFSET = 8 * ROW_NUMBERS
+export const COLUMNS_OFFSET = 8 * (ROW_NUMBERS + SUMS)
+
+/** The panels in a buffer. */
+export function panelsIn(buffer: ArrayBuffer): Omit<ProductTiles, 'add'> {
+  return {
+    rows: new Float64Array(buffer, 0, ROW_NUMBERS),
+    sums: new Float64Array(buffer, SUMS_OFFSET, SUMS),
+    columns: new Float64Array(buffer, COLUMNS_OFFSET, COLUMN_NUMBERS),
+  }
+}
+
+/** The tiles of an arithmetic in TypeScript, each as two halves of eight chains. */
+export function plainTiles({ dtype, mulAdd }: Arithmetic): ProductTiles {
+  const half = dtype === 'float64' ? halfOfDoubles : mulAdd === fmaExact ? exactHalf : fastHalf
+  const panels = panelsIn(new ArrayBuffer(PANEL_BYTES))
+  const { rows, sums, columns } = panels
+  return {
+    ...panels,
+    add(k, tiles) {
+      for (let tile = 0; tile < tiles; tile++) {
+        for (let row = 0; row < TILE_ROWS; row += 2) {
+          const at = row * COLUMNS + tile * TILE_COLUMNS
+          half(k, rows, row, columns, tile * k * TILE_COLUMNS, sums, at)
+        }
+      }
+    },
+  }
+}
+
+function fastHalf(
+  k: number,
+  a: Float64Array,
+  aStart: number,
+  b: Float64Array,
+  bStart: number,
+  sums: Float64Array,
+  at: number,
+): void {
+  let s0 = sums[at]
+  let s1 = sums[at + 1]
+  let s2 = sums[at + 2]
+  let s3 = sums[at + 3]
+  let t0 = sums[at + COLUMNS]
+  let t1 = sums[at + COLUMNS + 1]
+  let t2 = sums[at + COLUMNS + 2]
+  let t3 = sums[at + COLUMNS + 3]
+  for (let p = 0, i = aStart, j = bStart; p < k; p++, i += TILE_ROWS, j += TILE_COLUMNS) {
     const x = a[i]
     const y = a[i + 1]
     const b0 = b[j]
@@ -57,19 +100,27 @@ function fastTile(k: number, a: Float64Array, b: Float64Array, bStart: number, t
     t2 = Math.fround(y * b2 + t2)
     t3 = Math.fround(y * b3 + t3)
   }
-  keep(tile, s0, s1, s2, s3, t0, t1, t2, t3)
+  keep(sums, at, s0, s1, s2, s3, t0, t1, t2, t3)
 }
 
-function exactTile(k: number, a: Float64Array, b: Float64Array, bStart: number, tile: Float64Array): void {
-  let s0 = tile[0]
-  let s1 = tile[1]
-  let s2 = tile[2]
-  let s3 = tile[3]
-  let t0 = tile[4]
-  let t1 = tile[5]
-  let t2 = tile[6]
-  let t3 = tile[7]
-  for (let i = 0, j = bStart; i < 2 * k; i += 2, j += 4) {
+function exactHalf(
+  k: number,
+  a: Float64Array,
+  aStart: number,
+  b: Float64Array,
+  bStart: number,
+  sums: Float64Array,
+  at: number,
+): void {
+  let s0 = sums[at]
+  let s1 = sums[at + 1]
+  let s2 = sums[at + 2]
+  let s3 = sums[at + 3]
+  let t0 = sums[at + COLUMNS]
+  let t1 = sums[at + COLUMNS + 1]
+  let t2 = sums[at + COLUMNS + 2]
+  let t3 = sums[at + COLUMNS + 3]
+  for (let p = 0, i = aStart, j = bStart; p < k; p++, i += TILE_ROWS, j += TILE_COLUMNS) {
     const x = a[i]
     const y = a[i + 1]
     const b0 = b[j]
@@ -85,25 +136,27 @@ function exactTile(k: number, a: Float64Array, b: Float64Array, bStart: number, 
     t2 = fmaExact(y, b2, t2)
     t3 = fmaExact(y, b3, t3)
   }
-  keep(tile, s0, s1, s2, s3, t0, t1, t2, t3)
+  keep(sums, at, s0, s1, s2, s3, t0, t1, t2, t3)
 }
 
-function tileOfDoubles(
+function halfOfDoubles(
   k: number,
   a: Float64Array,
+  aStart: number,
   b: Float64Array,
   bStart: number,
-  tile: Float64Array,
+  sums: Float64Array,
+  at: number,
 ): void {
-  let s0 = tile[0]
-  let s1 = tile[1]
-  let s2 = tile[2]
-  let s3 = tile[3]
-  let t0 = tile[4]
-  let t1 = tile[5]
-  let t2 = tile[6]
-  let t3 = tile[7]
-  for (let i = 0, j = bStart; i < 2 * k; i += 2, j += 4) {
+  let s0 = sums[at]
+  let s1 = sums[at + 1]
+  let s2 = sums[at + 2]
+  let s3 = sums[at + 3]
+  let t0 = sums[at + COLUMNS]
+  let t1 = sums[at + COLUMNS + 1]
+  let t2 = sums[at + COLUMNS + 2]
+  let t3 = sums[at + COLUMNS + 3]
+  for (let p = 0, i = aStart, j = bStart; p < k; p++, i += TILE_ROWS, j += TILE_COLUMNS) {
     const x = a[i]
     const y = a[i + 1]
     const b0 = b[j]
@@ -119,11 +172,12 @@ function tileOfDoubles(
     t2 += y * b2
     t3 += y * b3
   }
-  keep(tile, s0, s1, s2, s3, t0, t1, t2, t3)
+  keep(sums, at, s0, s1, s2, s3, t0, t1, t2, t3)
 }
 
 function keep(
-  tile: Float64Array,
+  sums: Float64Array,
+  at: number,
   s0: number,
   s1: number,
   s2: number,
@@ -133,12 +187,12 @@ function keep(
   t2: number,
   t3: number,
 ): void {
-  tile[0] = s0
-  tile[1] = s1
-  tile[2] = s2
-  tile[3] = s3
-  tile[4] = t0
-  tile[5] = t1
-  tile[6] = t2
-  tile[7] = t3
+  sums[at] = s0
+  sums[at + 1] = s1
+  sums[at + 2] = s2
+  sums[at + 3] = s3
+  sums[at + COLUMNS] = t0
+  sums[at + COLUMNS + 1] = t1
+  sums[at + COLUMNS + 2] = t2
+  sums[at + COLUMNS + 3] = t3
 }
