@@ -12,6 +12,7 @@ import {
   type Input,
   type Scaling,
 } from './input.ts'
+import { floatArray } from '../ops/arithmetic.ts'
 import { atOnce, type Paced } from '../paced.ts'
 import type { RowLoops } from './row-loops.ts'
 import { rowNumbers } from './split.ts'
@@ -238,22 +239,29 @@ export class Encoder {
   }
 
   /** @internal The same by pieces of some rows of a column. */
-  encoding(table: Table, rows?: ArrayLike<number>, dtype?: 'float32', loops?: RowLoops): Paced<EncodedInputs>
+  encoding(table: Table, rows?: ArrayLike<number>, dtype?: 'float32'): Paced<EncodedInputs>
   encoding(
     table: Table,
     rows: ArrayLike<number> | undefined,
     dtype: 'float32' | 'float64',
-    loops?: RowLoops,
   ): Paced<EncodedInputs<Float32Array | Float64Array>>
-  *encoding(
+  encoding(
     table: Table,
     rows: ArrayLike<number> = rowNumbers(table.rows),
     dtype: 'float32' | 'float64' = 'float32',
-    loops?: RowLoops,
   ): Paced<EncodedInputs<Float32Array | Float64Array>> {
     const elements = rows.length * this.width
     if (elements > mostElements) throw this.tooWide(table, rows.length)
-    const x = dtype === 'float32' ? new Float32Array(elements) : new Float64Array(elements)
+    return this.encodingInto(floatArray(dtype, elements), table, rows)
+  }
+
+  /** @internal The same into zeros, [rows, width]. */
+  *encodingInto<X extends Float32Array | Float64Array>(
+    x: X,
+    table: Table,
+    rows: ArrayLike<number>,
+    loops?: RowLoops,
+  ): Paced<EncodedInputs<X>> {
     const missing: ColumnCount[] = []
     const unseen: ColumnCount[] = []
     const outside: ColumnCount[] = []
