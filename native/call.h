@@ -6,6 +6,16 @@ namespace hadamard {
 
 using Index = long long;
 
+// Rows of a data set that a later batch gathers: a product asks for their cache lines one by one while it computes, as only so
+// many can be under way at once. Belongs to one thread.
+struct RowsAhead {
+  const char* source = nullptr;
+  const unsigned* order = nullptr;
+  Index row_bytes = 0, total = 0;
+  Index position = 0, end = 0;                  // in `order`: the row that is being asked for, and where to stop
+  const char *line = nullptr, *last = nullptr;  // of that row; none where there is nothing to ask for
+};
+
 struct Call {
   const Index* dims;      // in the order of the signature; `rows` stands here as its capacity
   const double* scalars;  // in the order of the signature
@@ -13,6 +23,7 @@ struct Call {
   Index rows;             // rows of this batch, at most the capacity; 0 where the op has no such dim
   Index cursor;           // number of rows of the epoch before this batch
   Index begin, end;       // this thread's part of the split dim; the whole of it for serial ops
+  RowsAhead* ahead = nullptr;
 };
 
 using Kernel = void (*)(const Call&);

@@ -129,7 +129,7 @@ class Run {
   }
 
   // Calls that every step of so many rows makes in the same way; none where a step has repeats or takes strips of its rows.
-  static std::vector<ReadyCall> ready_calls(const Entry& step, Index rows) {
+  std::vector<ReadyCall> ready_calls(const Entry& step, Index rows) {
     std::vector<ReadyCall> calls;
     for (const Instruction& instruction : step.instructions) {
       const bool has_strips = instruction.strip > 0 && rows > instruction.strip;
@@ -169,7 +169,7 @@ class Run {
   }
 
   // This thread's part of instructions that run together, a strip of rows at a time.
-  void execute(std::span<const Instruction> together, Batch batch, int thread) const {
+  void execute(std::span<const Instruction> together, Batch batch, int thread) {
     const Instruction& first = together.front();
     Index begin = 0, end = first.splits_rows ? batch.rows : first.extent;
     if (first.is_serial) {
@@ -190,17 +190,18 @@ class Run {
     }
   }
 
-  static Call call_of(const Instruction& instruction, Batch batch, Index begin, Index end) {
+  Call call_of(const Instruction& instruction, Batch batch, Index begin, Index end) {
     return {.dims = instruction.dims,
             .scalars = instruction.scalars,
             .operands = instruction.operands,
             .rows = instruction.has_rows ? batch.rows : 0,
             .cursor = batch.cursor,
             .begin = begin,
-            .end = end};
+            .end = end,
+            .ahead = threads_ == 1 ? &ahead_ : nullptr};
   }
 
-  static void call(const Instruction& instruction, Batch batch, Index begin, Index end) {
+  void call(const Instruction& instruction, Batch batch, Index begin, Index end) {
     instruction.kernel(call_of(instruction, batch, begin, end));
   }
 
@@ -223,6 +224,7 @@ class Run {
   const int threads_;
   Barrier barrier_;
   RunResult result_;  // thread 0 only
+  RowsAhead ahead_;   // of a run on one thread: of several, each would have to know its rows of the next batch
 };
 
 }  // namespace

@@ -112,7 +112,20 @@ export interface Binding {
     ): void
     close(): void
   }
-  rowLoops: RowLoops
+  rowLoops: Omit<RowLoops, 'standardise'> & {
+    standardise(
+      values: Float64Array,
+      rows: Uint32Array,
+      from: number,
+      to: number,
+      x: Float32Array,
+      offset: number,
+      width: number,
+      scale: Float64Array,
+      hasIndicator: boolean,
+      counts: Float64Array,
+    ): number
+  }
   Executable: new (
     program: NativeProgram,
     buffers: readonly OperandArray[],
@@ -311,10 +324,11 @@ export function nativeRowLoops(): RowLoops {
   const { rowLoops } = loadBinding()
   return {
     ...rowLoops,
-    standardise(columns, scales, rows, from, to, x, width, counts) {
+    standardise(values, rows, from, to, into, counts) {
+      const { x, offset, width, scale, hasIndicator } = into
       const areTheirs = x instanceof Float32Array && rows instanceof Uint32Array
-      const by = areTheirs ? rowLoops : fallbackRowLoops
-      return by.standardise(columns, scales, rows, from, to, x, width, counts)
+      if (!areTheirs) return fallbackRowLoops.standardise(values, rows, from, to, into, counts)
+      return rowLoops.standardise(values, rows, from, to, x, offset, width, scale, hasIndicator, counts)
     },
   }
 }

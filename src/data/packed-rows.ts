@@ -74,7 +74,6 @@ export class PackedWriter {
   private readonly parts = new Map<string, { rows: number; blocks: Place[]; pending: PendingBlock }>()
   private readonly sections: Record<string, Place> = {}
   private readonly writing: Promise<void>[] = []
-  private readonly spare: ArrayBuffer[] = []
   private offset = 0
 
   private constructor(
@@ -120,7 +119,7 @@ export class PackedWriter {
       const handle = await open(temporary, 'w')
       const writer = new PackedWriter(path, temporary, handle, key, layout, loops)
       try {
-        await writer.write(Buffer.from(MARK))
+        await writer.write([Buffer.from(MARK)])
         await writer.written()
       } catch (error) {
         await writer.abandon()
@@ -136,13 +135,13 @@ export class PackedWriter {
   async append(part: string, arrays: RowArrays, rows: number): Promise<void> {
     let known = this.parts.get(part)
     if (known === undefined) {
-      known = { rows: 0, blocks: [], pending: new PendingBlock(this.layout, this.spare) }
+      known = { rows: 0, blocks: [], pending: new PendingBlock(this.layout) }
       this.parts.set(part, known)
     }
     known.rows += rows
     for (let from = 0; from < rows;) {
-      from += known.pending.take(arrays, from, rows - from, rows)
-      if (known.pending.isFull) known.blocks.push(await this.putBlock(known.pending))
+      from += known.pending.take(arrays, from, rows - from)
+      if (known.pending.isFull) known.blocks.push(await this.put(known.pending.end()))
     }
   }
 
@@ -160,7 +159,7 @@ export class PackedWriter {
   async finish(notes: unknown): Promise<void> {
     const parts: Record<string, Contents['parts'][string]> = {}
     for (const [name, { rows, blocks, pending }] of this.parts) {
-      if (!pending.isEmpty) blocks.push(await this.putBlock(pending))
+      if (!pending.isEmpty) blocks.push(await this.put(pending.end()))
       parts[name] = { rows, blocks }
     }
     const { key, layout, sections } = this
@@ -171,7 +170,7 @@ export class PackedWriter {
     trailer.writeUInt32LE(place.bytes, 8)
     trailer.writeUInt32LE(place.checksum, 12)
     trailer.write(MARK, 16, 'latin1')
-    await this.write(trailer)
+    await this.write([trailer])
     await this.written()
     try {
       // Not synced: what a crash of the system loses, checksums tell.
@@ -189,34 +188,25 @@ export class PackedWriter {
     await rm(this.temporary, { force: true })
   }
 
-  // Gives the memory of a block to the next ones when it has been written.
-  private async putBlock(pending: PendingBlock): Promise<Place> {
-    const { memory, pieces } = pending.end()
-    return this.put(pieces, () => this.spare.push(memory))
-  }
-
-  private async put(pieces: readonly Uint8Array[], onWritten?: () => void): Promise<Place> {
+  private async put(pieces: readonly Uint8Array[]): Promise<Place> {
     const { offset } = this
-    const [first] = pieces
-    const length = totalBytes(pieces)
-    // Offsets stay multiples of 8, so that blocks can be read into any typed array.
-    const padding = (8 - (length % 8)) % 8
-    const bytes =
-      pieces.length === 1 && padding === 0 ? first : Buffer.concat([...pieces, Buffer.alloc(padding)])
+    const { bytes, length } = await this.write(pieces)
     // Whoever reads a block sees no pieces.
-    const checksum = this.loops.checksum(bytes.subarray(0, length))
-    await this.write(bytes, onWritten)
-    return { offset, bytes: length, checksum }
+    return { offset, bytes: length, checksum: this.loops.checksum(bytes.subarray(0, length)) }
   }
 
-  // Some writes are under way while the next rows are encoded.
-  private async write(bytes: Uint8Array, onWritten?: () => void): Promise<void> {
-    const writing = this.writeAt(bytes, this.offset).then(onWritten)
+  // Some writes are under way while the next rows are encoded. Offsets stay multiples of 8, so that blocks can be read into any
+  // typed array.
+  private async write(pieces: readonly Uint8Array[]): Promise<{ bytes: Uint8Array; length: number }> {
+    const length = totalBytes(pieces)
+    const bytes = Buffer.concat([...pieces, Buffer.alloc((8 - (length % 8)) % 8)])
+    const writing = this.writeAt(bytes, this.offset)
     // Whoever waits for it is told.
     writing.catch(() => undefined)
     this.writing.push(writing)
     this.offset += bytes.length
     while (this.writing.length > MOST_WRITES) await this.writing.shift()
+    return { bytes, length }
   }
 
   private async writeAt(bytes: Uint8Array, offset: number): Promise<void> {
@@ -235,34 +225,22 @@ export class PackedWriter {
   }
 }
 
-/** The rows of a block that is not full yet: inputs behind one another, then targets, then weights. */
+/** The rows of a block that is not full yet. */
 class PendingBlock {
   private readonly rows: number
-  /** Where each of these begins, and its bytes a row. */
-  private readonly regions: readonly { offset: number; width: number }[]
-  private memory: ArrayBuffer
+  private readonly arrays: readonly (FloatArray | Uint32Array)[]
   private filled = 0
 
-  /** @param spare memory of blocks that has no other use */
-  constructor(
-    private readonly layout: RowLayout,
-    private readonly spare: ArrayBuffer[],
-  ) {
+  constructor(private readonly layout: RowLayout) {
     const { dtype, inputs, targets, areTargetsLabels, isWeighted } = layout
-    const element = bytesOfDtype(dtype)
-    const widths = [
-      element * inputs,
-      targets * (areTargetsLabels ? Uint32Array.BYTES_PER_ELEMENT : element),
-      ...(isWeighted ? [element] : []),
-    ]
     this.rows = blockRowsOf(layout)
-    let offset = 0
-    this.regions = widths.map((width) => {
-      const region = { offset, width }
-      offset += width * this.rows
-      return region
-    })
-    this.memory = this.newMemory()
+    const numbers = (width: number): FloatArray =>
+      dtype === 'float32' ? new Float32Array(this.rows * width) : new Float64Array(this.rows * width)
+    this.arrays = [
+      numbers(inputs),
+      areTargetsLabels ? new Uint32Array(this.rows) : numbers(targets),
+      ...(isWeighted ? [numbers(1)] : []),
+    ]
   }
 
   get isFull(): boolean {
@@ -274,33 +252,26 @@ class PendingBlock {
   }
 
   // Takes in as many of the rows as there is room for.
-  take({ x, y, weights }: RowArrays, from: number, rows: number, total: number): number {
+  take(given: RowArrays, from: number, rows: number): number {
     const count = Math.min(rows, this.rows - this.filled)
-    const into = new Uint8Array(this.memory)
-    const sources = [x, y, weights]
-    for (const [i, { offset, width }] of this.regions.entries()) {
+    const sources = [given.x, given.y, ...(this.layout.isWeighted ? [given.weights] : [])]
+    this.arrays.forEach((array, i) => {
+      const width = array.length / this.rows
       const source = sources[i]
-      if (source?.byteLength !== width * total) throw new Error('rows of another layout')
-      const bytes = new Uint8Array(source.buffer, source.byteOffset + from * width, count * width)
-      into.set(bytes, offset + this.filled * width)
-    }
+      if (source === undefined) throw new Error('rows without their weights')
+      array.set(source.subarray(from * width, (from + count) * width), this.filled * width)
+    })
     this.filled += count
     return count
   }
 
-  /** The bytes of the rows, in one piece where the block is full, and the memory that they lie in. */
-  end(): { memory: ArrayBuffer; pieces: Uint8Array[] } {
-    const { memory, filled } = this
-    const pieces = this.isFull
-      ? [new Uint8Array(memory)]
-      : this.regions.map(({ offset, width }) => new Uint8Array(memory, offset, filled * width))
+  end(): Uint8Array[] {
+    const rows = this.filled
     this.filled = 0
-    this.memory = this.newMemory()
-    return { memory, pieces }
-  }
-
-  private newMemory(): ArrayBuffer {
-    return this.spare.pop() ?? new ArrayBuffer(this.rows * rowBytes(this.layout))
+    return this.arrays.map((array) => {
+      const width = array.length / this.rows
+      return new Uint8Array(array.buffer, 0, rows * width * array.BYTES_PER_ELEMENT)
+    })
   }
 }
 
