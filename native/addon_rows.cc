@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "addon_values.h"
 #include "row_loops.h"
@@ -81,44 +82,62 @@ Napi::Value draw_rows(const Napi::CallbackInfo& call) {
   return env.Undefined();
 }
 
-// addHash(values or codes, sums, place)
-Napi::Value add_hash(const Napi::CallbackInfo& call) {
+// addHashes(columns of one length, sums)
+Napi::Value add_hashes(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
+  const Napi::Array columns = array_of(call[0], "columns");
   const Codes sums(call[1], "sums");
-  const std::size_t place = size_of(call[2], sums.length, "place");
-  sums.expect(env, place + 2, "sums");
-  WordSums known{static_cast<std::uint32_t>(sums.data[place]), static_cast<std::uint32_t>(sums.data[place + 1])};
-  if (view_of(call[0], "values").type == napi_float64_array) {
-    const Doubles values(call[0], "values");
-    add_numbers(values.data, values.length, known);
-  } else {
-    const Codes codes(call[0], "codes");
-    add_words(codes.data, codes.length, known);
+  sums.expect(env, 2 * std::size_t{columns.Length()}, "sums");
+  auto* const known = reinterpret_cast<WordSums*>(sums.data);
+  std::vector<const double*> numbers;
+  std::vector<WordSums*> of_numbers;
+  std::size_t count = 0;
+  for (std::uint32_t i = 0; i < columns.Length(); ++i) {
+    const Napi::HandleScope scope(env);
+    const Napi::Value column = columns[i];
+    if (view_of(column, "columns").type == napi_int32_array) {
+      const Codes codes(column, "codes");
+      add_words(codes.data, codes.length, known[i]);
+      continue;
+    }
+    const Doubles values(column, "values");
+    if (!numbers.empty() && values.length != count) fail(env, "columns: expected columns of one length");
+    count = values.length;
+    numbers.push_back(values.data);
+    of_numbers.push_back(&known[i]);
   }
-  sums.data[place] = static_cast<std::int32_t>(known.first);
-  sums.data[place + 1] = static_cast<std::int32_t>(known.second);
+  add_numbers(numbers.data(), numbers.size(), count, of_numbers.data());
   return env.Undefined();
 }
 
-// standardise(values, rows, from, to, x, offset, width, [mean, deviation, low, high], hasIndicator, counts)
+// standardise(columns, scales, rows, from, to, x, width, counts): whether all numbers can be encoded
 Napi::Value standardise(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
-  const Doubles values(call[0], "values"), numbers(call[7], "scale"), counts(call[9], "counts");
-  const Words rows(call[1], "rows");
-  const Floats x(call[4], "x");
-  numbers.expect(env, 4, "scale");
-  counts.expect(env, 2, "counts");
-  const std::size_t to = size_of(call[3], rows.length, "to"), from = size_of(call[2], to, "from");
-  const std::size_t width = size_of(call[6], x.length, "width"), offset = size_of(call[5], width, "offset");
-  const Standardising scale{offset,          width,           numbers.data[0], numbers.data[1],
-                            numbers.data[2], numbers.data[3], boolean_of(call[8], "hasIndicator")};
-  if (offset + (scale.has_indicator ? 2 : 1) > width) fail(env, "offset: expected the place of an input in a row");
-  // Both are below 2^53, and a row of no elements has failed before.
+  const Napi::Array columns = array_of(call[0], "columns");
+  const Doubles scales(call[1], "scales"), counts(call[7], "counts");
+  const Words rows(call[2], "rows");
+  const Floats x(call[5], "x");
+  const std::size_t count = columns.Length();
+  scales.expect(env, count * (sizeof(Standardising) / sizeof(double)), "scales");
+  counts.expect(env, count * (sizeof(StandardisedCounts) / sizeof(double)), "counts");
+  const std::size_t to = size_of(call[4], rows.length, "to"), from = size_of(call[3], to, "from");
+  const std::size_t width = size_of(call[6], x.length, "width");
   if (to > x.length / std::max<std::size_t>(width, 1)) fail(env, "x: expected room for all rows");
-  check_places(env, rows, from, to, values.length);
-  auto& known = *reinterpret_cast<StandardisedCounts*>(counts.data);
-  return Napi::Number::New(
-      env, static_cast<double>(standardise_rows(scale, values.data, rows.data, from, to, x.data, known)));
+  const std::uint32_t* const last = std::max_element(rows.data + from, rows.data + to);
+  const auto* const by = reinterpret_cast<const Standardising*>(scales.data);
+  std::vector<const double*> values;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Napi::HandleScope scope(env);
+    const Doubles column(columns[i], "values");
+    if (from < to && *last >= column.length) fail(env, "rows: expected places in the column");
+    const double room = static_cast<double>(width) - (by[i].has_indicator != 0 ? 1 : 0);
+    const bool is_place = by[i].offset >= 0 && by[i].offset < room && by[i].offset == std::floor(by[i].offset);
+    if (!is_place) fail(env, "offset: expected the place of an input in a row");
+    values.push_back(column.data);
+  }
+  auto* const known = reinterpret_cast<StandardisedCounts*>(counts.data);
+  return Napi::Boolean::New(
+      env, standardise_rows(values.data(), by, count, rows.data, from, to, x.data, width, known));
 }
 
 // checksum(bytes)
@@ -138,7 +157,7 @@ void define_row_loops(Napi::Env env, Napi::Object exports) {
   Napi::Object loops = Napi::Object::New(env);
   loops.Set("addMoments", Napi::Function::New(env, guarded<add_moments>, "addMoments"));
   loops.Set("drawRows", Napi::Function::New(env, guarded<draw_rows>, "drawRows"));
-  loops.Set("addHash", Napi::Function::New(env, guarded<add_hash>, "addHash"));
+  loops.Set("addHashes", Napi::Function::New(env, guarded<add_hashes>, "addHashes"));
   loops.Set("standardise", Napi::Function::New(env, guarded<standardise>, "standardise"));
   loops.Set("checksum", Napi::Function::New(env, guarded<checksum>, "checksum"));
   exports.Set("rowLoops", loops);

@@ -1,5 +1,6 @@
 #include "row_loops.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "call.h"
@@ -9,7 +10,7 @@ namespace {
 
 #include "kernels/random.inc"
 
-constexpr std::size_t drawn_at_once = 16;
+constexpr std::size_t drawn_at_once = 16, columns_at_once = 4, rows_at_once = 64;
 
 // Whether the numbers are those from the first on, in one half of what a counter holds.
 bool is_run(const double* numbers) {
@@ -31,6 +32,43 @@ std::uint32_t word_at(const std::uint8_t* bytes) {
   std::uint32_t word;
   __builtin_memcpy(&word, bytes, sizeof word);
   return word;
+}
+
+template <std::size_t WIDTH>
+void add_numbers_of(const double* const* columns, std::size_t count, WordSums* const* sums) {
+  WordSums known[WIDTH];
+  for (std::size_t column = 0; column < WIDTH; ++column) known[column] = *sums[column];
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t column = 0; column < WIDTH; ++column) {
+      const double value = columns[column][i] == 0 ? 0 : columns[column][i];
+      std::uint64_t bits;
+      __builtin_memcpy(&bits, &value, sizeof bits);
+      known[column] = with_word(known[column], static_cast<std::uint32_t>(bits));
+      known[column] = with_word(known[column], static_cast<std::uint32_t>(bits >> 32));
+    }
+  }
+  for (std::size_t column = 0; column < WIDTH; ++column) *sums[column] = known[column];
+}
+
+bool standardise_column(const Standardising& scale, const double* values, const std::uint32_t* rows, std::size_t from,
+                        std::size_t to, float* x, std::size_t width, StandardisedCounts& counts) {
+  const Standardising by = scale;
+  std::size_t missing = 0, outside = 0;
+  float* at = x + from * width + static_cast<std::size_t>(by.offset);
+  for (std::size_t i = from; i < to; ++i, at += width) {
+    const double value = values[rows[i]];
+    if (std::isnan(value)) {
+      missing++;
+      if (by.has_indicator != 0) at[1] = 1;
+      continue;
+    }
+    *at = static_cast<float>((value - by.mean) / by.deviation);
+    if (!std::isfinite(*at)) return false;
+    outside += value < by.low || value > by.high ? 1 : 0;
+  }
+  counts.missing += static_cast<double>(missing);
+  counts.outside += static_cast<double>(outside);
+  return true;
 }
 
 }  // namespace
@@ -72,36 +110,26 @@ void add_words(const std::int32_t* words, std::size_t count, WordSums& sums) {
   sums = known;
 }
 
-void add_numbers(const double* values, std::size_t count, WordSums& sums) {
-  WordSums known = sums;
-  for (std::size_t i = 0; i < count; ++i) {
-    const double value = values[i] == 0 ? 0 : values[i];
-    std::uint64_t bits;
-    __builtin_memcpy(&bits, &value, sizeof bits);
-    known = with_word(known, static_cast<std::uint32_t>(bits));
-    known = with_word(known, static_cast<std::uint32_t>(bits >> 32));
+void add_numbers(const double* const* columns, std::size_t width, std::size_t count, WordSums* const* sums) {
+  while (width >= columns_at_once) {
+    add_numbers_of<columns_at_once>(columns, count, sums);
+    columns += columns_at_once;
+    sums += columns_at_once;
+    width -= columns_at_once;
   }
-  sums = known;
+  for (std::size_t i = 0; i < width; ++i) add_numbers_of<1>(columns + i, count, sums + i);
 }
 
-std::ptrdiff_t standardise_rows(const Standardising& scale, const double* values, const std::uint32_t* rows, std::size_t from,
-                                std::size_t to, float* x, StandardisedCounts& counts) {
-  std::uint64_t missing = 0, outside = 0;
-  float* at = x + from * scale.width + scale.offset;
-  for (std::size_t i = from; i < to; ++i, at += scale.width) {
-    const double value = values[rows[i]];
-    if (std::isnan(value)) {
-      missing++;
-      if (scale.has_indicator) at[1] = 1;
-      continue;
+bool standardise_rows(const double* const* columns, const Standardising* scales, std::size_t count, const std::uint32_t* rows,
+                      std::size_t from, std::size_t to, float* x, std::size_t width, StandardisedCounts* counts) {
+  // A few rows of all columns stay in the first-level cache.
+  for (; from < to; from += rows_at_once) {
+    const std::size_t end = std::min(to, from + rows_at_once);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!standardise_column(scales[i], columns[i], rows, from, end, x, width, counts[i])) return false;
     }
-    *at = static_cast<float>((value - scale.mean) / scale.deviation);
-    if (!std::isfinite(*at)) return static_cast<std::ptrdiff_t>(i);
-    outside += value < scale.low || value > scale.high ? 1 : 0;
   }
-  counts.missing += static_cast<double>(missing);
-  counts.outside += static_cast<double>(outside);
-  return -1;
+  return true;
 }
 
 std::uint32_t checksum_of(const std::uint8_t* bytes, std::size_t length) {

@@ -23,25 +23,24 @@ struct WordSums {
   std::uint32_t first, second;
 };
 void add_words(const std::int32_t* words, std::size_t count, WordSums& sums);
-// Two words a number; the sign of a zero makes no difference.
-void add_numbers(const double* values, std::size_t count, WordSums& sums);
+// Of several columns, side by side: each step of a sum waits for the one before. Two words a number; the sign of a zero makes
+// no difference.
+void add_numbers(const double* const* columns, std::size_t width, std::size_t count, WordSums* const* sums);
 
-// How a column of numbers becomes an input: the first of its places in a row, (value - mean) / deviation, and where
-// `has_indicator` a 1 in the next place for a missing value.
+// How a column of numbers becomes an input: (value - mean) / deviation at its place in a row, and where `has_indicator` is not 0
+// a 1 in the next place for a missing value.
 struct Standardising {
-  std::size_t offset, width;
-  double mean, deviation, low, high;
-  bool has_indicator;
+  double offset, mean, deviation, low, high, has_indicator;
 };
 
 struct StandardisedCounts {
   double missing, outside;
 };
 
-// Writes the inputs of rows [from, to) into x, which holds zeros there. The first row that is too large to be encoded; -1
-// where none is, and only then are the counts added to.
-std::ptrdiff_t standardise_rows(const Standardising& scale, const double* values, const std::uint32_t* rows, std::size_t from,
-                                std::size_t to, float* x, StandardisedCounts& counts);
+// Writes the inputs of rows [from, to) into x, which holds zeros there and `width` numbers a row. False where one is too large
+// to be encoded; then the counts are of no use.
+bool standardise_rows(const double* const* columns, const Standardising* scales, std::size_t count, const std::uint32_t* rows,
+                      std::size_t from, std::size_t to, float* x, std::size_t width, StandardisedCounts* counts);
 
 // Four sums side by side over words.
 std::uint32_t checksum_of(const std::uint8_t* bytes, std::size_t length);

@@ -42,20 +42,24 @@ function results(by: RowLoops): unknown[] {
       found.push(drawn)
     }
   }
-  const sums = new Int32Array(6)
-  for (const [index, column] of [values, codes, values.subarray(1, 2)].entries()) {
-    by.addHash(column, sums, 2 * index)
-    by.addHash(column, sums, 2 * index)
-  }
+  const columns = [values, codes, ...[1, -1, 3, -4, 5].map((factor) => values.map((value) => factor * value))]
+  const sums = new Int32Array(2 * columns.length)
+  by.addHashes(columns, sums)
+  by.addHashes(
+    columns.map((column) => column.subarray(3, 4)),
+    sums,
+  )
   found.push(sums)
-  for (const hasIndicator of [false, true]) {
+  const near = values.map((value) => (Math.abs(value) > 1e200 ? NaN : value))
+  for (const both of [
+    [near, values],
+    [near, near.toReversed()],
+  ]) {
     const x = new Float32Array(places.length * 4)
-    const counts = new Float64Array(2)
-    const scale = Float64Array.of(12.5, 310, -900, 900)
-    const into = { x, offset: 1, width: 4, scale, hasIndicator }
-    found.push(by.standardise(values, places, 0, places.length, into, counts), counts.slice())
-    const near = values.map((value) => (Math.abs(value) > 1e200 ? NaN : value))
-    found.push(by.standardise(near, places, 7, places.length, into, counts), counts, bits(x))
+    const counts = new Float64Array(4)
+    const scales = Float64Array.of(0, 12.5, 310, -900, 900, 1, 3, -2, 7, -Infinity, Infinity, 0)
+    const areEncoded = by.standardise(both, scales, places, 7, places.length, x, 4, counts)
+    found.push(areEncoded, ...(areEncoded ? [counts, bits(x)] : []))
   }
   const bytes = new Uint8Array(values.buffer)
   for (const [from, to] of [
@@ -90,19 +94,16 @@ test.each(loops)('draws of %s are those of the stream', (_, by) => {
   expect([...drawn]).toEqual([...numbers].map((number) => stream.uint32(number)))
 })
 
-test.each(loops)('%s finds a number that is too large, and counts those outside', (_, by) => {
-  const into = {
-    x: new Float32Array(4),
-    offset: 0,
-    width: 1,
-    scale: Float64Array.of(1, 2, 0, 4),
-    hasIndicator: false,
-  }
-  const counts = new Float64Array(2)
+test.each(loops)('%s tells of a number that is too large, and counts those outside', (_, by) => {
   const rows = Uint32Array.of(0, 1, 2, 3)
-  expect(by().standardise(Float64Array.of(1, NaN, 5, 3), rows, 0, 4, into, counts)).toBe(-1)
-  expect([...into.x, ...counts]).toEqual([0, 0, 2, 1, 1, 1])
-  expect(by().standardise(Float64Array.of(1, 2, 1e300, 3), rows, 0, 4, into, counts)).toBe(2)
+  const scales = Float64Array.of(0, 1, 2, 0, 4, 1)
+  const x = new Float32Array(8)
+  const counts = new Float64Array(2)
+  const standardise = (...column: number[]): boolean =>
+    by().standardise([Float64Array.from(column)], scales, rows, 0, 4, x, 2, counts)
+  expect(standardise(1, NaN, 5, 3)).toBe(true)
+  expect([...x, ...counts]).toEqual([0, 0, 0, 1, 2, 0, 1, 0, 1, 1])
+  expect(standardise(1, 2, 1e300, 3)).toBe(false)
 })
 
 test.each(loops)('any wrong byte changes the checksum of %s', (_, by) => {
@@ -122,18 +123,21 @@ test('the native core refuses rows that a column has not, and arrays that are to
   expect(() => native.addMoments(values, undefined, 0, ROWS + 1, moments)).toThrow(/to: expected/)
   expect(() => native.addMoments(values, undefined, 0, 1, moments.subarray(1))).toThrow(/at least 6/)
   expect(() => native.drawRows(streamKey(1, 'a'), values, new Uint32Array(ROWS))).toThrow(/row numbers/)
-  expect(() => native.addHash(values, new Int32Array(3), 2)).toThrow(/at least 4/)
-  const into = {
-    x: new Float32Array(3),
-    offset: 1,
-    width: 2,
-    scale: Float64Array.of(0, 1, 0, 1),
-    hasIndicator: false,
+  expect(() => native.addHashes([values], new Int32Array(1))).toThrow(/at least 2/)
+  expect(() => native.addHashes([values, values.subarray(1)], new Int32Array(4))).toThrow(/one length/)
+  const standardise = (scale: number[], x: number, width: number, rows = places): (() => boolean) => {
+    const [scales, counts] = [Float64Array.from(scale), new Float64Array(2)]
+    return () => native.standardise([values], scales, rows, 0, 2, new Float32Array(x), width, counts)
   }
-  const standardise = (change: object): (() => number) => {
-    return () => native.standardise(values, places, 0, 2, { ...into, ...change }, new Float64Array(2))
-  }
-  expect(standardise({})).toThrow(/room for all rows/)
-  expect(standardise({ x: new Float32Array(4), hasIndicator: true })).toThrow(/place of an input/)
-  expect(standardise({ x: new Float32Array(4), width: 0, offset: 0 })).toThrow(/place of an input/)
+  expect(standardise([0, 0, 1, 0, 1], 4, 2)).toThrow(/at least 6/)
+  expect(standardise([0, 0, 1, 0, 1, 0], 3, 2)).toThrow(/room for all rows/)
+  expect(standardise([0, 0, 1, 0, 1, 0], 4, 2, Uint32Array.of(0, ROWS))).toThrow(/places in the column/)
+  for (const [offset, hasIndicator] of [
+    [2, 0],
+    [1, 1],
+    [-1, 0],
+    [0.5, 0],
+    [NaN, 0],
+  ])
+    expect(standardise([offset, 0, 1, 0, 1, hasIndicator], 4, 2)).toThrow(/place of an input/)
 })

@@ -112,20 +112,7 @@ export interface Binding {
     ): void
     close(): void
   }
-  rowLoops: Omit<RowLoops, 'standardise'> & {
-    standardise(
-      values: Float64Array,
-      rows: Uint32Array,
-      from: number,
-      to: number,
-      x: Float32Array,
-      offset: number,
-      width: number,
-      scale: Float64Array,
-      hasIndicator: boolean,
-      counts: Float64Array,
-    ): number
-  }
+  rowLoops: RowLoops
   Executable: new (
     program: NativeProgram,
     buffers: readonly OperandArray[],
@@ -324,11 +311,10 @@ export function nativeRowLoops(): RowLoops {
   const { rowLoops } = loadBinding()
   return {
     ...rowLoops,
-    standardise(values, rows, from, to, into, counts) {
-      const { x, offset, width, scale, hasIndicator } = into
+    standardise(columns, scales, rows, from, to, x, width, counts) {
       const areTheirs = x instanceof Float32Array && rows instanceof Uint32Array
-      if (!areTheirs) return fallbackRowLoops.standardise(values, rows, from, to, into, counts)
-      return rowLoops.standardise(values, rows, from, to, x, offset, width, scale, hasIndicator, counts)
+      const by = areTheirs ? rowLoops : fallbackRowLoops
+      return by.standardise(columns, scales, rows, from, to, x, width, counts)
     },
   }
 }

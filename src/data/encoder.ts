@@ -8,14 +8,17 @@ import {
   fitInput,
   inputLabels,
   inputWidth,
+  type ColumnCounts,
   type ColumnType,
   type Input,
   type Scaling,
 } from './input.ts'
+import { floatArray } from '../ops/arithmetic.ts'
 import { atOnce, type Paced } from '../paced.ts'
 import type { RowLoops } from './row-loops.ts'
 import { rowNumbers } from './split.ts'
-import { column as columnOf, unknownColumn, type Column, type Table } from './table.ts'
+import { isStandardised, standardiseColumns, type InputColumn } from './standardise.ts'
+import { column as columnOf, unknownColumn, type Table } from './table.ts'
 import { encodeTargets, fitTarget, inferTasks, isNumericTarget, labelledRows } from './target.ts'
 import type { ClassLabel, EncodedTarget, NumberTarget, Target, Task } from './target.ts'
 
@@ -238,39 +241,43 @@ export class Encoder {
   }
 
   /** @internal The same by pieces of some rows of a column. */
-  encoding(table: Table, rows?: ArrayLike<number>, dtype?: 'float32', loops?: RowLoops): Paced<EncodedInputs>
+  encoding(table: Table, rows?: ArrayLike<number>, dtype?: 'float32'): Paced<EncodedInputs>
   encoding(
     table: Table,
     rows: ArrayLike<number> | undefined,
     dtype: 'float32' | 'float64',
-    loops?: RowLoops,
   ): Paced<EncodedInputs<Float32Array | Float64Array>>
-  *encoding(
+  encoding(
     table: Table,
     rows: ArrayLike<number> = rowNumbers(table.rows),
     dtype: 'float32' | 'float64' = 'float32',
-    loops?: RowLoops,
   ): Paced<EncodedInputs<Float32Array | Float64Array>> {
     const elements = rows.length * this.width
     if (elements > mostElements) throw this.tooWide(table, rows.length)
-    const x = dtype === 'float32' ? new Float32Array(elements) : new Float64Array(elements)
+    return this.encodingInto(floatArray(dtype, elements), table, rows)
+  }
+
+  /** @internal The same into zeros, [rows, width]. */
+  *encodingInto<X extends Float32Array | Float64Array>(
+    x: X,
+    table: Table,
+    rows: ArrayLike<number>,
+    loops?: RowLoops,
+  ): Paced<EncodedInputs<X>> {
+    const place = { table, rows, x, width: this.width }
+    const columns = this.inputColumns(table)
+    const plain = columns.filter(isStandardised)
+    const found = yield* standardiseColumns(plain, place, loops)
+    const countsOf = new Map<object, ColumnCounts>(plain.map((column, i) => [column, found[i]]))
     const missing: ColumnCount[] = []
     const unseen: ColumnCount[] = []
     const outside: ColumnCount[] = []
-    let offset = 0
-    for (const input of this.data.inputs) {
-      const counts = yield* encodeColumn(input, this.columnOf(input, table), {
-        table,
-        rows,
-        x,
-        offset,
-        width: this.width,
-        loops,
-      })
+    for (const one of columns) {
+      const { input, column, offset } = one
+      const counts = countsOf.get(one) ?? (yield* encodeColumn(input, column, { ...place, offset }))
       if (counts.missing > 0) missing.push({ column: input.name, count: counts.missing })
       if (counts.unseen > 0) unseen.push({ column: input.name, count: counts.unseen })
       if (counts.outside > 0) outside.push({ column: input.name, count: counts.outside })
-      offset += inputWidth(input)
     }
     return {
       x,
@@ -305,14 +312,17 @@ export class Encoder {
     return value < low ? low : value > high ? high : value
   }
 
-  private columnOf(input: Input, table: Table): Column {
-    const found = table.columns.find(({ name }) => name === input.name)
-    if (found !== undefined) return found
-    throw unknownColumn(
-      table.source ?? 'table',
-      input.name,
-      table.columns.map(({ name }) => name),
-    )
+  // The columns with the first of their inputs in a row.
+  private inputColumns(table: Table): InputColumn[] {
+    const byName = new Map(table.columns.map((column) => [column.name, column]))
+    let offset = 0
+    return this.data.inputs.map((input) => {
+      const column = byName.get(input.name)
+      if (column === undefined) throw unknownColumn(table.source ?? 'table', input.name, [...byName.keys()])
+      const found = { input, column, offset }
+      offset += inputWidth(input)
+      return found
+    })
   }
 
   private extraColumns(table: Table): string[] {

@@ -5,7 +5,6 @@ import { piecesOf, ROWS_AT_ONCE, type Paced } from '../paced.ts'
 import { isNumberText } from './csv-number.ts'
 import { dateForm, momentsOf, parseDate, type DateOrder } from './dates.ts'
 import { normalQuantile } from './normal-quantile.ts'
-import { fallbackRowLoops, type RowLoops } from './row-loops.ts'
 import { quartileScaleOf, robustScaleOf, quantilesOf, scaleOf, type Scale } from './statistics.ts'
 import type { CategoricalColumn, Column, NumericColumn, Table, Value } from './table.ts'
 
@@ -44,7 +43,7 @@ export type Input =
   | { name: string; type: 'boolean' }
   | ({ name: string; type: 'date'; order: DateOrder; parts: DatePart[] } & Scale)
 
-type NumericInput = Input & { type: 'numeric' }
+export type NumericInput = Input & { type: 'numeric' }
 type DateInput = Input & { type: 'date' }
 
 /** What came of a value. */
@@ -386,8 +385,6 @@ export interface Place {
   x: Float32Array | Float64Array
   offset: number
   width: number
-  /** Default those in TypeScript. */
-  loops?: RowLoops
 }
 
 /** How often a column's values were what the training rows did not have. */
@@ -405,7 +402,7 @@ export interface ColumnCounts {
  */
 export function* encodeColumn(input: Input, column: Column, place: Place): Paced<ColumnCounts> {
   if (input.type === 'numeric' && column.type === 'categorical') checkNoText(column, place)
-  if (input.type === 'numeric' && column.type === 'numeric') return yield* encodeNumbers(input, column, place)
+  if (input.type === 'numeric' && column.type === 'numeric') return yield* scaleNumbers(input, column, place)
   const { rows, x, offset, width } = place
   const counts = { known: 0, missing: 0, unseen: 0, wrong: 0, outside: 0 }
   const write = writerOf(input)
@@ -415,66 +412,35 @@ export function* encodeColumn(input: Input, column: Column, place: Place): Paced
       : textWriter(input, column, write, x)
   for (let i = 0; i < rows.length; i++) {
     const outcome = writeRow(rows[i], i * width + offset)
-    if (outcome === 'wrong') throw wrongValue(input, column, rows[i], place)
+    if (outcome === 'wrong') throw wrongValue(input, column, rows[i], place.table)
     counts[outcome]++
     if (i % ROWS_AT_ONCE === 0) yield
   }
   return counts
 }
 
-// As the writer of the column does, without a call for every row.
-function* encodeNumbers(input: NumericInput, column: NumericColumn, place: Place): Paced<ColumnCounts> {
-  const { rows } = place
-  const counts = new Float64Array(2)
-  const encode =
-    input.quantiles === undefined && input.clip === undefined
-      ? standardising(input, column.values, place, counts)
-      : scalingEach(input, column.values, place, counts)
-  for (const [from, to] of piecesOf(rows.length)) {
-    const wrong = encode(from, to)
-    if (wrong >= 0) throw wrongValue(input, column, rows[wrong], place)
-    yield
-  }
-  return { missing: counts[0], unseen: 0, outside: counts[1] }
-}
-
-/** Encodes numbers of a column, adds to the counts, and gives the place of the first that is too large; -1 where none is. */
-type EncodeNumbers = (from: number, to: number) => number
-
-// Most columns.
-function standardising(
-  { mean, deviation, range = [-Infinity, Infinity], hasIndicator }: NumericInput,
-  values: Float64Array,
-  { rows, x, offset, width, loops = fallbackRowLoops }: Place,
-  counts: Float64Array,
-): EncodeNumbers {
-  const scale = Float64Array.of(mean, deviation, ...range)
-  const into = { x, offset, width, scale, hasIndicator: hasIndicator === true }
-  return (from, to) => loops.standardise(values, rows, from, to, into, counts)
-}
-
-function scalingEach(
-  input: NumericInput,
-  values: Float64Array,
-  { rows, x, offset, width }: Place,
-  counts: Float64Array,
-): EncodeNumbers {
+// As the writer of the column does, with less to do for every row.
+function* scaleNumbers(input: NumericInput, column: NumericColumn, place: Place): Paced<ColumnCounts> {
+  const { rows, x, offset, width, table } = place
+  const { values } = column
+  const counts = { missing: 0, unseen: 0, outside: 0 }
   const scaled = scaling(input)
   const [low, high] = input.range ?? [-Infinity, Infinity]
-  return (from, to) => {
+  for (const [from, to] of piecesOf(rows.length)) {
     for (let i = from, at = from * width + offset; i < to; i++, at += width) {
       const value = values[rows[i]]
       if (Number.isNaN(value)) {
-        counts[0]++
+        counts.missing++
         if (input.hasIndicator === true) x[at + 1] = 1
         continue
       }
       x[at] = scaled(value)
-      if (!Number.isFinite(x[at])) return i
-      if (value < low || value > high) counts[1]++
+      if (!Number.isFinite(x[at])) throw wrongValue(input, column, rows[i], table)
+      if (value < low || value > high) counts.outside++
     }
-    return -1
+    yield
   }
+  return counts
 }
 
 // Every text is read once: its numbers are copied wherever it stands.
@@ -503,7 +469,8 @@ function textWriter(
   }
 }
 
-function wrongValue(input: Input, column: Column, row: number, { table }: Place): DataError {
+/** The error of a value that an input cannot take. */
+export function wrongValue(input: Input, column: Column, row: number, table: Table): DataError {
   const expected =
     input.type === 'numeric'
       ? `a number near those of the training rows (mean ${input.mean}, deviation ${input.deviation})`

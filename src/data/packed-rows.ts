@@ -74,6 +74,7 @@ export class PackedWriter {
   private readonly parts = new Map<string, { rows: number; blocks: Place[]; pending: PendingBlock }>()
   private readonly sections: Record<string, Place> = {}
   private readonly writing: Promise<void>[] = []
+  private readonly spare: ArrayBuffer[] = []
   private offset = 0
 
   private constructor(
@@ -119,7 +120,7 @@ export class PackedWriter {
       const handle = await open(temporary, 'w')
       const writer = new PackedWriter(path, temporary, handle, key, layout, loops)
       try {
-        await writer.write([Buffer.from(MARK)])
+        await writer.write(Buffer.from(MARK))
         await writer.written()
       } catch (error) {
         await writer.abandon()
@@ -135,13 +136,13 @@ export class PackedWriter {
   async append(part: string, arrays: RowArrays, rows: number): Promise<void> {
     let known = this.parts.get(part)
     if (known === undefined) {
-      known = { rows: 0, blocks: [], pending: new PendingBlock(this.layout) }
+      known = { rows: 0, blocks: [], pending: new PendingBlock(this.layout, this.spare) }
       this.parts.set(part, known)
     }
     known.rows += rows
     for (let from = 0; from < rows;) {
-      from += known.pending.take(arrays, from, rows - from)
-      if (known.pending.isFull) known.blocks.push(await this.put(known.pending.end()))
+      from += known.pending.take(arrays, from, rows - from, rows)
+      if (known.pending.isFull) known.blocks.push(await this.putBlock(known.pending))
     }
   }
 
@@ -159,7 +160,7 @@ export class PackedWriter {
   async finish(notes: unknown): Promise<void> {
     const parts: Record<string, Contents['parts'][string]> = {}
     for (const [name, { rows, blocks, pending }] of this.parts) {
-      if (!pending.isEmpty) blocks.push(await this.put(pending.end()))
+      if (!pending.isEmpty) blocks.push(await this.putBlock(pending))
       parts[name] = { rows, blocks }
     }
     const { key, layout, sections } = this
@@ -170,7 +171,7 @@ export class PackedWriter {
     trailer.writeUInt32LE(place.bytes, 8)
     trailer.writeUInt32LE(place.checksum, 12)
     trailer.write(MARK, 16, 'latin1')
-    await this.write([trailer])
+    await this.write(trailer)
     await this.written()
     try {
       // Not synced: what a crash of the system loses, checksums tell.
@@ -188,25 +189,34 @@ export class PackedWriter {
     await rm(this.temporary, { force: true })
   }
 
-  private async put(pieces: readonly Uint8Array[]): Promise<Place> {
-    const { offset } = this
-    const { bytes, length } = await this.write(pieces)
-    // Whoever reads a block sees no pieces.
-    return { offset, bytes: length, checksum: this.loops.checksum(bytes.subarray(0, length)) }
+  // Gives the memory of a block to the next ones when it has been written.
+  private async putBlock(pending: PendingBlock): Promise<Place> {
+    const { memory, pieces } = pending.end()
+    return this.put(pieces, () => this.spare.push(memory))
   }
 
-  // Some writes are under way while the next rows are encoded. Offsets stay multiples of 8, so that blocks can be read into any
-  // typed array.
-  private async write(pieces: readonly Uint8Array[]): Promise<{ bytes: Uint8Array; length: number }> {
+  private async put(pieces: readonly Uint8Array[], onWritten?: () => void): Promise<Place> {
+    const { offset } = this
+    const [first] = pieces
     const length = totalBytes(pieces)
-    const bytes = Buffer.concat([...pieces, Buffer.alloc((8 - (length % 8)) % 8)])
-    const writing = this.writeAt(bytes, this.offset)
+    // Offsets stay multiples of 8, so that blocks can be read into any typed array.
+    const padding = (8 - (length % 8)) % 8
+    const bytes =
+      pieces.length === 1 && padding === 0 ? first : Buffer.concat([...pieces, Buffer.alloc(padding)])
+    // Whoever reads a block sees no pieces.
+    const checksum = this.loops.checksum(bytes.subarray(0, length))
+    await this.write(bytes, onWritten)
+    return { offset, bytes: length, checksum }
+  }
+
+  // Some writes are under way while the next rows are encoded.
+  private async write(bytes: Uint8Array, onWritten?: () => void): Promise<void> {
+    const writing = this.writeAt(bytes, this.offset).then(onWritten)
     // Whoever waits for it is told.
     writing.catch(() => undefined)
     this.writing.push(writing)
     this.offset += bytes.length
     while (this.writing.length > MOST_WRITES) await this.writing.shift()
-    return { bytes, length }
   }
 
   private async writeAt(bytes: Uint8Array, offset: number): Promise<void> {
@@ -225,22 +235,34 @@ export class PackedWriter {
   }
 }
 
-/** The rows of a block that is not full yet. */
+/** The rows of a block that is not full yet: inputs behind one another, then targets, then weights. */
 class PendingBlock {
   private readonly rows: number
-  private readonly arrays: readonly (FloatArray | Uint32Array)[]
+  /** Where each of these begins, and its bytes a row. */
+  private readonly regions: readonly { offset: number; width: number }[]
+  private memory: ArrayBuffer
   private filled = 0
 
-  constructor(private readonly layout: RowLayout) {
+  /** @param spare memory of blocks that has no other use */
+  constructor(
+    private readonly layout: RowLayout,
+    private readonly spare: ArrayBuffer[],
+  ) {
     const { dtype, inputs, targets, areTargetsLabels, isWeighted } = layout
-    this.rows = blockRowsOf(layout)
-    const numbers = (width: number): FloatArray =>
-      dtype === 'float32' ? new Float32Array(this.rows * width) : new Float64Array(this.rows * width)
-    this.arrays = [
-      numbers(inputs),
-      areTargetsLabels ? new Uint32Array(this.rows) : numbers(targets),
-      ...(isWeighted ? [numbers(1)] : []),
+    const element = bytesOfDtype(dtype)
+    const widths = [
+      element * inputs,
+      targets * (areTargetsLabels ? Uint32Array.BYTES_PER_ELEMENT : element),
+      ...(isWeighted ? [element] : []),
     ]
+    this.rows = blockRowsOf(layout)
+    let offset = 0
+    this.regions = widths.map((width) => {
+      const region = { offset, width }
+      offset += width * this.rows
+      return region
+    })
+    this.memory = this.newMemory()
   }
 
   get isFull(): boolean {
@@ -252,26 +274,33 @@ class PendingBlock {
   }
 
   // Takes in as many of the rows as there is room for.
-  take(given: RowArrays, from: number, rows: number): number {
+  take({ x, y, weights }: RowArrays, from: number, rows: number, total: number): number {
     const count = Math.min(rows, this.rows - this.filled)
-    const sources = [given.x, given.y, ...(this.layout.isWeighted ? [given.weights] : [])]
-    this.arrays.forEach((array, i) => {
-      const width = array.length / this.rows
+    const into = new Uint8Array(this.memory)
+    const sources = [x, y, weights]
+    for (const [i, { offset, width }] of this.regions.entries()) {
       const source = sources[i]
-      if (source === undefined) throw new Error('rows without their weights')
-      array.set(source.subarray(from * width, (from + count) * width), this.filled * width)
-    })
+      if (source?.byteLength !== width * total) throw new Error('rows of another layout')
+      const bytes = new Uint8Array(source.buffer, source.byteOffset + from * width, count * width)
+      into.set(bytes, offset + this.filled * width)
+    }
     this.filled += count
     return count
   }
 
-  end(): Uint8Array[] {
-    const rows = this.filled
+  /** The bytes of the rows, in one piece where the block is full, and the memory that they lie in. */
+  end(): { memory: ArrayBuffer; pieces: Uint8Array[] } {
+    const { memory, filled } = this
+    const pieces = this.isFull
+      ? [new Uint8Array(memory)]
+      : this.regions.map(({ offset, width }) => new Uint8Array(memory, offset, filled * width))
     this.filled = 0
-    return this.arrays.map((array) => {
-      const width = array.length / this.rows
-      return new Uint8Array(array.buffer, 0, rows * width * array.BYTES_PER_ELEMENT)
-    })
+    this.memory = this.newMemory()
+    return { memory, pieces }
+  }
+
+  private newMemory(): ArrayBuffer {
+    return this.spare.pop() ?? new ArrayBuffer(this.rows * rowBytes(this.layout))
   }
 }
 

@@ -13,17 +13,7 @@ export function newMoments(): Float64Array {
   return Float64Array.of(0, NaN, 0, 0, Infinity, -Infinity)
 }
 
-/** Where a column of numbers goes, and how it is scaled. */
-export interface Standardised {
-  x: Float32Array | Float64Array
-  /** Of the column's input in a row, and inputs a row. */
-  offset: number
-  width: number
-  /** Mean, deviation, and the smallest and largest number of the training rows. */
-  scale: Float64Array
-  /** Whether the next input says that a value is missing. */
-  hasIndicator: boolean
-}
+const SCALE_NUMBERS = 6
 
 /** The loops of one backend. */
 export interface RowLoops {
@@ -37,22 +27,30 @@ export interface RowLoops {
   ): void
   /** The draw of each row number from a stream, the first word of a block of random bits. */
   drawRows(key: Uint32Array, numbers: Float64Array, draws: Uint32Array): void
-  /** Adds to two sums of words, from `place` on. Numbers are two words each, and the sign of a zero makes no difference. */
-  addHash(values: Float64Array | Int32Array, sums: Int32Array, place: number): void
+  /**
+   * Adds to two sums of words for each column. Numbers are two words each, and the sign of a zero makes no difference.
+   *
+   * @param columns of one length
+   */
+  addHashes(columns: readonly (Float64Array | Int32Array)[], sums: Int32Array): void
   /**
    * Writes `(value - mean) / deviation` of rows from one to another into zeros.
    *
-   * @param counts of missing values, and of those outside the range; added to where all can be encoded
-   * @returns the first row that is too large; -1 where none is
+   * @param scales of each column its place in a row of x, mean, deviation, smallest and largest number of the training rows, and 1
+   *   where the next place says that a value is missing
+   * @param counts of each column its missing values and those outside the range; added to
+   * @returns whether all can be encoded; else the counts are of no use
    */
   standardise(
-    values: Float64Array,
+    columns: readonly Float64Array[],
+    scales: Float64Array,
     rows: ArrayLike<number>,
     from: number,
     to: number,
-    into: Standardised,
+    x: Float32Array | Float64Array,
+    width: number,
     counts: Float64Array,
-  ): number
+  ): boolean
   /** Four sums side by side over words. No single wrong word goes unseen; not meant against forgery. */
   checksum(bytes: Uint8Array): number
 }
@@ -87,28 +85,18 @@ export const fallbackRowLoops: RowLoops = {
     }
   },
 
-  addHash(values, sums, place) {
-    if (values instanceof Int32Array) addWords(sums, place, values)
-    else addNumbers(sums, place, new Int32Array(values.buffer, values.byteOffset, 2 * values.length))
+  addHashes(columns, sums) {
+    columns.forEach((values, index) => {
+      if (values instanceof Int32Array) addWords(sums, 2 * index, values)
+      else addNumbers(sums, 2 * index, new Int32Array(values.buffer, values.byteOffset, 2 * values.length))
+    })
   },
 
-  standardise(values, rows, from, to, { x, offset, width, scale, hasIndicator }, counts) {
-    const [mean, deviation, low, high] = scale
-    let [missing, outside] = [0, 0]
-    for (let i = from, at = from * width + offset; i < to; i++, at += width) {
-      const value = values[rows[i]]
-      if (value !== value) {
-        missing++
-        if (hasIndicator) x[at + 1] = 1
-        continue
-      }
-      x[at] = (value - mean) / deviation
-      if (x[at] - x[at] !== 0) return i
-      if (value < low || value > high) outside++
-    }
-    counts[0] += missing
-    counts[1] += outside
-    return -1
+  standardise(columns, scales, rows, from, to, x, width, counts) {
+    return columns.every((values, index) => {
+      const scale = scales.subarray(SCALE_NUMBERS * index, SCALE_NUMBERS * (index + 1))
+      return standardiseColumn(values, scale, rows, from, to, x, width, counts.subarray(2 * index))
+    })
   },
 
   checksum(bytes) {
@@ -129,6 +117,33 @@ export const fallbackRowLoops: RowLoops = {
     for (let j = whole * 4; j < bytes.length; j++) b = mixed(b, bytes[j])
     return [b, c, d].reduce(mixed, a) >>> 0
   },
+}
+
+function standardiseColumn(
+  values: Float64Array,
+  [offset, mean, deviation, low, high, hasIndicator]: Float64Array,
+  rows: ArrayLike<number>,
+  from: number,
+  to: number,
+  x: Float32Array | Float64Array,
+  width: number,
+  counts: Float64Array,
+): boolean {
+  let [missing, outside] = [0, 0]
+  for (let i = from, at = from * width + offset; i < to; i++, at += width) {
+    const value = values[rows[i]]
+    if (value !== value) {
+      missing++
+      if (hasIndicator === 1) x[at + 1] = 1
+      continue
+    }
+    x[at] = (value - mean) / deviation
+    if (x[at] - x[at] !== 0) return false
+    if (value < low || value > high) outside++
+  }
+  counts[0] += missing
+  counts[1] += outside
+  return true
 }
 
 function addWords(sums: Int32Array, place: number, words: Int32Array): void {

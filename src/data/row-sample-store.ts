@@ -1,5 +1,7 @@
 /** A uniform sample of a given number of rows, kept while all rows pass by: those with the smallest draws, whatever the pieces. */
 
+import { rowNumbers } from './split.ts'
+
 /** Beyond what is wanted, so that what is too much is not looked for at every row. */
 const SLACK = 1.25
 /** Draws of 32 bits are counted by so many of their leading bits. */
@@ -9,6 +11,8 @@ const BIN_BITS = 16
 export class RowSampleStore {
   private readonly draws: Uint32Array
   private readonly columns: readonly Float64Array[]
+  /** Places in the columns: those of the sample in the order of their rows, then those that are free. */
+  private readonly places: Uint32Array
   private filled = 0
   /** Rows with a draw of this or more are in no sample any more. */
   private limit = 2 ** 32
@@ -21,6 +25,7 @@ export class RowSampleStore {
     const capacity = Math.ceil(wanted * SLACK)
     this.draws = new Uint32Array(capacity)
     this.columns = Array.from({ length: columns }, () => new Float64Array(capacity))
+    this.places = rowNumbers(capacity)
   }
 
   /**
@@ -30,19 +35,23 @@ export class RowSampleStore {
    * @param draws one for each of them
    */
   add(rows: Uint32Array, draws: Uint32Array, pieces: readonly (Float64Array | Int32Array)[]): void {
+    const { places } = this
+    const taken = new Uint32Array(rows.length)
     for (let next = 0; next < rows.length;) {
-      if (this.filled === this.draws.length) this.shrink()
+      if (this.filled === places.length) this.shrink()
       const first = this.filled
-      const taken: number[] = []
-      for (; next < rows.length && this.filled < this.draws.length; next++) {
+      let count = 0
+      for (; next < rows.length && this.filled < places.length; next++) {
         if (draws[next] >= this.limit) continue
-        taken.push(rows[next])
-        this.draws[this.filled++] = draws[next]
+        taken[count++] = rows[next]
+        this.draws[places[this.filled++]] = draws[next]
       }
+      if (count === 0) continue
       // Column by column: a row of all of them jumps through memory.
+      const into = places.subarray(first, this.filled)
       for (const [index, piece] of pieces.entries()) {
-        if (piece instanceof Float64Array) copyNumbers(piece, taken, this.columns[index], first)
-        else copyCodes(piece, taken, this.columns[index], first)
+        if (piece instanceof Float64Array) copyNumbers(piece, taken, this.columns[index], into)
+        else copyCodes(piece, taken, this.columns[index], into)
       }
     }
   }
@@ -55,28 +64,35 @@ export class RowSampleStore {
 
   /** A column of the sample, in the order of the rows. */
   column(index: number): Float64Array {
-    return this.columns[index].slice(0, this.rows)
+    const values = new Float64Array(this.rows)
+    const column = this.columns[index]
+    for (let row = 0; row < values.length; row++) values[row] = column[this.places[row]]
+    return values
   }
 
-  // Gives up the largest draws; of equal ones the rows that came first stay. The others close up.
+  // Gives up the largest draws; of equal ones the rows that came first stay.
   private shrink(): void {
-    const { draws, columns, wanted } = this
+    const { draws, places, wanted } = this
     const { last, equal } = this.largestWanted()
-    const places = new Uint32Array(wanted)
-    let [kept, left] = [0, equal]
-    for (let place = 0; place < this.filled; place++)
-      if (draws[place] < last || (draws[place] === last && left-- > 0)) places[kept++] = place
-    for (let at = 0; at < kept; at++) draws[at] = draws[places[at]]
-    for (const values of columns) closeUp(values, places, kept)
+    const freed = new Uint32Array(this.filled - wanted)
+    let [kept, free, left] = [0, 0, equal]
+    for (let row = 0; row < this.filled; row++) {
+      const place = places[row]
+      const stays = draws[place] < last || (draws[place] === last && left-- > 0)
+      if (stays) places[kept++] = place
+      else freed[free++] = place
+    }
+    places.set(freed, kept)
     this.filled = kept
     this.limit = last
   }
 
   // The largest draw that stays, and how many of the rows with it do.
   private largestWanted(): { last: number; equal: number } {
-    const draws = this.draws.subarray(0, this.filled)
+    const draws = new Uint32Array(this.filled)
+    for (let row = 0; row < draws.length; row++) draws[row] = this.draws[this.places[row]]
     const counts = new Uint32Array(2 ** BIN_BITS)
-    for (let place = 0; place < draws.length; place++) counts[draws[place] >>> BIN_BITS]++
+    for (let row = 0; row < draws.length; row++) counts[draws[row] >>> BIN_BITS]++
     let [bin, left] = [0, this.wanted]
     while (counts[bin] < left) left -= counts[bin++]
     const inBin = draws.filter((draw) => draw >>> BIN_BITS === bin).sort()
@@ -86,14 +102,10 @@ export class RowSampleStore {
 }
 
 // A loop for each kind of array: one for all is several times slower.
-function copyNumbers(from: Float64Array, rows: readonly number[], into: Float64Array, first: number): void {
-  for (let i = 0; i < rows.length; i++) into[first + i] = from[rows[i]]
+function copyNumbers(from: Float64Array, rows: Uint32Array, column: Float64Array, into: Uint32Array): void {
+  for (let i = 0; i < into.length; i++) column[into[i]] = from[rows[i]]
 }
 
-function copyCodes(from: Int32Array, rows: readonly number[], into: Float64Array, first: number): void {
-  for (let i = 0; i < rows.length; i++) into[first + i] = from[rows[i]]
-}
-
-function closeUp(values: Float64Array, places: Uint32Array, count: number): void {
-  for (let at = 0; at < count; at++) values[at] = values[places[at]]
+function copyCodes(from: Int32Array, rows: Uint32Array, column: Float64Array, into: Uint32Array): void {
+  for (let i = 0; i < into.length; i++) column[into[i]] = from[rows[i]]
 }

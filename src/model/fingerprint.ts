@@ -48,9 +48,8 @@ export class RunningFingerprint {
   /** Takes in the next rows, with the columns of the schema. */
   add({ columns }: Table): void {
     // Two sums of the column's words in the order of the rows, whatever the pieces.
-    columns.forEach((column, index) => {
-      this.loops.addHash(column.type === 'numeric' ? column.values : column.codes, this.hashes, 2 * index)
-    })
+    const values = columns.map((column) => (column.type === 'numeric' ? column.values : column.codes))
+    this.loops.addHashes(values, this.hashes)
   }
 
   /** @param rows of all pieces */

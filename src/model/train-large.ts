@@ -392,6 +392,8 @@ async function writeRows(
   const fingerprint = new RunningFingerprint(schema, loops)
   // Test and calibration rows are scored by their samples.
   const written = (['train', 'validation'] as const).filter((name) => parts[name] > 0)
+  // Of one chunk after another: what each leaves would wait for the collector.
+  let memory = new Float32Array(0)
   for await (const chunk of chunks) {
     const table = namedByRows(chunk)
     fingerprint.add(table)
@@ -401,10 +403,14 @@ async function writeRows(
       const { kept, classesOf, values } = keptRows(table, places, name, encoder)
       if (kept.length === 0) continue
       const weights = multiplyWeights(rowWeights(table, settings.weight, kept, true), byClass, classesOf)
+      const elements = kept.length * encoder.width
+      if (memory.length < elements) memory = new Float32Array(elements)
+      const x = memory.subarray(0, elements).fill(0)
+      await inTurns(encoder.encodingInto(x, table, kept, loops))
       await writer.append(
         name,
         {
-          x: (await inTurns(encoder.encoding(table, kept, 'float32', loops))).x,
+          x,
           y: writer.layout.areTargetsLabels ? new Uint32Array(values) : new Float32Array(values),
           ...(weights === undefined ? {} : { weights: new Float32Array(weights) }),
         },
