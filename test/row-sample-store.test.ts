@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { RowSampleStore } from '../src/data/row-sample-store.ts'
+import { atOnce } from '../src/paced.ts'
 import { rowNumbers } from '../src/data/split.ts'
 import { randomStream } from '../src/random.ts'
 
@@ -13,7 +14,9 @@ const rowsBy = (wanted: number, total: number, drawOf: (row: number) => number):
     const numbers = rowNumbers(Math.min(rows, total - first), first)
     store.add(rowNumbers(numbers.length), numbers.map(drawOf), [new Float64Array(numbers)])
   }
-  return [...store.column(0)]
+  const column = new Float64Array(store.rows + 1)
+  atOnce(store.copyTo([column], 1))
+  return [...column.subarray(1)]
 }
 
 test('the rows with the smallest draws stay, in their order', () => {

@@ -1,17 +1,21 @@
 /** A uniform sample of a given number of rows, kept while all rows pass by: those with the smallest draws, whatever the pieces. */
 
+import { piecesOf, type Paced } from '../paced.ts'
 import { rowNumbers } from './split.ts'
 
 /** Beyond what is wanted, so that what is too much is not looked for at every row. */
 const SLACK = 1.25
 /** Draws of 32 bits are counted by so many of their leading bits. */
 const BIN_BITS = 16
+/** Rows whose numbers stay in the cache while they are written column by column. */
+const ROWS_TOGETHER = 512
 
-/** Rows of numbers, column by column; all of them where there are no more than wanted. */
+/** Rows of numbers; all of them where there are no more than wanted. */
 export class RowSampleStore {
   private readonly draws: Uint32Array
-  private readonly columns: readonly Float64Array[]
-  /** Places in the columns: those of the sample in the order of their rows, then those that are free. */
+  /** Row by row: those that come at once have places all over it. */
+  private readonly values: Float64Array
+  /** Places of rows: those of the sample in the order of their rows, then those that are free. */
   private readonly places: Uint32Array
   private filled = 0
   /** Rows with a draw of this or more are in no sample any more. */
@@ -20,11 +24,11 @@ export class RowSampleStore {
   /** @param wanted rows, at least 1 */
   constructor(
     private readonly wanted: number,
-    columns: number,
+    private readonly columns: number,
   ) {
     const capacity = Math.ceil(wanted * SLACK)
     this.draws = new Uint32Array(capacity)
-    this.columns = Array.from({ length: columns }, () => new Float64Array(capacity))
+    this.values = new Float64Array(capacity * columns)
     this.places = rowNumbers(capacity)
   }
 
@@ -47,11 +51,10 @@ export class RowSampleStore {
         this.draws[places[this.filled++]] = draws[next]
       }
       if (count === 0) continue
-      // Column by column: a row of all of them jumps through memory.
       const into = places.subarray(first, this.filled)
       for (const [index, piece] of pieces.entries()) {
-        if (piece instanceof Float64Array) copyNumbers(piece, taken, this.columns[index], into)
-        else copyCodes(piece, taken, this.columns[index], into)
+        if (piece instanceof Float64Array) this.copyNumbers(piece, taken, index, into)
+        else this.copyCodes(piece, taken, index, into)
       }
     }
   }
@@ -62,12 +65,25 @@ export class RowSampleStore {
     return this.filled
   }
 
-  /** A column of the sample, in the order of the rows. */
-  column(index: number): Float64Array {
-    const values = new Float64Array(this.rows)
-    const column = this.columns[index]
-    for (let row = 0; row < values.length; row++) values[row] = column[this.places[row]]
-    return values
+  /** Writes the sample into its columns from a row on, in the order of the rows. */
+  *copyTo(into: readonly Float64Array[], first: number): Paced<void> {
+    const { values, places, columns } = this
+    for (const [from, to] of piecesOf(this.rows, ROWS_TOGETHER)) {
+      for (const [index, column] of into.entries())
+        for (let row = from; row < to; row++) column[first + row] = values[places[row] * columns + index]
+      yield
+    }
+  }
+
+  // A loop for each kind of array: one for all is several times slower.
+  private copyNumbers(from: Float64Array, rows: Uint32Array, index: number, into: Uint32Array): void {
+    const { values, columns } = this
+    for (let i = 0; i < into.length; i++) values[into[i] * columns + index] = from[rows[i]]
+  }
+
+  private copyCodes(from: Int32Array, rows: Uint32Array, index: number, into: Uint32Array): void {
+    const { values, columns } = this
+    for (let i = 0; i < into.length; i++) values[into[i] * columns + index] = from[rows[i]]
   }
 
   // Gives up the largest draws; of equal ones the rows that came first stay.
@@ -99,13 +115,4 @@ export class RowSampleStore {
     const last = inBin[left - 1]
     return { last, equal: left - inBin.indexOf(last) }
   }
-}
-
-// A loop for each kind of array: one for all is several times slower.
-function copyNumbers(from: Float64Array, rows: Uint32Array, column: Float64Array, into: Uint32Array): void {
-  for (let i = 0; i < into.length; i++) column[into[i]] = from[rows[i]]
-}
-
-function copyCodes(from: Int32Array, rows: Uint32Array, column: Float64Array, into: Uint32Array): void {
-  for (let i = 0; i < into.length; i++) column[into[i]] = from[rows[i]]
 }

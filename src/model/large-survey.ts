@@ -12,7 +12,7 @@ import { RowSampleStore } from '../data/row-sample-store.ts'
 import { rowNumbers } from '../data/split.ts'
 import type { ColumnDescription } from '../data/summaries.ts'
 import type { DatasetSchema, SchemaColumn, SurveyedRows, SurveyWatcher } from '../data/survey.ts'
-import type { Column, Table } from '../data/table.ts'
+import { countOf, type Column, type Table } from '../data/table.ts'
 import { taskOfKinds, type NumberTarget } from '../data/target.ts'
 import { categoriesOf, TrainingTally, type TrainingSummary } from '../data/training-summary.ts'
 import { DataError } from '../errors.ts'
@@ -326,9 +326,16 @@ class Scan implements SurveyWatcher {
     const [train, validation, test, calibration] = this.samples.map((store) => store?.rows ?? 0)
     if (train > 0) {
       const rows = train + validation + test + calibration
+      const values = columns.map(() => new Float64Array(rows))
+      let first = 0
+      for (const store of this.samples) {
+        if (store === undefined) continue
+        await inTurns(store.copyTo(values, first))
+        first += store.rows
+      }
       const made: Column[] = []
       for (const [index, column] of columns.entries()) {
-        made.push(this.sampledColumn(column, index, rows))
+        made.push(this.sampledColumn(column, index, values[index]))
         await breathe()
       }
       return { sample: { rows, columns: made, source }, sampled: { train, validation, test, calibration } }
@@ -339,25 +346,16 @@ class Scan implements SurveyWatcher {
     throw new DataError({ code: 'HADAMARD_NO_ROWS', where: source, expected: 'rows to train on', received })
   }
 
-  private sampledColumn(column: SchemaColumn, index: number, rows: number): Column {
+  private sampledColumn(column: SchemaColumn, index: number, values: Float64Array): Column {
     const { name } = column
-    const all = new Float64Array(rows)
-    let at = 0
-    for (const store of this.samples) {
-      if (store === undefined) continue
-      all.set(store.column(index), at)
-      at += store.rows
-    }
+    if (column.type === 'numeric')
+      return { name, type: 'numeric', values, missing: countOf(values, Number.isNaN) }
     let missing = 0
-    if (column.type === 'numeric') {
-      for (const value of all) if (Number.isNaN(value)) missing++
-      return { name, type: 'numeric', values: all, missing }
-    }
     const categories = categoriesOf(column)
     const codeOf = this.tally.codesOf(index, categories)
-    const codes = new Int32Array(rows)
-    for (let row = 0; row < rows; row++) {
-      codes[row] = all[row] < 0 ? -1 : codeOf[all[row]]
+    const codes = new Int32Array(values.length)
+    for (let row = 0; row < codes.length; row++) {
+      codes[row] = values[row] < 0 ? -1 : codeOf[values[row]]
       if (codes[row] < 0) missing++
     }
     return { name, type: 'categorical', codes, categories, missing, ...booleanFlag(column) }
