@@ -59,11 +59,12 @@ function sumsOf(
   panels: Omit<ProductTiles, 'add'>,
   k: number,
   count: number,
+  resumes = 1,
 ): Float64Array {
   tiles.rows.set(panels.rows)
   tiles.columns.set(panels.columns)
   tiles.sums.set(panels.sums)
-  tiles.add(k, count)
+  tiles.add(k, count, resumes)
   return tiles.sums.slice()
 }
 
@@ -94,6 +95,7 @@ test.each(cases)('%s, numbers %s: the same sums in WebAssembly', (_, __, arithme
     // Signs of zeros count, payloads of NaN do not: JavaScript has but one, and toEqual asks Object.is.
     expect(sumsOf(vector, panels, k, count)).toEqual(sumsOf(plain, panels, k, count))
   }
+  expect(sumsOf(vector, panels, 5, TILES, 0)).toEqual(sumsOf(plain, panels, 5, TILES, 0))
 })
 
 test('numbers close to ties are hard ones: the fast fma gives other sums than the exact one', () => {

@@ -51,6 +51,15 @@ export const repeat = (counter: number, body: Code): Code => [
   ...[0x0d, 0, 0x0b],
 ]
 
+/** One body where a local is not 0, another where it is. */
+export const choose = (local: number, body: Code, other: Code): Code => [
+  ...[...get(local), 0x04, VOID],
+  ...body,
+  0x05,
+  ...other,
+  0x0b,
+]
+
 // Alignment as a power of two, a hint, and the distance from the address on the stack.
 const at = (offset: number): Code => [3, ...unsigned(offset)]
 

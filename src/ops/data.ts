@@ -49,7 +49,8 @@ export const data: readonly Op[] = [
       return ({ operands: [source, , y], words: [, order], dims: [, n, total, count], rows, cursor }) => {
         for (let row = 0; row < rows; row++) {
           const index = sourceRow(order, cursor + row, total, count)
-          for (let j = 0; j < n; j++) y[row * n + j] = index < 0 ? NaN : source[index * n + j]
+          if (index < 0) y.fill(NaN, row * n, row * n + n)
+          else for (let j = 0; j < n; j++) y[row * n + j] = source[index * n + j]
         }
       }
     },

@@ -76,11 +76,8 @@ export function gemm(arithmetic: Arithmetic, tilesOf = bestTiles): Gemm {
     columns: number,
     beta: number,
   ): void {
-    if (beta === 0) sums.fill(0)
-    else {
-      for (let row = 0; row < rows; row++) {
-        for (let j = 0; j < columns; j++) sums[row * COLUMNS + j] = startValue(c, at + row * ldc + j, beta)
-      }
+    for (let row = 0; row < rows; row++) {
+      for (let j = 0; j < columns; j++) sums[row * COLUMNS + j] = startValue(c, at + row * ldc + j, beta)
     }
   }
 
@@ -149,8 +146,9 @@ export function gemm(arithmetic: Arithmetic, tilesOf = bestTiles): Gemm {
           pack(rowPanel, 0, a, i * ofA.side + p0 * ofA.k, m - i, ofA, depth)
           if (alpha !== 1) for (let p = 0; p < depth * SIDE; p++) rowPanel[p] = round(alpha * rowPanel[p])
           const rows = Math.min(TILE_ROWS, m - i)
-          start(sums, c, i * ldc + j0, ldc, rows, columns, p0 === 0 ? beta : 1)
-          add(depth, Math.ceil(columns / TILE_COLUMNS))
+          const factor = p0 === 0 ? beta : 1
+          if (factor !== 0) start(sums, c, i * ldc + j0, ldc, rows, columns, factor)
+          add(depth, Math.ceil(columns / TILE_COLUMNS), Number(factor !== 0))
           finish(sums, c, i * ldc + j0, ldc, rows, columns)
         }
       }

@@ -11,6 +11,7 @@ import {
   ADD_INTEGERS,
   advance,
   AND,
+  choose,
   get,
   GREATER,
   GREATER_INTEGER,
@@ -51,18 +52,19 @@ const PAGES = Math.ceil(PANEL_BYTES / PAGE)
 // Locals: the parameters, a counter and addresses, then vectors.
 const K = 0
 const TILE = 1
-const P = 2
-const A = 3
-const B = 4
-const S = 5
-const CHAINS = 6
+const RESUMES = 2
+const P = 3
+const A = 4
+const B = 5
+const S = 6
+const CHAINS = 7
 const FACTORS = CHAINS + TILE_ROWS * VECTORS
 const FACTOR = FACTORS + VECTORS
 const PRODUCT = FACTOR + 1
 const SUM = PRODUCT + 1
 const RESIDUAL = SUM + 1
 const INEXACT = RESIDUAL + 1
-const LOCALS = { parameters: 2, integers: CHAINS - P, vectors: INEXACT + 1 - CHAINS }
+const LOCALS = { parameters: 3, integers: CHAINS - P, vectors: INEXACT + 1 - CHAINS }
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
@@ -124,7 +126,11 @@ export function productModule(arithmetic: Arithmetic): Uint8Array<ArrayBuffer> {
     ...[...advance(B, COLUMNS_OFFSET), ...advance(S, SUMS_OFFSET)],
     ...repeat(TILE, [
       ...[...get(K), ...set(P), ...integer(0), ...set(A)],
-      ...chains.flatMap(({ chain, offset }) => [...get(S), ...load(offset), ...set(chain)]),
+      ...choose(
+        RESUMES,
+        chains.flatMap(({ chain, offset }) => [...get(S), ...load(offset), ...set(chain)]),
+        chains.flatMap(({ chain }) => [...ZERO, ...set(chain)]),
+      ),
       ...repeat(P, oneProduct(step)),
       ...chains.flatMap(({ chain, offset }) => [...get(S), ...get(chain), ...store(offset)]),
       ...advance(S, TILE_COLUMNS * DOUBLE),

@@ -25,8 +25,11 @@ export interface ProductTiles {
   readonly sums: Float64Array
   /** Columns of the second factor, [tile, k, TILE_COLUMNS]. */
   readonly columns: Float64Array
-  /** Adds k products to each chain: `sums[i, 4t + j] += Σ_p rows[p, i] · columns[t, p, j]`, in increasing p; k and tiles from 1 on. */
-  readonly add: (k: number, tiles: number) => void
+  /**
+   * Adds k products to each chain: `sums[i, 4t + j] += Σ_p rows[p, i] · columns[t, p, j]`, in increasing p; k and tiles from 1 on.
+   * Chains begin at +0, or where `resumes` is not 0 with the sums that are there.
+   */
+  readonly add: (k: number, tiles: number, resumes: number) => void
 }
 
 const ROW_NUMBERS = K_BLOCK * TILE_ROWS
@@ -56,7 +59,8 @@ export function plainTiles({ dtype, mulAdd }: Arithmetic): ProductTiles {
   const { rows, sums, columns } = panels
   return {
     ...panels,
-    add(k, tiles) {
+    add(k, tiles, resumes) {
+      if (resumes === 0) sums.fill(0)
       for (let tile = 0; tile < tiles; tile++) {
         for (let row = 0; row < TILE_ROWS; row += 2) {
           const at = row * COLUMNS + tile * TILE_COLUMNS

@@ -82,12 +82,11 @@ export const reductions: readonly Op[] = [
       s[0] = lanes.sumOf(count, (i) => Math.abs(x[i]))
     }
   }),
-  defineOp('sum_columns', 'n', '(n rows | | x[rows n]) -> s[n]', ({ round }) => {
+  defineOp('sum_columns', 'n', '(n rows | | x[rows n]) -> s[n]', () => {
     return ({ operands: [x, s], dims: [n], rows }) => {
-      for (let j = 0; j < n; j++) {
-        let chain = 0
-        for (let row = 0; row < rows; row++) chain = round(chain + x[row * n + j])
-        s[j] = chain
+      s.fill(0, 0, n)
+      for (let row = 0; row < rows * n; row += n) {
+        for (let j = 0; j < n; j++) s[j] += x[row + j]
       }
     }
   }),
