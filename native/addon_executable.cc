@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
@@ -33,23 +34,11 @@ struct Arena {
   Index bytes() const { return size; }
 };
 
-// Copies floating-point numbers; the index of the first that is infinite or NaN, all bits of its exponent being set, or -1.
-// In pieces that stay in the first-level cache, so that the search costs no second pass over memory.
-template <class Bits>
-Index copy_until_nonfinite(char* to, const View& view, Bits exponent) {
-  constexpr Index piece = 2048;
-  const Index count = view.bytes / static_cast<Index>(sizeof(Bits));
-  const auto* const from = static_cast<const Bits*>(view.data);
-  for (Index start = 0; start < count; start += piece) {
-    const Index length = std::min(piece, count - start);
-    const Bits* const values = from + start;
-    std::memcpy(to + start * static_cast<Index>(sizeof(Bits)), values, static_cast<std::size_t>(length) * sizeof(Bits));
-    Bits found = 0;
-    for (Index i = 0; i < length; ++i) found |= Bits{(values[i] & exponent) == exponent};
-    if (found == 0) continue;
-    return start + (std::find_if(values, values + length, [=](Bits bits) { return (bits & exponent) == exponent; }) - values);
-  }
-  return -1;
+template <class Real>
+Index first_nonfinite(const View& view) {
+  const auto* const values = static_cast<const Real*>(view.data);
+  const Index count = view.bytes / static_cast<Index>(sizeof(Real));
+  return std::find_if(values, values + count, [](Real x) { return !std::isfinite(x); }) - values;
 }
 
 ProgramSource program_of(const Napi::Value& value) {
@@ -173,7 +162,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
     const ProgramSource source = program_of(call[0]);
     const Napi::Array buffer_list = array_of(call[1], "buffers");
     const Napi::Object options = object_of(call[2], "options");
-    const Isa& isa = isa_of(options.Get("isa"));
+    isa_ = &isa_of(options.Get("isa"));
     const auto threads = static_cast<int>(integer_of(options.Get("threads"), 1, max_threads, "threads"));
     const Napi::Value work = options.Get("minimumWork");
     const double minimum_work = work.IsUndefined() ? default_minimum_work : number_of(work, "minimumWork");
@@ -191,7 +180,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
     // As a property, all of it goes as soon as the collector takes this object; a reference from here would keep it until
     // the finalizer, which waits for the event loop's next turn.
     Value().Set("memory", memory);
-    LinkResult linked = link(source, buffers, isa.kernels(source.dtype));
+    LinkResult linked = link(source, buffers, isa_->kernels(source.dtype));
     if (!linked.error.empty()) fail(env, linked.error);
     executor_ = std::make_unique<Executor>(std::move(linked.program), threads, minimum_work);
   }
@@ -357,9 +346,12 @@ class Executable : public Napi::ObjectWrap<Executable> {
   Napi::Value copy_rows(const Napi::CallbackInfo& call) {
     View view;
     char* const to = checked(call, "copyRows", view);
-    const Index index = dtype_of(call[1]) == Dtype::float64
-                            ? copy_until_nonfinite<std::uint64_t>(to, view, std::uint64_t{0x7ff} << 52)
-                            : copy_until_nonfinite<std::uint32_t>(to, view, std::uint32_t{0xff} << 23);
+    const Dtype dtype = dtype_of(call[1]);
+    const bool is_double = dtype == Dtype::float64;
+    if (isa_->kernels(dtype).copy_finite(view.data, view.bytes / (is_double ? 8 : 4), to)) {
+      return Napi::Number::New(call.Env(), -1);
+    }
+    const Index index = is_double ? first_nonfinite<double>(view) : first_nonfinite<float>(view);
     return Napi::Number::New(call.Env(), static_cast<double>(index));
   }
 
@@ -376,6 +368,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
 
   Arena arena_;  // lies in the property `memory`
   History history_;
+  const Isa* isa_ = nullptr;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Flight> flight_;  // last: its thread uses the rest
 };

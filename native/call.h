@@ -42,10 +42,12 @@ struct Gemm {
   Index begin, end;
 };
 
-// What one ISA offers for one element type: a kernel per line of ops.def, and gemm.
+// What one ISA offers for one element type: a kernel per line of ops.def, gemm, and a copy of so many numbers, which says
+// whether all of them are finite.
 struct KernelTable {
   const Kernel* ops;
   void (*gemm)(const Gemm&);
+  bool (*copy_finite)(const void* from, Index count, void* to);
 };
 
 // What one ISA offers.
