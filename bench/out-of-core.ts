@@ -5,19 +5,19 @@ import { openCsv } from '../src/data/dataset.ts'
 import { train } from '../src/model/train.ts'
 import { withFile } from './csv.ts'
 
-const ROWS = 300_000
-const EPOCHS = 4
+const ROWS = 600_000
+const EPOCHS = 6
 const ROUNDS = 3
 const LEAST_RATIO = 0.9
 const MOST_RATIO = 1.3
 
-const common = { target: 'label', hidden: [64, 64], epochs: EPOCHS, stratify: false } as const
+const common = { target: 'label', hidden: [64, 64], epochs: EPOCHS, batchSize: 1024 } as const
 
 interface Times {
   /** Seconds from the call to the end of the first epoch. */
   readonly first: number
-  /** Rows a second in each of the others. */
-  readonly rates: readonly number[]
+  /** Rows a second in all of the others: between two reports the event loop may have been away for as long as an epoch. */
+  readonly rate: number
 }
 
 async function timesOf(path: string, options: object): Promise<Times> {
@@ -26,15 +26,15 @@ async function timesOf(path: string, options: object): Promise<Times> {
   const started = performance.now()
   await train(path, {
     ...common,
-    stratify: undefined,
     ...options,
     onStart: ({ split }) => {
       rows = split.train
     },
     onEpoch: () => ends.push(performance.now()),
   })
-  const rates = ends.slice(1).map((end, i) => (1000 * rows) / (end - ends[i]))
-  return { first: (ends[0] - started) / 1000, rates }
+  const later = ends.length - 1
+  const rate = (1000 * rows * later) / (ends[later] - ends[0])
+  return { first: (ends[0] - started) / 1000, rate }
 }
 
 async function secondsToParse(path: string): Promise<number> {
@@ -43,35 +43,54 @@ async function secondsToParse(path: string): Promise<number> {
   return (performance.now() - started) / 1000
 }
 
-/** The check. The best of each is compared: other work on the machine only makes them slower. */
-export async function checkOutOfCore(): Promise<{ text: string; isMet: boolean }> {
-  return withFile('higgs', ROWS, async (path) => {
-    const cache = join(dirname(path), 'cache')
-    const rates = { memory: [] as number[], cache: [] as number[] }
-    const seconds = { parse: [] as number[], first: [] as number[] }
-    for (let round = 0; round < ROUNDS; round++) {
-      seconds.parse.push(await secondsToParse(path))
-      const built = await timesOf(path, { outOfCore: true, cache: false })
-      seconds.first.push(built.first)
-      rates.memory.push(...(await timesOf(path, { outOfCore: false, stratify: false })).rates)
-      rates.cache.push(...built.rates, ...(await timesOf(path, { cache })).rates)
-    }
-    const [memory, ofCache] = [rates.memory, rates.cache].map((all) => Math.max(...all))
-    const [medianOfMemory, medianOfCache] = [rates.memory, rates.cache].map(median)
-    const [parse, first] = [seconds.parse, seconds.first].map((all) => Math.min(...all))
-    const longest = Math.max(parse, ROWS / memory)
-    const millions = (rate: number): string => (rate / 1e6).toFixed(2)
-    return {
-      text:
-        `later epochs ${millions(ofCache)} M rows/s (median ${millions(medianOfCache)}), in memory ${millions(memory)} ` +
-        `(${millions(medianOfMemory)}): ${(ofCache / memory).toFixed(2)}; to the end of the first epoch ${first.toFixed(2)} s, ` +
-        `parsing ${parse.toFixed(2)} s, an epoch ${(ROWS / memory).toFixed(2)} s: ${(first / longest).toFixed(1)} times the longer; ` +
-        `target: at least ${LEAST_RATIO}, at most ${MOST_RATIO}`,
-      isMet: ofCache >= LEAST_RATIO * memory && first <= MOST_RATIO * longest,
-    }
-  })
+interface Rates {
+  readonly best: number
+  readonly median: number
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
+function ratesOf(all: readonly number[]): Rates {
+  const sorted = [...all].sort((a, b) => b - a)
+  return { best: sorted[0], median: sorted[Math.floor(sorted.length / 2)] }
+}
+
+/** Later epochs on so many threads, undefined for as many as training takes by itself. */
+async function compareEpochs(
+  path: string,
+  threads: number | undefined,
+): Promise<{ text: string; isMet: boolean; memory: Rates }> {
+  const cache = join(dirname(path), 'cache')
+  const rates = { memory: [] as number[], cache: [] as number[] }
+  for (let round = 0; round < ROUNDS; round++) {
+    rates.memory.push((await timesOf(path, { outOfCore: false, stratify: false, threads })).rate)
+    rates.cache.push((await timesOf(path, { outOfCore: true, cache, threads })).rate)
+  }
+  const [memory, ofCache] = [ratesOf(rates.memory), ratesOf(rates.cache)]
+  const [best, median] = [ofCache.best / memory.best, ofCache.median / memory.median]
+  const millions = ({ best, median }: Rates): string =>
+    `${(best / 1e6).toFixed(2)} (median ${(median / 1e6).toFixed(2)})`
+  return {
+    text:
+      `later epochs on ${threads === undefined ? 'all threads' : 'one thread'} ${millions(ofCache)} M rows/s, ` +
+      `in memory ${millions(memory)}: ${best.toFixed(2)} (${median.toFixed(2)})`,
+    isMet: Math.min(best, median) >= LEAST_RATIO,
+    memory,
+  }
+}
+
+/** The check: other work on the machine makes epochs slower, so the best of each are compared beside the medians. */
+export async function checkOutOfCore(): Promise<{ text: string; isMet: boolean }> {
+  return withFile('higgs', ROWS, async (path) => {
+    const epochs = [await compareEpochs(path, 1), await compareEpochs(path, undefined)]
+    const parse = await secondsToParse(path)
+    const { first } = await timesOf(path, { outOfCore: true, cache: false, epochs: 1 })
+    const epoch = ROWS / epochs[1].memory.best
+    const longest = Math.max(parse, epoch)
+    return {
+      text:
+        `${epochs.map(({ text }) => text).join('; ')}; to the end of the first epoch ${first.toFixed(2)} s, parsing ` +
+        `${parse.toFixed(2)} s, an epoch ${epoch.toFixed(2)} s: ${(first / longest).toFixed(1)} times the longer; ` +
+        `target: at least ${LEAST_RATIO}, at most ${MOST_RATIO}`,
+      isMet: epochs.every(({ isMet }) => isMet) && first <= MOST_RATIO * longest,
+    }
+  })
 }
