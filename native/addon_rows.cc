@@ -6,9 +6,11 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "addon_values.h"
+#include "file_read.h"
 #include "row_loops.h"
 
 namespace hadamard::addon {
@@ -146,6 +148,58 @@ Napi::Value checksum(const Napi::CallbackInfo& call) {
   return Napi::Number::New(call.Env(), checksum_of(bytes.data, bytes.length));
 }
 
+// Pieces of a file, read one behind the other on a thread of the pool. What they go to is kept alive by a reference.
+class PieceReader : public Napi::AsyncWorker {
+ public:
+  struct Piece {
+    std::uint64_t offset;
+    std::uint8_t* into;
+    std::size_t length;
+  };
+
+  PieceReader(int file, std::vector<Piece> pieces, const Napi::Array& views, const Napi::Function& on_done)
+      : AsyncWorker(on_done, "hadamard rows"),
+        file_(file),
+        pieces_(std::move(pieces)),
+        views_(Napi::Persistent(views.As<Napi::Object>())) {}
+
+  void Execute() override {
+    is_read_ = std::all_of(pieces_.begin(), pieces_.end(), [this](const Piece& piece) {
+      return read_file_at(file_, piece.offset, piece.into, piece.length) == piece.length;
+    });
+  }
+
+  void OnOK() override { Callback().Call({Napi::Boolean::New(Env(), is_read_)}); }
+
+ private:
+  const int file_;
+  const std::vector<Piece> pieces_;
+  const Napi::ObjectReference views_;
+  bool is_read_ = false;
+};
+
+// readPieces(descriptor, offsets, views, onDone): fills each view from its offset on; onDone(whether all were filled)
+Napi::Value read_pieces(const Napi::CallbackInfo& call) {
+  const Napi::Env env = call.Env();
+  const auto file = static_cast<int>(integer_of(call[0], 0, (Index{1} << 31) - 1, "descriptor"));
+  const Doubles offsets(call[1], "offsets");
+  const Napi::Array views = array_of(call[2], "views");
+  if (views.Length() != offsets.length) fail(env, "views: expected as many as offsets");
+  if (!call[3].IsFunction()) fail(env, "onDone: expected a function");
+  std::vector<PieceReader::Piece> pieces(offsets.length);
+  for (std::uint32_t i = 0; i < views.Length(); ++i) {
+    const Napi::HandleScope scope(env);
+    const View view = view_of(views[i], "views");
+    if (!view.is_shared || view.type != napi_uint8_array) fail(env, "views: expected Uint8Arrays on shared memory");
+    const double offset = offsets.data[i];
+    if (!(offset >= 0 && offset <= static_cast<double>(max_safe_integer))) fail(env, "offsets: expected places in a file");
+    pieces[i] = {static_cast<std::uint64_t>(offset), static_cast<std::uint8_t*>(view.data),
+                 static_cast<std::size_t>(view.bytes)};
+  }
+  (new PieceReader(file, std::move(pieces), views, call[3].As<Napi::Function>()))->Queue();
+  return env.Undefined();
+}
+
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& call) {
   return guard(call.Env(), [&] { return function(call); });
@@ -161,6 +215,7 @@ void define_row_loops(Napi::Env env, Napi::Object exports) {
   loops.Set("standardise", Napi::Function::New(env, guarded<standardise>, "standardise"));
   loops.Set("checksum", Napi::Function::New(env, guarded<checksum>, "checksum"));
   exports.Set("rowLoops", loops);
+  exports.Set("readPieces", Napi::Function::New(env, guarded<read_pieces>, "readPieces"));
 }
 
 }  // namespace hadamard::addon

@@ -4,33 +4,10 @@
 #include <algorithm>
 
 #include "csv_scan.h"
-
-#if !defined(_WIN32)
-#include <unistd.h>
-
-#include <cerrno>
-#endif
+#include "file_read.h"
 
 namespace hadamard {
 namespace {
-
-// Bytes read, fewer than asked for at the end of the file and where it cannot be read.
-std::size_t read_at(int file, std::uint64_t offset, std::uint8_t* into, std::size_t length) {
-#if defined(_WIN32)
-  // Descriptors belong to the C library of whoever opened the file, which need not be ours.
-  (void)file, (void)offset, (void)into, (void)length;
-  return 0;
-#else
-  std::size_t filled = 0;
-  while (filled < length) {
-    const ssize_t read = pread(file, into + filled, length - filled, static_cast<off_t>(offset + filled));
-    if (read < 0 && errno == EINTR) continue;
-    if (read <= 0) break;
-    filled += static_cast<std::size_t>(read);
-  }
-  return filled;
-#endif
-}
 
 std::size_t line_ends_in(const std::uint8_t* at, const std::uint8_t* end) {
   std::size_t count = 0;
@@ -58,7 +35,7 @@ CsvPiece CsvPieces::read(std::uint64_t turn, std::uint8_t* bytes, std::size_t ro
 
 CsvPiece CsvPieces::read_here(std::uint8_t* bytes, std::size_t room) {
   const std::uint64_t left = offset_ < size_ ? size_ - offset_ : 0;
-  const std::size_t filled = read_at(file_, offset_, bytes, static_cast<std::size_t>(std::min<std::uint64_t>(room, left)));
+  const std::size_t filled = read_file_at(file_, offset_, bytes, static_cast<std::size_t>(std::min<std::uint64_t>(room, left)));
   const CsvScan scan = scan_csv(bytes, filled, delimiter_);
   return {offset_, scan.record_end, scan.line_ends - line_ends_in(bytes + scan.record_end, bytes + filled), scan.is_ascii,
           scan.has_nul};

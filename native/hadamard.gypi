@@ -58,6 +58,7 @@
         "csv_texts.cc",
         "dispatch.cc",
         "executor.cc",
+        "file_read.cc",
         "program.cc",
         "row_loops.cc",
         "signature.cc",

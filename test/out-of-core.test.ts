@@ -18,10 +18,12 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { chooseRowLoops } from '../src/backends/choose.ts'
 import { CsvFiles } from '../src/data/csv-files.ts'
 import { ColumnSpool } from '../src/data/column-spool.ts'
 import { openCsv } from '../src/data/dataset.ts'
 import { PackedRows, PackedWriter, type RowLayout } from '../src/data/packed-rows.ts'
+import { fallbackRowLoops } from '../src/data/row-loops.ts'
 import { DataError } from '../src/errors.ts'
 import { valueAt } from '../src/data/table.ts'
 import { partRule, tableRuleColumns } from '../src/model/large-parts.ts'
@@ -290,6 +292,46 @@ test('a writer that is killed leaves nothing that is read, and its leftovers go'
   expect([packed.rowsOf('train'), packed.rowsOf('test'), packed.notes]).toEqual([1, 0, { a: 1 }])
   await packed.close()
 })
+
+test.each([
+  ['the core', chooseRowLoops({})],
+  ['the runtime', fallbackRowLoops],
+])(
+  'packed rows are read in any order, also parts of blocks, by %s; of a file cut short it tells',
+  async (_, loops) => {
+    const target = join(folder, 'runs')
+    const rows = 2500
+    const writer = await PackedWriter.create(target, 'key', layout)
+    await writer.append(
+      'train',
+      {
+        x: Float32Array.from({ length: 2 * rows }, (_, i) => i),
+        y: Float32Array.from({ length: rows }, (_, i) => 0 - i),
+      },
+      rows,
+    )
+    await writer.finish({})
+    const packed = await PackedRows.open(target, 'key', false, loops)
+    if (!(packed instanceof PackedRows)) throw new Error(packed)
+    const { blockRows } = packed
+    const runs = [
+      { block: 2, from: 0, rows: rows - 2 * blockRows },
+      { block: 0, from: 17, rows: 300 },
+      { block: 1, from: 0, rows: blockRows },
+    ]
+    const numbers = runs.flatMap(({ block, from, rows: count }) =>
+      Array.from({ length: count }, (_, i) => block * blockRows + from + i),
+    )
+    const shared = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length))
+    const into = { x: shared(2 * numbers.length), y: shared(numbers.length) }
+    await packed.read('train', runs, into)
+    expect([...into.y]).toEqual(numbers.map((row) => 0 - row))
+    expect([...into.x]).toEqual(numbers.flatMap((row) => [2 * row, 2 * row + 1]))
+    truncateSync(target, 8 * blockRows)
+    await expect(packed.read('train', runs, into)).rejects.toThrow(/one that has been cut off/)
+    await packed.close()
+  },
+)
 
 test.skipIf(!existsSync('/dev/full'))('a full disk is an error that keeps the data', async () => {
   const before = readFileSync(path, 'utf8')

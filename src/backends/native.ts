@@ -112,7 +112,13 @@ export interface Binding {
     ): void
     close(): void
   }
-  rowLoops: RowLoops
+  rowLoops: Omit<RowLoops, 'readPieces'>
+  readPieces(
+    descriptor: number,
+    offsets: Float64Array,
+    views: readonly Uint8Array[],
+    onDone: (areRead: boolean) => void,
+  ): void
   Executable: new (
     program: NativeProgram,
     buffers: readonly OperandArray[],
@@ -184,7 +190,8 @@ function missingPart(binding: Partial<Binding>): string | undefined {
   for (const { name, split, signature } of ops.values()) {
     if (native.get(name) !== `${split} ${signature.text}`) return `the op ${name}`
   }
-  return binding.rowLoops === undefined ? 'the loops over rows' : undefined
+  if (binding.rowLoops === undefined) return 'the loops over rows'
+  return binding.readPieces === undefined ? 'the function readPieces' : undefined
 }
 
 /**
@@ -308,9 +315,12 @@ export function nativeBlockReader(options: BlockOptions, threads?: number): Bloc
  * @throws BackendError if the addon does not load
  */
 export function nativeRowLoops(): RowLoops {
-  const { rowLoops } = loadBinding()
+  const binding = loadBinding()
+  const { rowLoops } = binding
   return {
     ...rowLoops,
+    readPieces: (descriptor, offsets, views) =>
+      new Promise((resolve) => binding.readPieces(descriptor, offsets, views, resolve)),
     standardise(columns, scales, rows, from, to, x, width, counts) {
       const areTheirs = x instanceof Float32Array && rows instanceof Uint32Array
       const by = areTheirs ? rowLoops : fallbackRowLoops

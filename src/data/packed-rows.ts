@@ -22,6 +22,7 @@ const TRAILER_BYTES = 32
 const BLOCK_BYTES = 2 ** 17
 const MOST_BLOCK_ROWS = 1024
 const MOST_READS = 8
+const MOST_NATIVE_READS = 4
 /** Blocks that are written while others are filled. */
 const MOST_WRITES = 4
 
@@ -40,6 +41,12 @@ export interface RowArrays {
   x: FloatArray
   y: FloatArray | Uint32Array
   weights?: FloatArray
+}
+
+/** Bytes of a file, and where they go. */
+interface PieceOfFile {
+  readonly view: Uint8Array
+  readonly offset: number
 }
 
 interface Place {
@@ -367,7 +374,7 @@ export class PackedRows {
   async section(name: string): Promise<Uint8Array> {
     const { offset, bytes } = this.contents.sections[name]
     const target = new Uint8Array(bytes)
-    await this.fill(target, offset)
+    await this.fill([{ view: target, offset }])
     return target
   }
 
@@ -381,51 +388,71 @@ export class PackedRows {
     runs: readonly { block: number; from: number; rows: number }[],
     into: RowArrays,
   ): Promise<void> {
+    const pieces = this.piecesOf(part, runs, into)
+    if (await this.readNatively(pieces.flat())) return
+    let next = 0
+    const worker = async (): Promise<void> => {
+      while (next < pieces.length) await this.fill(pieces[next++])
+    }
+    await Promise.all(Array.from({ length: Math.min(MOST_READS, pieces.length) }, worker))
+  }
+
+  // Where the rows of runs lie, and where they go: of a whole block in one piece.
+  private piecesOf(
+    part: string,
+    runs: readonly { block: number; from: number; rows: number }[],
+    into: RowArrays,
+  ): PieceOfFile[][] {
     const { blocks, rows } = this.contents.parts[part]
     const arrays = [into.x, into.y, ...(into.weights === undefined ? [] : [into.weights])]
     const total = runs.reduce((sum, run) => sum + run.rows, 0)
-    const widths = arrays.map((array) => array.length / total)
-    let at = 0
-    const jobs = runs.map((run) => {
-      const first = at
-      at += run.rows
-      return async (): Promise<void> => {
-        const inBlock = Math.min(this.blockRows, rows - run.block * this.blockRows)
-        let { offset } = blocks[run.block]
-        const places = arrays.map((array, i) => {
-          const rowBytes = widths[i] * array.BYTES_PER_ELEMENT
-          const start = array.byteOffset + first * rowBytes
-          const view = new Uint8Array(array.buffer, start, run.rows * rowBytes)
-          const place = { view, offset: offset + run.from * rowBytes }
-          offset += inBlock * rowBytes
-          return place
-        })
-        if (run.rows === inBlock) await this.fillAll(places)
-        else for (const { view, offset: place } of places) await this.fill(view, place)
-      }
+    let first = 0
+    return runs.flatMap((run) => {
+      const inBlock = Math.min(this.blockRows, rows - run.block * this.blockRows)
+      let { offset } = blocks[run.block]
+      const places = arrays.map((array) => {
+        const rowBytes = array.byteLength / total
+        const view = new Uint8Array(array.buffer, array.byteOffset + first * rowBytes, run.rows * rowBytes)
+        const place = { view, offset: offset + run.from * rowBytes }
+        offset += inBlock * rowBytes
+        return place
+      })
+      first += run.rows
+      return run.rows === inBlock ? [places] : places.map((place) => [place])
     })
-    let next = 0
-    const worker = async (): Promise<void> => {
-      while (next < jobs.length) await jobs[next++]()
+  }
+
+  // Some threads at once, as a disk takes them. What they cannot read is read again by the runtime, which tells why.
+  private async readNatively(pieces: readonly PieceOfFile[]): Promise<boolean> {
+    const { readPieces } = this.loops
+    if (readPieces === undefined) return false
+    const count = Math.ceil(pieces.length / MOST_NATIVE_READS)
+    const jobs: Promise<boolean>[] = []
+    for (let from = 0; from < pieces.length; from += count) {
+      const some = pieces.slice(from, from + count)
+      const offsets = Float64Array.from(some, ({ offset }) => offset)
+      jobs.push(
+        readPieces(
+          this.handle.fd,
+          offsets,
+          some.map(({ view }) => view),
+        ),
+      )
     }
-    await Promise.all(Array.from({ length: Math.min(MOST_READS, jobs.length) }, worker))
+    return (await Promise.all(jobs)).every(Boolean)
   }
 
   close(): Promise<void> {
     return this.handle.close()
   }
 
-  // A whole block lies in one piece.
-  private async fillAll(places: readonly { view: Uint8Array; offset: number }[]): Promise<void> {
+  // Views whose bytes lie one behind the other.
+  private async fill(places: readonly PieceOfFile[]): Promise<void> {
     const views = places.map(({ view }) => view)
     const { bytesRead } = await this.handle.readv(views, places[0].offset).catch((error: unknown) => {
       throw this.unreadable(error)
     })
     if (bytesRead !== totalBytes(views)) throw this.unreadable(undefined)
-  }
-
-  private async fill(view: Uint8Array, offset: number): Promise<void> {
-    await this.fillAll([{ view, offset }])
   }
 
   private async isSound(): Promise<boolean> {

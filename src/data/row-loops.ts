@@ -53,6 +53,17 @@ export interface RowLoops {
   ): boolean
   /** Four sums side by side over words. No single wrong word goes unseen; not meant against forgery. */
   checksum(bytes: Uint8Array): number
+  /**
+   * Fills views of shared memory with the bytes of a file from offsets on, without the event loop; undefined where only the runtime
+   * reads files.
+   *
+   * @returns whether all were filled: why one was not, the runtime tells
+   */
+  readonly readPieces?: (
+    descriptor: number,
+    offsets: Float64Array,
+    views: readonly Uint8Array[],
+  ) => Promise<boolean>
 }
 
 /** The loops in TypeScript. */
