@@ -48,6 +48,8 @@ inline Mask operator>=(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GE_O
 inline Mask is_nan(Vec a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {_mm256_castsi256_ps(lane_mask(count))}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
+// 0 where m is, else x.
+inline Vec cleared(Mask m, Vec x) { return {_mm256_andnot_ps(m.v, x.v)}; }
 // b where m is negative, else a; either at -0.
 inline Vec select_by_sign(Vec m, Vec a, Vec b) { return {_mm256_blendv_ps(a.v, b.v, m.v)}; }
 // The instructions give their second operand where one is NaN.
@@ -178,6 +180,7 @@ inline Mask operator>=(Vec a, Vec b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_GE_O
 inline Mask is_nan(Vec a) { return {_mm256_cmp_pd(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {_mm256_castsi256_pd(lane_mask(count))}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_pd(b.v, a.v, m.v)}; }
+inline Vec cleared(Mask m, Vec x) { return {_mm256_andnot_pd(m.v, x.v)}; }
 inline Vec at_most(Vec x, Vec limit) { return {_mm256_min_pd(limit.v, x.v)}; }
 inline Vec at_least(Vec x, Vec limit) { return {_mm256_max_pd(limit.v, x.v)}; }
 inline bool any_nan(Vec a) { return _mm256_movemask_pd(is_nan(a).v) != 0; }

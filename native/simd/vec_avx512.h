@@ -60,6 +60,8 @@ inline Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP
 inline Mask is_nan(Vec a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+// 0 where m is, else x.
+inline Vec cleared(Mask m, Vec x) { return {_mm512_mask_blend_ps(m.v, x.v, _mm512_setzero_ps())}; }
 // b where m is negative, else a; either at -0.
 inline Vec select_by_sign(Vec m, Vec a, Vec b) { return select(m < broadcast(0.0f), b, a); }
 // The instructions give their second operand where one is NaN.
@@ -195,6 +197,7 @@ inline Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP
 inline Mask is_nan(Vec a) { return {_mm512_cmp_pd_mask(a.v, a.v, _CMP_UNORD_Q)}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_pd(m.v, b.v, a.v)}; }
+inline Vec cleared(Mask m, Vec x) { return {_mm512_mask_blend_pd(m.v, x.v, _mm512_setzero_pd())}; }
 inline Vec at_most(Vec x, Vec limit) { return {_mm512_min_pd(limit.v, x.v)}; }
 inline Vec at_least(Vec x, Vec limit) { return {_mm512_max_pd(limit.v, x.v)}; }
 inline bool any_nan(Vec a) { return is_nan(a).v != 0; }

@@ -56,6 +56,8 @@ inline Mask operator>=(Vec a, Vec b) { return {vcgeq_f32(a.v, b.v)}; }
 inline Mask is_nan(Vec a) { return {vmvnq_u32(vceqq_f32(a.v, a.v))}; }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {vbslq_f32(m.v, a.v, b.v)}; }
+// 0 where m is, else x.
+inline Vec cleared(Mask m, Vec x) { return {vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(x.v), m.v))}; }
 // b where m is negative, else a; either at -0.
 inline Vec select_by_sign(Vec m, Vec a, Vec b) { return select(m < broadcast(0.0f), b, a); }
 inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
@@ -165,6 +167,7 @@ inline Mask is_nan(Vec a) {
 }
 inline Mask first_lanes(long long count) { return {lane_mask(count)}; }
 inline Vec select(Mask m, Vec a, Vec b) { return {vbslq_f64(m.v, a.v, b.v)}; }
+inline Vec cleared(Mask m, Vec x) { return {vreinterpretq_f64_u64(vbicq_u64(vreinterpretq_u64_f64(x.v), m.v))}; }
 inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
 inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return vmaxvq_u32(vreinterpretq_u32_u64(is_nan(a).v)) != 0; }

@@ -63,6 +63,8 @@ inline Mask operator>=(Vec a, Vec b) { return {a.v >= b.v}; }
 inline Mask is_nan(Vec a) { return {a.v != a.v}; }
 inline Mask first_lanes(long long count) { return {count > 0}; }
 inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
+// 0 where m is, else x.
+inline Vec cleared(Mask m, Vec x) { return {m.v ? 0.0f : x.v}; }
 // b where m is negative, else a; either at -0.
 inline Vec select_by_sign(Vec m, Vec a, Vec b) { return select(m < broadcast(0.0f), b, a); }
 inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
@@ -148,6 +150,7 @@ inline Mask operator>=(Vec a, Vec b) { return {a.v >= b.v}; }
 inline Mask is_nan(Vec a) { return {a.v != a.v}; }
 inline Mask first_lanes(long long count) { return {count > 0}; }
 inline Vec select(Mask m, Vec a, Vec b) { return m.v ? a : b; }
+inline Vec cleared(Mask m, Vec x) { return {m.v ? 0.0 : x.v}; }
 inline Vec at_most(Vec x, Vec limit) { return select(x > limit, limit, x); }
 inline Vec at_least(Vec x, Vec limit) { return select(x < limit, limit, x); }
 inline bool any_nan(Vec a) { return a.v != a.v; }
