@@ -186,6 +186,8 @@ class BlockParser {
   // Whether all columns are numbers, or may be. A listed text that looks like one only the rules can tell.
   private readonly isNumeric: boolean
   private readonly number = new PlainNumber()
+  // Of the bytes and their padding.
+  private readonly words: DataView
   private readonly codes: (Map<string, number> | undefined)[]
   private readonly doubtful: ({ failure: CsvFailure; row: number } | undefined)[] = []
   private readonly rejects: CsvFailure[] = []
@@ -206,6 +208,7 @@ class BlockParser {
     private readonly targets: BlockTargets,
   ) {
     this.field = new Tokenizer(bytes, options.delimiter, start, 1)
+    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length + blockPadding)
     this.missingTexts = new Set(options.missing)
     this.isNumeric =
       targets.kinds.every((kind) => kind === columnKinds.numeric || kind === columnKinds.find) &&
@@ -252,13 +255,13 @@ class BlockParser {
 
   // Most records of a file of numbers are nothing but plain numbers. False for another; then nothing counts that was stored.
   private readNumbers(): boolean {
-    const { bytes, field, number } = this
+    const { bytes, field, number, words } = this
     const { arrays, offsets, strides } = this.targets
     const { delimiter } = this.options
     let at = field.position
     for (let column = 0; column < arrays.length; column++) {
       if (column > 0 && bytes[at++] !== delimiter) return false
-      if (!number.read(bytes, at)) return false
+      if (!number.readPadded(bytes, words, at)) return false
       at = number.end
       const array = arrays[column]
       if (array !== undefined) array[offsets[column] + this.rows * strides[column]] = number.value
