@@ -45,6 +45,14 @@ export async function checkBrowser(project) {
   const blank = '<title>?</title><script type="module" src="main.js"></script>'
   const title = await answerOf({ '/': blank, '/main.js': script }, 'document.title', '?')
   check('Chromium trains the bundle', title === 'fallback 1 11', title)
+  // A page that forbids WebAssembly leaves products to TypeScript.
+  const strict = await answerOf(
+    { '/': blank, '/main.js': script },
+    'document.title',
+    '?',
+    "script-src 'self'",
+  )
+  check('Chromium trains the bundle under a strict content security policy', strict === title, strict)
   const html = readFileSync(join(ROOT, 'examples', 'browser', 'index.html'), 'utf8')
   const said = await answerOf({ '/': html, '/main.js': example }, EXAMPLE_STATE, '')
   const [, accuracy, colours] = /^epoch 200: ([\d.]+) % .*; (\d+) colours$/.exec(said) ?? []
@@ -59,10 +67,11 @@ async function bundled(project, name) {
 }
 
 // Serves the files on the loopback and opens their page; the value of an expression when it is another than at first, or
-// the page's errors.
-async function answerOf(files, expression, first) {
+// the page's errors. A content security policy goes with the files where there is one.
+async function answerOf(files, expression, first, policy) {
   const server = createServer((request, response) => {
     const type = request.url.endsWith('.js') ? 'text/javascript' : 'text/html'
+    if (policy !== undefined) response.setHeader('content-security-policy', policy)
     if (request.url in files) response.setHeader('content-type', type).end(files[request.url])
     else response.writeHead(404).end()
   })
