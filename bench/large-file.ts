@@ -12,8 +12,8 @@ import { withFile } from './csv.ts'
 const ROWS = 9_000_000
 const EPOCHS = 3
 const LIMIT_MB = 512
-/** What the same training takes that keeps all rows: tables of doubles, encoded rows, the program. */
-const IN_MEMORY_BYTES = ROWS * 29 * 24
+/** Of the file's size, what a training that keeps all rows counts with. */
+const MEMORY_OF_FILE = 3
 const LEAST_RATIO = 0.9
 const MOST_RATIO = 1.3
 
@@ -33,7 +33,8 @@ interface Training {
   readonly peak: number
 }
 
-async function trainByCommand(path: string, memory: string): Promise<Training> {
+// Whether there is to be a cache is asked of a training out of core alone.
+async function trainByCommand(path: string, memory: string, isWhole: boolean): Promise<Training> {
   const flags = [
     '--target',
     'label',
@@ -41,7 +42,7 @@ async function trainByCommand(path: string, memory: string): Promise<Training> {
     String(EPOCHS),
     '--memory',
     memory,
-    '--no-cache',
+    ...(isWhole ? [] : ['--no-cache']),
     '--no-stratify',
     '--json',
   ]
@@ -73,24 +74,25 @@ const listed = (seconds: readonly number[]): string => seconds.map((one) => one.
 /** The check. It takes minutes, and 12 GB of the temporary folder. */
 export async function checkLargeFile(): Promise<{ text: string; isMet: boolean }> {
   return withFile('higgs', ROWS, async (path) => {
-    const gigabytes = statSync(path).size / 1e9
+    const { size } = statSync(path)
+    const gigabytes = size / 1e9
     const started = performance.now()
     await openCsv(path)
     const parse = (performance.now() - started) / 1000
-    const large = await trainByCommand(path, `${LIMIT_MB}MB`)
+    const large = await trainByCommand(path, `${LIMIT_MB}MB`, false)
     const [first, ...later] = durations(large)
     const isFirstMet = large.ends[0] <= MOST_RATIO * Math.max(parse, ...later)
     const own =
       `${gigabytes.toFixed(2)} GB, ${ROWS} rows, ${LIMIT_MB} MB: ${large.total.toFixed(1)} s in all, peak ${large.peak.toFixed(0)} MiB; ` +
       `parsing alone ${parse.toFixed(1)} s, training starts after ${large.start.toFixed(1)} s, epochs ${listed([first, ...later])} s`
     const isMemoryMet = large.peak * 2 ** 20 <= LIMIT_MB * 1e6
-    if (memoryLeft().bytes < IN_MEMORY_BYTES)
+    if (memoryLeft().bytes < MEMORY_OF_FILE * size)
       return {
         text: `${own}; too large for this memory to compare with it`,
         isMet: isMemoryMet && isFirstMet,
       }
     const [, ...laterInMemory] = durations(
-      await trainByCommand(path, `${Math.ceil(IN_MEMORY_BYTES / 1e9)}GB`),
+      await trainByCommand(path, `${Math.ceil(MEMORY_OF_FILE * gigabytes)}GB`, true),
     )
     const ratio = Math.min(...laterInMemory) / Math.min(...later)
     return {

@@ -12,6 +12,7 @@ import { unpackLz4 } from '../src/data/lz4.ts'
 import { openDataset } from '../src/data/open-dataset.ts'
 import { loadPeer } from '../src/data/peers.ts'
 import { columnValues, type Value } from '../src/data/table.ts'
+import { xxh32 } from '../src/data/xxh32.ts'
 import { DataError, SpecError } from '../src/errors.ts'
 import { train } from '../src/model/train.ts'
 
@@ -267,6 +268,33 @@ describe('Arrow', () => {
     expect(long).toEqual(rows.map(() => 0))
     expect(s).toEqual(rows.map((row) => (row % 3 === 0 ? null : `name ${row % 40}`)))
     expect(d).toEqual(rows.map((row) => `kind ${row % 3}`))
+  })
+
+  test('no wrong byte in a frame of LZ4 with checksums goes unseen', () => {
+    // What `lz4 -9 -BX --content-size` 1.9.4 makes of these lines.
+    const text = Array.from({ length: 60 }, (_, i) => `row ${(i * i) % 97}\n`).join('')
+    const packed = Buffer.from(
+      'BCJNGHxAmwEAAAAAAAB42QAAAGByb3cgMAoGABExBgARNAYAEjkSABE2BwAhMjUHABIzDgASNBwAEjYpABI4NgASMykAAhQAITQ3BwAiNzIVAAIh' +
+        'AAIoABI2DgATOVIAAjcAEzeAAAIcABI1FQATOW4AA5AAA50AAxwAAhUAEjU4ABI4WgACUwASMnwAEjgVABI1KQASMloAEzi6AAOzAAIxABIx' +
+        'DgASOG8AEzZ2AAI/ABIzOAATMWIAAnwAAoMAEjg+ABI3UwATNw4AGTMHAAkjACg4NT8AGDZZACgzMnUAoDY2CnJvdyA4NgqIl/ihAAAAAJrv' +
+        'wio=',
+      'base64',
+    )
+    expect(new TextDecoder().decode(unpackLz4(packed))).toBe(text)
+    for (let at = 0; at < packed.length; at++) {
+      const damaged = Uint8Array.from(packed)
+      damaged[at] ^= 1 << (at % 8)
+      expect(() => unpackLz4(damaged), `byte ${at}`).toThrow()
+    }
+  })
+
+  test.each([
+    ['', 0x02cc5d05],
+    ['a', 0x550d7456],
+    ['abc', 0x32d153ff],
+    ['Nobody inspects the spammish repetition', 0xe2293b2f],
+  ])('the checksum of %j is the published one', (text, hash) => {
+    expect(xxh32(new TextEncoder().encode(text))).toBe(hash)
   })
 
   test('a frame of LZ4 that is damaged is an error, never other bytes of another length', () => {

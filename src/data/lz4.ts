@@ -1,4 +1,6 @@
-/** Unpacks LZ4 frames, as Arrow files have them by default. Packs nothing, and does not look at checksums. */
+/** Unpacks LZ4 frames, as Arrow files have them by default. Packs nothing. */
+
+import { xxh32 } from './xxh32.ts'
 
 /** The first four bytes of a frame, as a number. */
 const MAGIC = 0x184d2204
@@ -12,7 +14,7 @@ const flags = { blockChecksums: 0x10, contentSize: 0x08, contentChecksum: 0x04, 
 /**
  * The content of a frame.
  *
- * @throws Error where it is no frame, is cut off, or needs a dictionary
+ * @throws Error where it is no frame, is cut off or damaged, or needs a dictionary
  * @source https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md and lz4_Block_format.md
  */
 export function unpackLz4(packed: Uint8Array): Uint8Array {
@@ -24,17 +26,29 @@ export function unpackLz4(packed: Uint8Array): Uint8Array {
   const size = has(flags.contentSize) ? Number(view.getBigUint64(6, true)) : 4 * packed.length
   const into = new Unpacked(Math.min(size, MOST_AT_FIRST))
   let at = has(flags.contentSize) ? 15 : 7
+  if (at > packed.length) throw cutOff()
+  // Of the header's checksum there is the second byte alone.
+  if (packed[at - 1] !== ((xxh32(packed.subarray(4, at - 1)) >>> 8) & 0xff)) throw damaged()
+  const check = (bytes: Uint8Array): void => {
+    if (at + 4 > packed.length) throw cutOff()
+    if (view.getUint32(at, true) !== xxh32(bytes)) throw damaged()
+    at += 4
+  }
   for (;;) {
     if (at + 4 > packed.length) throw cutOff()
     const header = view.getUint32(at, true)
     at += 4
-    if (header === 0) return into.bytes()
+    if (header === 0) {
+      if (has(flags.contentChecksum)) check(into.bytes())
+      return into.bytes()
+    }
     const bytes = header % STORED
     if (at + bytes > packed.length) throw cutOff()
     const block = packed.subarray(at, at + bytes)
+    at += bytes
+    if (has(flags.blockChecksums)) check(block)
     if (header >= STORED) into.append(block, 0, bytes)
     else unpackBlock(block, into)
-    at += bytes + (has(flags.blockChecksums) ? 4 : 0)
   }
 }
 
@@ -105,4 +119,8 @@ class Unpacked {
 
 function cutOff(): Error {
   return new Error('an LZ4 frame that is cut off')
+}
+
+function damaged(): Error {
+  return new Error('an LZ4 frame whose checksum is another one')
 }
