@@ -115,7 +115,8 @@ class Run {
 
   std::uint32_t repeat(const Instruction& instruction, int thread) {
     const Entry& body = program_.entries[instruction.entry];
-    std::vector<ReadyCall> ready = threads_ == 1 ? ready_calls(body, instruction.batch) : std::vector<ReadyCall>{};
+    const bool can_be_ready = threads_ == 1 && !must_halt();
+    std::vector<ReadyCall> ready = can_be_ready ? ready_calls(body, instruction.batch) : std::vector<ReadyCall>{};
     for (Index cursor = 0; cursor < instruction.total; cursor += instruction.batch) {
       const Batch batch{std::min(instruction.batch, instruction.total - cursor), cursor};
       const bool is_ready = !ready.empty() && batch.rows == instruction.batch;
@@ -129,13 +130,21 @@ class Run {
   }
 
   // Calls that every step of so many rows makes in the same way; none where a step has repeats or takes strips of its rows.
+  // Barriers are left out before which nothing can have stopped the run.
   std::vector<ReadyCall> ready_calls(const Entry& step, Index rows) {
     std::vector<ReadyCall> calls;
+    bool may_halt = false;
     for (const Instruction& instruction : step.instructions) {
       const bool has_strips = instruction.strip > 0 && rows > instruction.strip;
       if (instruction.kind == Instruction::Kind::repeat || has_strips) return {};
+      const bool is_barrier = instruction.kind == Instruction::Kind::barrier;
+      may_halt = is_barrier ? may_halt : may_halt || instruction.may_halt;
+      if (is_barrier && !may_halt) continue;
       ReadyCall& ready = calls.emplace_back();
-      if (instruction.kind == Instruction::Kind::barrier) continue;
+      if (is_barrier) {
+        may_halt = false;
+        continue;
+      }
       ready.kernel = instruction.kernel;
       ready.call = call_of(instruction, {rows, 0}, 0, instruction.splits_rows ? rows : instruction.extent);
     }

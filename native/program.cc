@@ -240,6 +240,7 @@ class Linker {
   void measure(const Signature& op, Instruction& result) const {
     for (std::size_t i = 0; i < op.operands.size(); ++i) {
       const Operand& operand = op.operands[i];
+      if (operand.is_output && overlap(ranges_[i], {0, source_.status, 4})) result.may_halt = true;
       const auto names_rows = [&](std::size_t dim) { return static_cast<int>(dim) == op.rows_dim; };
       if (std::any_of(operand.dims.begin(), operand.dims.end(), names_rows)) {
         result.row_bytes += ranges_[i].bytes / std::max(source_.rows, Index{1});
