@@ -16,6 +16,8 @@ const common = { target: 'label', hidden: [64, 64], epochs: EPOCHS, batchSize: 1
 interface Times {
   /** Seconds from the call to the end of the first epoch. */
   readonly first: number
+  /** Seconds from the last row of the file that was read to the end of the first epoch. */
+  readonly packed: number
   /** Rows a second in all of the others: between two reports the event loop may have been away for as long as an epoch. */
   readonly rate: number
 }
@@ -24,17 +26,21 @@ async function timesOf(path: string, options: object): Promise<Times> {
   let rows = 0
   const ends: number[] = []
   const started = performance.now()
+  let read = started
   await train(path, {
     ...common,
     ...options,
     onStart: ({ split }) => {
       rows = split.train
     },
+    onRead: () => {
+      read = performance.now()
+    },
     onEpoch: () => ends.push(performance.now()),
   })
   const later = ends.length - 1
   const rate = (1000 * rows * later) / (ends[later] - ends[0])
-  return { first: (ends[0] - started) / 1000, rate }
+  return { first: (ends[0] - started) / 1000, packed: (ends[0] - read) / 1000, rate }
 }
 
 async function secondsToParse(path: string): Promise<number> {
@@ -81,14 +87,23 @@ async function compareEpochs(
 export async function checkOutOfCore(): Promise<{ text: string; isMet: boolean }> {
   return withFile('higgs', ROWS, async (path) => {
     const epochs = [await compareEpochs(path, 1), await compareEpochs(path, undefined)]
-    const parse = await secondsToParse(path)
-    const { first } = await timesOf(path, { outOfCore: true, cache: false, epochs: 1 })
+    const seconds = { parse: [] as number[], first: [] as number[], packed: [] as number[] }
+    for (let round = 0; round < ROUNDS; round++) {
+      seconds.parse.push(await secondsToParse(path))
+      const { first, packed } = await timesOf(path, { outOfCore: true, cache: false, epochs: 1 })
+      seconds.first.push(first)
+      seconds.packed.push(packed)
+    }
+    const [parse, first, packed] = [seconds.parse, seconds.first, seconds.packed].map((all) =>
+      Math.min(...all),
+    )
     const epoch = ROWS / epochs[1].memory.best
     const longest = Math.max(parse, epoch)
     return {
       text:
-        `${epochs.map(({ text }) => text).join('; ')}; to the end of the first epoch ${first.toFixed(2)} s, parsing ` +
-        `${parse.toFixed(2)} s, an epoch ${epoch.toFixed(2)} s: ${(first / longest).toFixed(1)} times the longer; ` +
+        `${epochs.map(({ text }) => text).join('; ')}; to the end of the first epoch ${first.toFixed(2)} s, ` +
+        `${packed.toFixed(2)} s of them from the last row read, parsing ${parse.toFixed(2)} s, an epoch ${epoch.toFixed(2)} s: ` +
+        `${(first / longest).toFixed(1)} and ${(packed / longest).toFixed(1)} times the longer; ` +
         `target: at least ${LEAST_RATIO}, at most ${MOST_RATIO}`,
       isMet: epochs.every(({ isMet }) => isMet) && first <= MOST_RATIO * longest,
     }
