@@ -54,13 +54,27 @@ function pack(
   }
 }
 
-const bestTiles = (arithmetic: Arithmetic): ProductTiles => vectorTiles(arithmetic) ?? plainTiles(arithmetic)
+/** Multiply-adds after which a module, which takes some hundredths of a second to make, has been worth it. */
+const WORK_FOR_MODULE = 2 ** 20
+
+// Few products, as those of the self-test in every process that trains natively, take the tiles in TypeScript.
+function tilesByWork(arithmetic: Arithmetic): (work: number) => ProductTiles {
+  let done = 0
+  let plain: ProductTiles | undefined
+  let best: ProductTiles | undefined
+  return (work) => {
+    done += work
+    if (done <= WORK_FOR_MODULE) return (plain ??= plainTiles(arithmetic))
+    return (best ??= vectorTiles(arithmetic) ?? plain ?? plainTiles(arithmetic))
+  }
+}
 
 /** gemm over one arithmetic; its tiles are made at the first product that needs them. */
-export function gemm(arithmetic: Arithmetic, tilesOf = bestTiles): Gemm {
+export function gemm(arithmetic: Arithmetic, tilesOf?: (arithmetic: Arithmetic) => ProductTiles): Gemm {
   const { round, mulAdd } = arithmetic
   const lanes = new Float64Array(16)
-  let tiles: ProductTiles | undefined
+  let given: ProductTiles | undefined
+  const ofWork = tilesByWork(arithmetic)
 
   function startValue(c: FloatArray, index: number, beta: number): number {
     return beta === 0 ? 0 : beta === 1 ? c[index] : round(beta * c[index])
@@ -130,7 +144,7 @@ export function gemm(arithmetic: Arithmetic, tilesOf = bestTiles): Gemm {
       }
       return
     }
-    tiles ??= tilesOf(arithmetic)
+    const tiles = tilesOf === undefined ? ofWork(m * n * k) : (given ??= tilesOf(arithmetic))
     const { rows: rowPanel, columns: columnPanel, sums, add } = tiles
     const ofA = transA ? { side: 1, k: lda } : { side: lda, k: 1 }
     const ofB = transB ? { side: ldb, k: 1 } : { side: 1, k: ldb }
