@@ -180,32 +180,34 @@ function inputGradient<V>(g: Emitter<V>, w: V, dy: V, elements: number): V {
     : g.emit('matmul_nt', { dy, w })
 }
 
-// Finishes a row of a product with the help of a third operand.
-type Finish = (y: FloatArray, third: FloatArray, row: number, n: number) => void
+// Finishes the rows of a product with the help of a third operand.
+type Finish = (y: FloatArray, third: FloatArray, rows: number, n: number) => void
 
-// x · w, each row then finished, as the ops in the name do it one after another.
+// x · w, then finished, as the ops in the name do it one after another.
 function fused(name: string, third: string, finishOf: (arithmetic: Arithmetic) => Finish): Op {
   return defineOp(name, 'rows', `(rows n k | | x[rows k] w[k n] ${third}) -> y[rows n]`, (arithmetic) => {
     const multiply = gemm(arithmetic)
     const finish = finishOf(arithmetic)
     return ({ operands: [x, w, other, y], dims: [, n, k], rows }) => {
       multiply(false, false, rows, n, k, 1, x, k, w, n, 0, y, n)
-      for (let row = 0; row < rows * n; row += n) finish(y, other, row, n)
+      finish(y, other, rows, n)
     }
   })
 }
 
-const addBias: Finish = (y, b, row, n) => {
-  for (let j = 0; j < n; j++) y[row + j] += b[j]
+const addBias: Finish = (y, b, rows, n) => {
+  for (let row = 0; row < rows * n; row += n) {
+    for (let j = 0; j < n; j++) y[row + j] += b[j]
+  }
 }
 
 // x · w + b, then an activation.
 function activated(name: string, activation: (arithmetic: Arithmetic) => (x: number) => number): Op {
   return fused(name, 'b[n]', (arithmetic) => {
     const f = activation(arithmetic)
-    return (y, b, row, n) => {
-      addBias(y, b, row, n)
-      for (let j = row; j < row + n; j++) y[j] = f(y[j])
+    return (y, b, rows, n) => {
+      addBias(y, b, rows, n)
+      for (let j = 0; j < rows * n; j++) y[j] = f(y[j])
     }
   })
 }
@@ -217,10 +219,37 @@ function derived(
 ): Op {
   return fused(name, 'output[rows n]', (arithmetic) => {
     const f = gradient(arithmetic)
-    return (y, output, row, n) => {
-      for (let j = row; j < row + n; j++) y[j] = f(y[j], output[j])
+    return (y, output, rows, n) => {
+      for (let j = 0; j < rows * n; j++) y[j] = f(y[j], output[j])
     }
   })
+}
+
+// Signs are as good as random, and a branch that nobody foresees costs more than the rest of the loop. So relu looks at the bits
+// of a float: those of positive numbers are positive integers, up to those of infinity. Behind these is NaN.
+const INFINITY_BITS = 0x7f800000
+
+function bitsOf(x: Float32Array, count: number): Int32Array {
+  return new Int32Array(x.buffer, x.byteOffset, count)
+}
+
+const addBiasRelu: Finish = (y, b, rows, n) => {
+  addBias(y, b, rows, n)
+  if (y instanceof Float32Array) {
+    const bits = bitsOf(y, rows * n)
+    for (let j = 0; j < rows * n; j++) {
+      const isNan = (INFINITY_BITS - (bits[j] & 0x7fffffff)) >> 31
+      bits[j] &= ~(bits[j] >> 31) | isNan
+    }
+  } else for (let j = 0; j < rows * n; j++) if (y[j] <= 0) y[j] = 0
+}
+
+const maskByRelu: Finish = (y, mask, rows, n) => {
+  if (y instanceof Float32Array && mask instanceof Float32Array) {
+    const bits = bitsOf(y, rows * n)
+    const maskBits = bitsOf(mask, rows * n)
+    for (let j = 0; j < rows * n; j++) bits[j] &= -Number((maskBits[j] - 1) >>> 0 < INFINITY_BITS)
+  } else for (let j = 0; j < rows * n; j++) if (!(mask[j] > 0)) y[j] = 0
 }
 
 /** The ops of this family. */
@@ -240,14 +269,12 @@ export const matmul: readonly Op[] = [
     }),
   ),
   fused('matmul_bias', 'b[n]', () => addBias),
-  activated('matmul_bias_relu', () => (x) => (x <= 0 ? 0 : x)),
+  fused('matmul_bias_relu', 'b[n]', () => addBiasRelu),
   activated('matmul_bias_tanh', (arithmetic) => elementaryFunctions(arithmetic).tanh),
   activated('matmul_bias_logistic', (arithmetic) => elementaryFunctions(arithmetic).logistic),
   derived('matmul_tanh_backward', tanhBackward),
   derived('matmul_logistic_backward', logisticBackward),
-  fused('matmul_relu_backward', 'mask[rows n]', () => (y, mask, row, n) => {
-    for (let j = 0; j < n; j++) if (!(mask[row + j] > 0)) y[row + j] = 0
-  }),
+  fused('matmul_relu_backward', 'mask[rows n]', () => maskByRelu),
   defineOp('matmul_tn', 'm', '(m n rows | | x[rows m] dy[rows n]) -> dw[m n]', (arithmetic) => {
     const multiply = gemm(arithmetic)
     return ({ operands: [x, dy, dw], dims: [m, n], rows }) =>
