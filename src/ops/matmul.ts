@@ -57,15 +57,23 @@ function pack(
 /** Multiply-adds after which a module, which takes some hundredths of a second to make, has been worth it. */
 const WORK_FOR_MODULE = 2 ** 20
 
+// One module for all products of an arithmetic.
+const modules = new Map<Arithmetic, ProductTiles>()
+
+function bestTiles(arithmetic: Arithmetic): ProductTiles {
+  const tiles = modules.get(arithmetic) ?? vectorTiles(arithmetic) ?? plainTiles(arithmetic)
+  modules.set(arithmetic, tiles)
+  return tiles
+}
+
 // Few products, as those of the self-test in every process that trains natively, take the tiles in TypeScript.
 function tilesByWork(arithmetic: Arithmetic): (work: number) => ProductTiles {
   let done = 0
   let plain: ProductTiles | undefined
-  let best: ProductTiles | undefined
   return (work) => {
     done += work
     if (done <= WORK_FOR_MODULE) return (plain ??= plainTiles(arithmetic))
-    return (best ??= vectorTiles(arithmetic) ?? plain ?? plainTiles(arithmetic))
+    return bestTiles(arithmetic)
   }
 }
 
