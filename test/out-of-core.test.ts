@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { chooseRowLoops } from '../src/backends/choose.ts'
 import { CsvFiles } from '../src/data/csv-files.ts'
@@ -72,6 +73,33 @@ beforeEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const packedFiles = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.rows'))
+
+// A frame of raw blocks of 64 KiB: RFC 8878, 3.1.1.
+function zstdOf(content: Buffer): Buffer {
+  const blocks = Array.from({ length: Math.ceil(content.length / 2 ** 16) }, (_, i) => {
+    const block = content.subarray(i * 2 ** 16, (i + 1) * 2 ** 16)
+    const header = Buffer.alloc(3)
+    header.writeUIntLE((block.length << 3) | ((i + 1) * 2 ** 16 >= content.length ? 1 : 0), 0, 3)
+    return Buffer.concat([header, block])
+  })
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(content.length)
+  return Buffer.concat([Buffer.of(0x28, 0xb5, 0x2f, 0xfd, 0xa0), size, ...blocks])
+}
+
+test('packed files are trained on as what they hold', async () => {
+  const content = readFileSync(path)
+  const weights = async (source: string): Promise<unknown> =>
+    (await train(source, streamed)).network.parameters
+  const plain = await weights(path)
+  for (const [name, packed] of [
+    ['rows.csv.gz', gzipSync(content)],
+    ['rows.csv.zst', zstdOf(content)],
+  ] as const) {
+    writeFileSync(join(folder, name), packed)
+    expect(await weights(join(folder, name)), name).toEqual(plain)
+  }
+})
 
 test('parts, columns, classes and encoder are those of training in memory', async () => {
   const [whole, parts] = [await train(path, common), await train(path, streamed)]
