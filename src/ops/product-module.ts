@@ -1,7 +1,7 @@
 /**
  * The tiles of product-tiles.ts in WebAssembly, two doubles at a time: the same operations in the same order, so the same bits.
  *
- * The module is written here, byte by byte, at the first product: the package ships no binary, and where WebAssembly or its
+ * The module is written here, byte by byte, when it is asked for: the package ships no binary, and where WebAssembly or its
  * vectors are not there, or a page's content security policy forbids them, the tiles in TypeScript serve.
  */
 
