@@ -15,7 +15,7 @@ export function newMoments(): Float64Array {
 
 const SCALE_NUMBERS = 6
 
-/** The loops of one backend. */
+/** @internal The loops of one backend. */
 export interface RowLoops {
   /** Adds values from one place to another, or those that the places there name; NaN is none. */
   addMoments(
