@@ -3,12 +3,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { chooseRowLoops } from '../src/backends/choose.ts'
 import { PackedRows, PackedWriter, type RowLayout } from '../src/data/packed-rows.ts'
 import { ShuffledRows } from '../src/data/shuffled-rows.ts'
 import { windowRowsOf } from '../src/data/window-rows.ts'
 import { allocate } from '../src/training/arrays.ts'
 
-const ROWS = 2_000_000
+const ROWS = 2_048_000
 const PIECE = 8192
 const EPOCHS = 7
 const LEAST = 12e6
@@ -26,12 +27,11 @@ export async function checkCache(): Promise<{ text: string; isMet: boolean }> {
   const folder = await mkdtemp(join(tmpdir(), 'hadamard-bench-'))
   try {
     const path = join(folder, 'rows')
-    const writer = await PackedWriter.create(path, 'key', layout)
+    const writer = await PackedWriter.create(path, 'key', layout, chooseRowLoops({}))
     const piece = { x: new Float32Array(PIECE * layout.inputs).fill(1), y: new Float32Array(PIECE) }
-    for (let done = 0; done < ROWS; done += PIECE)
-      await writer.append('train', piece, Math.min(PIECE, ROWS - done))
+    for (let done = 0; done < ROWS; done += PIECE) await writer.append('train', piece, PIECE)
     await writer.finish(undefined)
-    const packed = await PackedRows.open(path, 'key')
+    const packed = await PackedRows.open(path, 'key', false, chooseRowLoops({}))
     if (!(packed instanceof PackedRows)) throw new Error(`the packed rows are ${packed ?? 'gone'}`)
     try {
       const rates = await ratesOf(new ShuffledRows(packed, 1))

@@ -34,10 +34,12 @@ export function* planOf(
   const targetColumns = targets.map((name) => columnOf(table, name))
   const taskReason = origin?.model.report.taskReason ?? inferTasks(targetColumns, settings.task).reason
   yield
-  const counted = describeClasses(table, encoder, parts.train)
+  const counted = yield* describeClasses(table, encoder, parts.train)
   yield
   const classes = origin === undefined ? counted : withRowsBefore(counted, origin)
   const droppedRows = table.rows - labelledRows(targetColumns, rowNumbers(table.rows)).length
+  yield
+  const described = describeNetwork(network.spec)
   yield
   return {
     ...(origin === undefined ? {} : { from: origin.name }),
@@ -58,7 +60,7 @@ export function* planOf(
       ...(settings.coverage === undefined ? {} : { calibration: parts.calibration.length }),
     },
     ...(weight === undefined ? {} : { weight }),
-    network: describeNetwork(network.spec),
+    network: described,
     preset,
     maxEpochs: course.epochs,
     // An optimizer that takes all rows at once has one batch.

@@ -113,11 +113,11 @@ export function describeColumns(
 }
 
 /** The classes with their rows in the whole table and among those trained on; undefined under regression. */
-export function describeClasses(
+export function* describeClasses(
   table: Table,
   encoder: Encoder,
   train: Uint32Array,
-): ClassReport[] | undefined {
+): Paced<ClassReport[] | undefined> {
   if (encoder.task === 'regression') return undefined
   const count = (rows?: Uint32Array): number[] => {
     const counts = encoder.classes.map(() => 0)
@@ -125,7 +125,9 @@ export function describeClasses(
     if (target.task === 'classification') for (const index of target.classes) if (index >= 0) counts[index]++
     return counts
   }
-  const [all, trained] = [count(), count(train)]
+  const all = count()
+  yield
+  const trained = count(train)
   return encoder.classes.map((label, i) => ({ label, rows: all[i], trainRows: trained[i] }))
 }
 
