@@ -303,6 +303,17 @@ describe.each(dtypes)('gemm on $dtype', (dtype) => {
     checkCase(recipe, dtype, drawCase(recipe, dtype, seed, [m, n, k]))
   })
 
+  // A transposed and a C of so few columns that its vectors lie along the rows.
+  test.each([
+    [150, 10, 70],
+    [77, 3, 65],
+    [64, 9, 128],
+    [131, 2, 600],
+  ])('%i × %i over %i, few columns', (m, n, k) => {
+    const recipe: Recipe = { ...recipes[0], alphas: [1], betas: [0] }
+    checkCase(recipe, dtype, drawCase(recipe, dtype, 1, [m, n, k]))
+  })
+
   test('the inputs may be one array', () => {
     const a = dtype.from([1, 2, 3, 4])
     const c = dtype.array(4)
