@@ -89,6 +89,9 @@ function python(
       // The number comes first where a library fixes its threads when it starts; the others ignore it.
       return startChild(name, [interpreter, join(HERE, file), String(threads), ...more], {
         PYTHONDONTWRITEBYTECODE: '1',
+        // What a library's own setting does not reach, as the threads of the BLAS beneath it.
+        OPENBLAS_NUM_THREADS: String(threads),
+        OMP_NUM_THREADS: String(threads),
       })
     },
   }
