@@ -279,6 +279,18 @@ describe.each(backendsUnderTest)('ops on $label', ({ options }) => {
     expect([...state]).toEqual([2, 2, 5, 3])
   })
 
+  test.each([
+    [3, 1, true],
+    [3, 2, false],
+    [3.5, 1, true],
+    [2 ** 32 - 1, 7, true],
+    ...[0, 0.5, -3.5, 2 ** 32, -1e300, NaN, Infinity].map((stride) => [stride, 7, false] as const),
+  ] as const)('copy_at in step 7 with the stride %d and the phase %d: %j', (stride, phase, copied) => {
+    const y = new Float32Array(2)
+    call('copy_at', [2], [stride, phase], Uint32Array.of(7), floats(1, 2), y)
+    expect([...y]).toEqual(copied ? [1, 2] : [0, 0])
+  })
+
   test('small ops', () => {
     const total = Float64Array.of(3, 4)
     call('clear', [2], [], total)

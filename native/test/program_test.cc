@@ -271,4 +271,32 @@ TEST_CASE("a dropout rate outside of [0, 1) keeps or drops everything, on every 
   }
 }
 
+TEST_CASE("a stride that does not count steps copies nothing, on every instruction set") {
+  for (const Isa& isa : isas()) {
+    if (!isa.supported()) continue;
+    const auto copied = [&isa](double stride, double phase) {
+      Assembler a;
+      a.source.rows = 1;
+      a.source.status = a.place(1, 4);
+      const Index step = a.place(1, 4), x = a.place(5, 4), y = a.place(5, 4);
+      a.entry("run");
+      a.add("copy_at", {5, stride, phase}, {{0, double(step)}, {0, double(x)}, {0, double(y)}});
+      const Memory arena(a.source.arena_bytes);
+      *arena.at<std::uint32_t>(step) = 7;
+      std::fill_n(arena.at<float>(x), 5, 1.0f);
+      const Buffer buffer{arena.at<void>(), a.source.arena_bytes};
+      LinkResult linked = link(a.source, {&buffer, 1}, isa.kernels(a.source.dtype));
+      REQUIRE(linked.error == "");
+      Executor(std::move(linked.program), 1).run({.times = 1});
+      return std::count(arena.at<float>(y), arena.at<float>(y) + 5, 1.0f);
+    };
+    CHECK(copied(3, 1) == 5);
+    CHECK(copied(3, 2) == 0);
+    CHECK(copied(4294967295.0, 7) == 5);
+    for (const double stride : {0.0, 0.5, -3.5, 4294967296.0, 1e300, -1e300, nan, HUGE_VAL}) {
+      CHECK(copied(stride, 7) == 0);
+    }
+  }
+}
+
 }  // namespace hadamard::test

@@ -120,10 +120,11 @@ export const monitors: readonly Op[] = [
       norms[1] = Math.sqrt(lanes.sumOf(count, (i) => before[i] * before[i]))
     }
   }),
-  // Copies where the step's number leaves the remainder `phase` when it is divided by `stride`.
+  // Copies where the step's number leaves the remainder `phase` when it is divided by `stride`, which counts steps: a number
+  // that does not, as below 1 or of more than 32 bits, copies nothing.
   defineOp('copy_at', 'count', '(count | stride phase | step:u32[1] x[count] y[count]) -> y[count]', () => {
     return ({ operands: [, x, y], words: [step], scalars: [stride, phase] }) => {
-      if (step[0] % stride === phase) y.set(x)
+      if (stride >= 1 && stride < 2 ** 32 && step[0] % Math.trunc(stride) === phase) y.set(x)
     }
   }),
 ]
