@@ -15,7 +15,9 @@ import {
   type ChosenColumns,
   type DatasetColumns,
 } from './data/dataset-rows.ts'
-import { PackedRows, PackedWriter, type RowArrays } from './data/packed-rows.ts'
+import type { RowArrays } from './data/packed-format.ts'
+import { PackedRows } from './data/packed-rows.ts'
+import { PackedWriter } from './data/packed-writer.ts'
 import { ShuffledRows } from './data/shuffled-rows.ts'
 import { windowRowsOf } from './data/window-rows.ts'
 import { optimizerInfo } from './compiler/optimizers.ts'

@@ -23,7 +23,9 @@ import { chooseRowLoops } from '../src/backends/choose.ts'
 import { CsvFiles } from '../src/data/csv-files.ts'
 import { ColumnSpool } from '../src/data/column-spool.ts'
 import { openCsv } from '../src/data/dataset.ts'
-import { PackedRows, PackedWriter, type RowLayout } from '../src/data/packed-rows.ts'
+import type { RowLayout } from '../src/data/packed-format.ts'
+import { PackedRows } from '../src/data/packed-rows.ts'
+import { PackedWriter } from '../src/data/packed-writer.ts'
 import { fallbackRowLoops } from '../src/data/row-loops.ts'
 import { DataError } from '../src/errors.ts'
 import { valueAt } from '../src/data/table.ts'
@@ -298,7 +300,7 @@ const layout: RowLayout = {
 test('a writer that is killed leaves nothing that is read, and its leftovers go', async () => {
   const target = join(folder, 'rows')
   const script = `
-    import { PackedWriter } from ${JSON.stringify(join(import.meta.dirname, '../src/data/packed-rows.ts'))}
+    import { PackedWriter } from ${JSON.stringify(join(import.meta.dirname, '../src/data/packed-writer.ts'))}
     const writer = await PackedWriter.create(process.argv[1], 'key', ${JSON.stringify(layout)})
     const rows = 5000
     await writer.append('train', { x: new Float32Array(2 * rows), y: new Float32Array(rows) }, rows)

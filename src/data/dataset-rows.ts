@@ -7,7 +7,7 @@ import { headsOf, outputsOf, type NetworkSpec } from '../spec.ts'
 import { toTargets } from '../training/data.ts'
 import type { Chunk } from './chunks.ts'
 import type { Dataset } from './dataset.ts'
-import type { RowArrays, RowLayout } from './packed-rows.ts'
+import type { RowArrays, RowLayout } from './packed-format.ts'
 import { nameList, unknownColumn, type CategoricalColumn, type Table } from './table.ts'
 
 /** Which columns of a dataset are what. */

@@ -1,6 +1,6 @@
 /** How many rows are mixed with one another where nobody says. It follows from the data alone, never from the machine. */
 
-import { rowBytes, type RowLayout } from './packed-rows.ts'
+import { rowBytes, type RowLayout } from './packed-format.ts'
 
 const WINDOW_BYTES = 2 ** 25
 const MOST_ROWS = 2 ** 18
