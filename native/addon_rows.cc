@@ -45,6 +45,21 @@ std::size_t size_of(const Napi::Value& value, std::size_t most, const char* what
   return static_cast<std::size_t>(integer_of(value, 0, static_cast<Index>(most), what));
 }
 
+// Their places are looked at once: what is written may not change them.
+template <class A, class B>
+void expect_apart(Napi::Env env, const A& written, const B& read, const char* what) {
+  const auto from = [](const auto& elements) { return reinterpret_cast<std::uintptr_t>(elements.data); };
+  const auto to = [&](const auto& elements) { return from(elements) + elements.length * sizeof(*elements.data); };
+  if (from(written) < to(read) && from(read) < to(written)) fail(env, std::string(what) + ": expected memory of its own");
+}
+
+// All of them before their memory is asked for: JavaScript may run where an array is read.
+std::vector<Napi::Value> values_of(const Napi::Array& array) {
+  std::vector<Napi::Value> values(array.Length());
+  for (std::uint32_t i = 0; i < values.size(); ++i) values[i] = array[i];
+  return values;
+}
+
 void check_places(Napi::Env env, const Words& places, std::size_t from, std::size_t to, std::size_t rows) {
   std::uint32_t largest = 0;
   for (std::size_t i = from; i < to; ++i) largest = std::max(largest, places.data[i]);
@@ -80,6 +95,7 @@ Napi::Value draw_rows(const Napi::CallbackInfo& call) {
     return number >= 0 && number <= static_cast<double>(max_safe_integer);
   });
   if (!are_numbers) fail(env, "numbers: expected row numbers");
+  expect_apart(env, draws, numbers, "draws");
   hadamard::draw_rows(key.data, numbers.data, numbers.length, draws.data);
   return env.Undefined();
 }
@@ -87,16 +103,15 @@ Napi::Value draw_rows(const Napi::CallbackInfo& call) {
 // addHashes(columns of one length, sums)
 Napi::Value add_hashes(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
-  const Napi::Array columns = array_of(call[0], "columns");
+  const std::vector<Napi::Value> columns = values_of(array_of(call[0], "columns"));
   const Codes sums(call[1], "sums");
-  sums.expect(env, 2 * std::size_t{columns.Length()}, "sums");
+  sums.expect(env, 2 * columns.size(), "sums");
   auto* const known = reinterpret_cast<WordSums*>(sums.data);
   std::vector<const double*> numbers;
   std::vector<WordSums*> of_numbers;
   std::size_t count = 0;
-  for (std::uint32_t i = 0; i < columns.Length(); ++i) {
-    const Napi::HandleScope scope(env);
-    const Napi::Value column = columns[i];
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const Napi::Value& column = columns[i];
     if (view_of(column, "columns").type == napi_int32_array) {
       const Codes codes(column, "codes");
       add_words(codes.data, codes.length, known[i]);
@@ -115,21 +130,24 @@ Napi::Value add_hashes(const Napi::CallbackInfo& call) {
 // standardise(columns, scales, rows, from, to, x, width, counts): whether all numbers can be encoded
 Napi::Value standardise(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
-  const Napi::Array columns = array_of(call[0], "columns");
+  const std::vector<Napi::Value> columns = values_of(array_of(call[0], "columns"));
   const Doubles scales(call[1], "scales"), counts(call[7], "counts");
   const Words rows(call[2], "rows");
   const Floats x(call[5], "x");
-  const std::size_t count = columns.Length();
+  const std::size_t count = columns.size();
   scales.expect(env, count * (sizeof(Standardising) / sizeof(double)), "scales");
   counts.expect(env, count * (sizeof(StandardisedCounts) / sizeof(double)), "counts");
   const std::size_t to = size_of(call[4], rows.length, "to"), from = size_of(call[3], to, "from");
   const std::size_t width = size_of(call[6], x.length, "width");
   if (to > x.length / std::max<std::size_t>(width, 1)) fail(env, "x: expected room for all rows");
+  expect_apart(env, x, rows, "x");
+  expect_apart(env, x, scales, "x");
+  expect_apart(env, counts, rows, "counts");
+  expect_apart(env, counts, scales, "counts");
   const std::uint32_t* const last = std::max_element(rows.data + from, rows.data + to);
   const auto* const by = reinterpret_cast<const Standardising*>(scales.data);
   std::vector<const double*> values;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const Napi::HandleScope scope(env);
+  for (std::size_t i = 0; i < count; ++i) {
     const Doubles column(columns[i], "values");
     if (from < to && *last >= column.length) fail(env, "rows: expected places in the column");
     const double room = static_cast<double>(width) - (by[i].has_indicator != 0 ? 1 : 0);
@@ -148,7 +166,8 @@ Napi::Value checksum(const Napi::CallbackInfo& call) {
   return Napi::Number::New(call.Env(), checksum_of(bytes.data, bytes.length));
 }
 
-// Pieces of a file, read one behind the other on a thread of the pool. What they go to is kept alive by a reference.
+// Pieces of a file, read one behind the other on a thread of the pool. What they go to is kept alive by a reference to an array
+// that nobody else has.
 class PieceReader : public Napi::AsyncWorker {
  public:
   struct Piece {
@@ -182,13 +201,17 @@ class PieceReader : public Napi::AsyncWorker {
 Napi::Value read_pieces(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
   const auto file = static_cast<int>(integer_of(call[0], 0, (Index{1} << 31) - 1, "descriptor"));
+  const std::vector<Napi::Value> views = values_of(array_of(call[2], "views"));
   const Doubles offsets(call[1], "offsets");
-  const Napi::Array views = array_of(call[2], "views");
-  if (views.Length() != offsets.length) fail(env, "views: expected as many as offsets");
+  if (views.size() != offsets.length) {
+    fail(env, "views: expected as many as offsets, " + std::to_string(offsets.length) + "; received " +
+                  std::to_string(views.size()));
+  }
   if (!call[3].IsFunction()) fail(env, "onDone: expected a function");
-  std::vector<PieceReader::Piece> pieces(offsets.length);
-  for (std::uint32_t i = 0; i < views.Length(); ++i) {
-    const Napi::HandleScope scope(env);
+  const Napi::Array kept = Napi::Array::New(env, views.size());
+  std::vector<PieceReader::Piece> pieces(views.size());
+  for (std::uint32_t i = 0; i < views.size(); ++i) {
+    kept.Set(i, views[i]);
     const View view = view_of(views[i], "views");
     if (!view.is_shared || view.type != napi_uint8_array) fail(env, "views: expected Uint8Arrays on shared memory");
     const double offset = offsets.data[i];
@@ -196,7 +219,7 @@ Napi::Value read_pieces(const Napi::CallbackInfo& call) {
     pieces[i] = {static_cast<std::uint64_t>(offset), static_cast<std::uint8_t*>(view.data),
                  static_cast<std::size_t>(view.bytes)};
   }
-  (new PieceReader(file, std::move(pieces), views, call[3].As<Napi::Function>()))->Queue();
+  (new PieceReader(file, std::move(pieces), kept, call[3].As<Napi::Function>()))->Queue();
   return env.Undefined();
 }
 

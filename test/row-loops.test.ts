@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { fallbackRowLoops, momentPlaces, newMoments, type RowLoops } from '../src/data/row-loops.ts'
-import { nativeRowLoops } from '../src/backends/native.ts'
+import { loadBinding, nativeRowLoops } from '../src/backends/native.ts'
 import { randomStream, streamKey } from '../src/random.ts'
 
 const ROWS = 1000
@@ -140,4 +140,68 @@ test('the native core refuses rows that a column has not, and arrays that are to
     [NaN, 0],
   ])
     expect(standardise([offset, 0, 1, 0, 1, hasIndicator], 4, 2)).toThrow(/place of an input/)
+})
+
+test('the native core refuses to write over what it reads places from', () => {
+  const native = nativeRowLoops()
+  const memory = new ArrayBuffer(1024)
+  const doubles = (place: number, length: number): Float64Array => new Float64Array(memory, place, length)
+  const words = (place: number, length: number): Uint32Array => new Uint32Array(memory, place, length)
+  const x = new Float32Array(memory, 512, 4)
+  const standardise = (scales: number, rows: number, counts: number) => (): boolean =>
+    native.standardise([values], doubles(scales, 6), words(rows, 2), 0, 2, x, 2, doubles(counts, 2))
+  doubles(0, 6).set([0, 0, 1, 0, 1, 0])
+  expect(standardise(0, 64, 128)).not.toThrow()
+  expect(standardise(512 - 40, 64, 128)).toThrow(/x: expected memory of its own/)
+  expect(standardise(0, 520, 128)).toThrow(/x: expected memory of its own/)
+  expect(standardise(0, 64, 56)).toThrow(/counts: expected memory of its own/)
+  expect(standardise(0, 64, 40)).toThrow(/counts: expected memory of its own/)
+  expect(() => native.drawRows(streamKey(1, 'a'), doubles(0, 4), words(24, 4))).toThrow(
+    /draws: expected memory/,
+  )
+})
+
+test('columns whose memory goes while they are listed are not read', () => {
+  const first = Float64Array.of(1, 2, 3)
+  const columns = [first]
+  Object.defineProperty(columns, 1, {
+    get: () => {
+      structuredClone(first.buffer, { transfer: [first.buffer] })
+      return Float64Array.of(4, 5, 6)
+    },
+  })
+  expect(() => nativeRowLoops().addHashes(columns, new Int32Array(4))).toThrow(/one length/)
+})
+
+test('arguments of any other kind are errors', () => {
+  const binding = loadBinding()
+  const odd = [
+    undefined,
+    null,
+    NaN,
+    -1,
+    2 ** 53,
+    'a',
+    {},
+    [],
+    [1],
+    new Float64Array(0),
+    new Uint8Array(3),
+    () => 1,
+  ]
+  const native: Record<string, unknown> = {
+    ...binding.rowLoops,
+    readPieces: binding.readPieces.bind(binding),
+  }
+  for (const name of Object.keys(native)) {
+    const call = native[name] as (...args: unknown[]) => unknown
+    for (let turn = 0; turn < 300; turn++) {
+      const args = Array.from({ length: 8 }, (_, i) => odd[draws.uint32(8 * turn + i) % odd.length])
+      try {
+        call(...args)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'HADAMARD_PROGRAM' })
+      }
+    }
+  }
 })

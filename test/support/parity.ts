@@ -43,6 +43,9 @@ const THREADED_SIZES: readonly (readonly number[])[] = [
   [130, 20, 33],
 ]
 
+/** What no layer or optimizer asks for, but a program may: the verifier takes any number that is finite. */
+const ODD_SCALARS = [-1e300, -3.5, -1, -0, 5e-324, 0.5, 1, 2.5, 2 ** 32 + 0.5, 2 ** 53, 1e300]
+
 /** A call of an op: on plain arrays, or as a program that threads share. */
 export interface ParityCase {
   readonly label: string
@@ -50,9 +53,10 @@ export interface ParityCase {
   readonly run: (backend: Backend) => readonly OperandArray[]
 }
 
-/** All cases of an op: sizes, misaligned views, special values, in place, and as programs on 1, 2, 3 and 7 threads. */
+/** All cases of an op: sizes, misaligned views, special values, odd scalars, in place, and as programs on 1, 2, 3 and 7 threads. */
 export function* parityCases(op: Op, dtype: Dtype): Generator<ParityCase> {
   yield* eagerCases(op, dtype)
+  yield* oddScalarCases(op, dtype)
   yield* inPlaceCases(op, dtype)
   for (const threads of THREADS) yield* threadedCases(op, dtype, threads)
 }
@@ -90,6 +94,26 @@ function* eagerCases(op: Op, dtype: Dtype): Generator<ParityCase> {
             return copies
           },
         }
+      }
+    }
+  }
+}
+
+// Each scalar in turn is an odd one, then all of them are.
+function* oddScalarCases(op: Op, dtype: Dtype): Generator<ParityCase> {
+  const dims = sampleDims(op, [3, 19, 7])
+  const usual = sampleScalars(op)
+  for (const odd of usual.length === 0 ? [] : ODD_SCALARS) {
+    for (const place of [...usual.keys(), -1]) {
+      const scalars = usual.map((scalar, i) => (i === place || place < 0 ? odd : scalar))
+      const operands = sampleOperands(op, dims, { seed: 11, dtype, hasSpecials: true })
+      yield {
+        label: `dims ${dims.join(' ')}, scalars ${scalars.join(' ')}`,
+        run: (backend) => {
+          const copies = copyOperands(operands)
+          backend.call(op.name, dims, scalars, copies)
+          return copies
+        },
       }
     }
   }
