@@ -231,9 +231,11 @@ class Linker {
     for (std::size_t i = 0; i < op.operands.size(); ++i) {
       if (op.operands[i].is_output && !check_overlap(op, i)) return;
     }
+    // A buffer without bytes may lack an address, to which a kernel could not even add where its part begins.
+    static char no_bytes[1];
     for (const Range& range : ranges_) {
       auto* const base = static_cast<char*>(buffers_[static_cast<std::size_t>(range.buffer)].data);
-      result_.program.operands.push_back(base + range.offset);
+      result_.program.operands.push_back(base == nullptr ? no_bytes : base + range.offset);
     }
   }
 

@@ -249,11 +249,12 @@ std::size_t find_ends(const std::uint8_t* from, std::size_t length, std::uint8_t
     }
     std::uint64_t left = marks.ends;
     std::uint32_t* const next = to + __builtin_popcountll(left);
-    // By fours, as their number is hard to foretell.
+    // By fours, as their number is hard to foretell; what stands behind the last is overwritten, but has to be defined.
+    constexpr std::uint64_t none_left = std::uint64_t{1} << 63;
     while (to < next) {
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
-        to[i] = static_cast<std::uint32_t>(offset + first_bit(left));
+        to[i] = static_cast<std::uint32_t>(offset + first_bit(left | none_left));
         left &= left - 1;
       }
       to += 4;
