@@ -1,8 +1,7 @@
 /** What a network does with the rows of a dataset: fits on them window by window, scores and predicts them batch by batch. */
 
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkInteger, checkNumber, describeValue } from './check.ts'
 import type { Chunk } from './data/chunks.ts'
@@ -30,6 +29,7 @@ import { floatArray, type FloatArray } from './ops/arithmetic.ts'
 import { randomStream } from './random.ts'
 import { fileTrouble } from './serialize.ts'
 import { headsOf } from './spec.ts'
+import { temporaryFolder } from './temporary.ts'
 import { divergenceIn, rowsNamed } from './training/divergence.ts'
 import type { PreparedFit } from './training/fit.ts'
 import { normalizeFitOptions, type FitOptions, type FitSettings } from './training/options.ts'
@@ -82,7 +82,7 @@ export function prepareDatasetFit(
       packed: undefined as PackedRows | undefined,
     }
     try {
-      open.folder = await temporaryFolder(cache)
+      open.folder = await packingFolder(cache)
       const path = join(open.folder, `${randomUUID()}.rows`)
       open.packed = await packDataset(dataset, { spec, columns, validation, path, signal: settings.signal })
       const source = new ShuffledRows(open.packed, spec.seed)
@@ -135,9 +135,9 @@ function checkOptions(options: DatasetFitOptions): FitSettings {
   return settings
 }
 
-async function temporaryFolder(parent = tmpdir()): Promise<string> {
+async function packingFolder(parent: string | undefined): Promise<string> {
   try {
-    return await mkdtemp(join(parent, 'hadamard-'))
+    return await temporaryFolder(parent)
   } catch (error) {
     throw new DataError(
       {

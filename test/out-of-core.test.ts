@@ -38,6 +38,9 @@ import type { TrainOptions } from '../src/model/options.ts'
 import { train } from '../src/model/train.ts'
 import { atOnce } from '../src/paced.ts'
 import { randomStream } from '../src/random.ts'
+import { temporaryBeside } from '../src/temporary.ts'
+
+vi.mock('../src/temporary.ts', { spy: true })
 
 const ROWS = 2000
 let folder = ''
@@ -367,7 +370,9 @@ test.skipIf(!existsSync('/dev/full'))('a full disk is an error that keeps the da
   const before = readFileSync(path, 'utf8')
   // A device that is always full, in the place of the file that is written first.
   const target = join(folder, 'packed.rows')
-  symlinkSync('/dev/full', `${target}.${process.pid}.tmp`)
+  const temporary = `${target}.tmp`
+  symlinkSync('/dev/full', temporary)
+  vi.mocked(temporaryBeside).mockReturnValueOnce(temporary)
   const writing = PackedWriter.create(target, 'key', layout)
   await expect(writing).rejects.toThrow(/packed\.rows: .*no space left on the disk.*cache/)
   expect(readFileSync(path, 'utf8')).toBe(before)
@@ -381,7 +386,10 @@ test.skipIf(!existsSync('/dev/full'))(
     await train(path, { ...streamed, epochs: 1 })
     const [name] = packedFiles()
     rmSync(join(folder, name))
-    symlinkSync('/dev/full', join(folder, `${name}.${process.pid}.tmp`))
+    const temporary = join(folder, `${name}.tmp`)
+    symlinkSync('/dev/full', temporary)
+    // The file for the columns, which is of another kind, then that of the packed rows.
+    for (let file = 0; file < 2; file++) vi.mocked(temporaryBeside).mockReturnValueOnce(temporary)
     const failing = train(path, { ...streamed, epochs: 1 })
     await expect(failing).rejects.toThrow(/no space left on the disk.*make room.*\[HADAMARD_CACHE\]/)
     expect(readFileSync(path, 'utf8')).toBe(before)
@@ -390,6 +398,14 @@ test.skipIf(!existsSync('/dev/full'))(
     expect((await train(path, { ...streamed, epochs: 1 })).report.rows).toBe(ROWS)
   },
 )
+
+test('trainings at the same time make the same packed rows side by side', async () => {
+  const models = await Promise.all([0, 1, 2].map(() => train(path, { ...streamed, epochs: 1 })))
+  const [first, ...others] = models.map((model) => model.network.parameters)
+  for (const parameters of others) expect(parameters).toEqual(first)
+  expect(readdirSync(folder)).toEqual(['rows.csv', ...packedFiles()])
+  expect((await train(path, { ...streamed, epochs: 1 })).network.parameters).toEqual(first)
+})
 
 test('a cache that cannot be written is refused before the file is read', async () => {
   const reads = vi.spyOn(CsvFiles.prototype, 'blocks')

@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { DataError } from '../errors.ts'
+import { removeLeftovers, temporaryBeside } from '../temporary.ts'
 import { writeOut } from './outcome.ts'
 
 /** Text that goes somewhere in pieces. */
@@ -52,7 +53,8 @@ export async function openSink(path: string | undefined): Promise<TextSink> {
   }
   const found = await stat(path).catch(() => undefined)
   // What is no file, as a pipe, can only be written in place; a folder says so itself.
-  const target = found === undefined || found.isFile() ? `${path}.${process.pid}.tmp` : path
+  const target = found === undefined || found.isFile() ? temporaryBeside(path) : path
+  if (target !== path) await removeLeftovers(path)
   const file = createWriteStream(target)
   const stream = path.endsWith('.gz') ? createGzip() : file
   if (stream !== file) stream.pipe(file)

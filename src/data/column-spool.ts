@@ -7,6 +7,7 @@ import { open, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DataError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { temporaryBeside } from '../temporary.ts'
 import { numbersFrom, type Chunk } from './chunks.ts'
 import type { SchemaColumn } from './survey.ts'
 import { countOf, type Column } from './table.ts'
@@ -43,13 +44,13 @@ export class ColumnSpool {
    * @param path of the file that the rows are for
    */
   static async create(path: string): Promise<ColumnSpool | undefined> {
-    const temporary = spoolPath(path)
+    const temporary = temporaryBeside(path)
     try {
       await makeFolder(dirname(path))
       const { bavail, bsize } = await statfs(dirname(path))
       const handle = await open(temporary, 'wx+', 0o600)
       await rm(temporary, { force: true })
-      return new ColumnSpool(path, handle, MOST_OF_FREE * bavail * bsize)
+      return new ColumnSpool(temporary, handle, MOST_OF_FREE * bavail * bsize)
     } catch {
       return undefined
     }
@@ -122,7 +123,7 @@ export class ColumnSpool {
   async close(): Promise<void> {
     await this.handle.close()
     // Where an open file cannot lose its name.
-    await rm(spoolPath(this.path), { force: true })
+    await rm(this.path, { force: true })
   }
 
   private async read(at: number, memory: ArrayBuffer): Promise<void> {
@@ -139,17 +140,13 @@ export class ColumnSpool {
     return new DataError(
       {
         code: 'HADAMARD_FILE_READ',
-        where: spoolPath(this.path),
+        where: this.path,
         expected: 'the rows that were kept there while they were surveyed',
         received,
       },
       { cause },
     )
   }
-}
-
-function spoolPath(path: string): string {
-  return `${path}.${process.pid}.spool`
 }
 
 // Numbers come before codes, so that both lie where typed arrays may begin.

@@ -1,12 +1,12 @@
 /** One or more CSV files of the same columns, read one behind the other as often as asked for. */
 
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { describeValue } from '../check.ts'
 import { DataError, SpecError } from '../errors.ts'
+import { temporaryFolder } from '../temporary.ts'
 import { expandPattern, openFile, type ByteStream } from './csv-bytes.ts'
 import { CsvStream, type StreamBlock, type StreamOptions, type StreamPlan } from './csv-stream.ts'
 import { nameList } from './table.ts'
@@ -78,7 +78,7 @@ export class CsvFiles {
 
   /** Files of a stream, kept in a temporary one. */
   static async kept(stream: ByteStream, name: string, options: StreamOptions): Promise<CsvFiles> {
-    const folder = await mkdtemp(join(tmpdir(), 'hadamard-'))
+    const folder = await temporaryFolder()
     const path = join(folder, 'stream.csv')
     try {
       await pipeline(bytesOf(stream, name), createWriteStream(path))

@@ -1,11 +1,10 @@
 /** Parquet files and answers to SQL, through DuckDB's Node API, as sources of tables. */
 
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult, DuckDBVector } from '@duckdb/node-api'
-import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { availableParallelism } from 'node:os'
 import { DataError } from '../errors.ts'
+import { temporaryPath } from '../temporary.ts'
 import type { SourceLimits } from './open-dataset.ts'
 import { loadPeer } from './peers.ts'
 import { spooled } from './spool.ts'
@@ -106,7 +105,7 @@ async function* answers(
   { memoryBytes }: SourceLimits,
 ): AsyncGenerator<Table> {
   // What does not fit goes there, and not, as DuckDB has it, into a folder beside the user's files.
-  const folder = join(tmpdir(), `hadamard-${randomUUID()}`)
+  const folder = await temporaryPath()
   const instance = await duck.DuckDBInstance.create(':memory:', {
     temp_directory: folder,
     ...(memoryBytes === undefined ? {} : withinMemory(memoryBytes)),

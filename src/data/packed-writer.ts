@@ -1,12 +1,13 @@
 /** Writes encoded rows to a file of blocks, whose layout is in packed-format.ts. */
 
 import { constants } from 'node:fs'
-import { access, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { access, open, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { DataError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { formatBytes } from '../memory-limit.ts'
 import { bytesOfDtype } from '../ops/arithmetic.ts'
+import { removeLeftovers, temporaryBeside } from '../temporary.ts'
 import {
   blockRowsOf,
   MARK,
@@ -67,7 +68,7 @@ export class PackedWriter {
     layout: RowLayout,
     loops = fallbackRowLoops,
   ): Promise<PackedWriter> {
-    const temporary = `${path}.${process.pid}.tmp`
+    const temporary = temporaryBeside(path)
     try {
       await makeFolder(dirname(path))
       await removeLeftovers(path)
@@ -255,26 +256,6 @@ class PendingBlock {
 
   private newMemory(): ArrayBuffer {
     return this.spare.pop() ?? new ArrayBuffer(this.rows * rowBytes(this.layout))
-  }
-}
-
-// Of writers that were killed. One that is alive goes on.
-async function removeLeftovers(path: string): Promise<void> {
-  const [folder, name] = [dirname(path), basename(path)]
-  for (const file of await readdir(folder)) {
-    const pid = file.startsWith(`${name}.`)
-      ? /^\.(\d+)\.(?:tmp|spool)$/.exec(file.slice(name.length))?.[1]
-      : undefined
-    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(folder, file), { force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

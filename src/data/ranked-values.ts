@@ -1,10 +1,11 @@
 /** Numbers of any count, of which the one at a rank is found exactly in bounded memory: what does not fit lies in a temporary file. */
 
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DataError } from '../errors.ts'
 import type { Paced } from '../paced.ts'
+import { temporaryName } from '../temporary.ts'
 
 const MOST_IN_MEMORY = 2 ** 16
 const BYTES_PER_KEY = 8
@@ -142,7 +143,8 @@ function countDigits(
 
 // A file without a name goes when it is closed, and with the process.
 function openUnnamed(): number {
-  const folder = mkdtempSync(join(tmpdir(), 'hadamard-'))
+  const folder = join(tmpdir(), temporaryName())
+  mkdirSync(folder, { mode: 0o700 })
   try {
     return openSync(join(folder, 'values'), 'wx+', 0o600)
   } finally {

@@ -1,10 +1,10 @@
 /** Keeps tables that can be had only once in a temporary file, so that they can be read again and again. */
 
-import { mkdtemp, open, rm, stat, type FileHandle } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { DataError } from '../errors.ts'
+import { temporaryFolder } from '../temporary.ts'
 import type { Column, RowSource, Table } from './table.ts'
 
 const lengthBytes = 4
@@ -15,7 +15,7 @@ const lengthBytes = 4
  * @throws DataError where the temporary file cannot be written
  */
 export async function spooled(name: string, tables: AsyncIterable<Table>): Promise<RowSource> {
-  const folder = await mkdtemp(join(tmpdir(), 'hadamard-'))
+  const folder = await temporaryFolder()
   const path = join(folder, 'rows')
   const close = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {

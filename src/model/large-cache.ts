@@ -1,7 +1,7 @@
 /** The file of packed rows that later trainings with the same data and settings read: its name, its key, and whether it still holds. */
 
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { chooseRowLoops } from '../backends/choose.ts'
@@ -11,6 +11,7 @@ import { PackedWriter } from '../data/packed-writer.ts'
 import { countOf, type Column, type Table } from '../data/table.ts'
 import { DataError } from '../errors.ts'
 import { breathe } from '../paced.ts'
+import { temporaryFolder } from '../temporary.ts'
 import { pack } from './large-packing.ts'
 import { booleanFlag } from './large-scan.ts'
 import type { LargeSource } from './large-source.ts'
@@ -72,7 +73,7 @@ export async function packedData(source: LargeSource, settings: TrainSettings): 
 async function passingFolder(cache: string | false | undefined): Promise<string> {
   const parent = typeof cache === 'string' ? cache : tmpdir()
   await PackedWriter.checkFolder(join(parent, 'hadamard-'))
-  return mkdtemp(join(parent, 'hadamard-'))
+  return temporaryFolder(parent)
 }
 
 function changedFile(source: string, cause?: unknown): DataError {
