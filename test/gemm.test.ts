@@ -292,12 +292,13 @@ describe.each(dtypes)('gemm on $dtype', (dtype) => {
   })
 
   // More rows than a block of A, copied and in place, where operands exceed the second-level cache; and where A is so low
-  // that it is transposed instead of B, in two parts of k, for a C that is read.
+  // that it is transposed instead of B, in two parts of k, for a C that is read. The last reads a transposed A in place.
   test.each([
     { m: 530, n: 66, k: 270, seed: 1 },
     { m: 1040, n: 500, k: 40, seed: 0 },
     { m: 32, n: 130, k: 1030, seed: 2 },
     { m: 32, n: 130, k: 1030, seed: 6 },
+    { m: 301, n: 130, k: 37, seed: 1 },
   ])('$m × $n over $k, several blocks', ({ m, n, k, seed }) => {
     const recipe: Recipe = { ...recipes[0], alphas: [1], betas: [seed === 6 ? 2 : 0] }
     checkCase(recipe, dtype, drawCase(recipe, dtype, seed, [m, n, k]))
