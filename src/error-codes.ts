@@ -169,7 +169,7 @@ export const errorCodes = /* @__PURE__ */ tableOf({
   HADAMARD_NO_COLUMNS: {
     meaning: 'No column is left to learn from.',
     cure: 'Ignore fewer columns, or add some that differ from row to row.',
-    example: 'table: expected columns to learn from; received none beside the target',
+    example: 'rows: expected columns to learn from; received none beside the target',
   },
   HADAMARD_TARGET_COLUMN: {
     meaning:

@@ -531,11 +531,35 @@ test('what does not go is an error with its cure, before anything is trained', a
   )
   await expect(attempt({ memory: 'much' })).rejects.toThrow(/memory: expected bytes.*received 'much'/)
   await expect(attempt({ target: 'kin' })).rejects.toThrow(/Did you mean 'kind'/)
-  await expect(attempt({ target: 'same' })).rejects.toThrow(/column same: expected at least 2 classes/)
+  await expect(attempt({ target: 'same' })).rejects.toThrow(
+    /rows\.csv: column same: expected at least 2 different values; received only '.*' in [\d,]+ rows/,
+  )
   await expect(attempt({ outOfCore: false, shuffleWindow: 3 })).rejects.toThrow(/outOfCore: false/)
   await expect(attempt({}, join(folder, 'none.csv'))).rejects.toThrow(/no such file/)
   await expect(attempt({ cache: join(path, 'folder') })).rejects.toThrow(DataError)
   expect(packedFiles()).toEqual([])
+})
+
+test.each([
+  ['no rows', []],
+  ['one row', ['1,2,x']],
+  ['rows that are all held out', ['1,2,1.5', '2,3,2.5']],
+  ['one class', Array.from({ length: 40 }, (_, i) => `${i % 9},2,x`)],
+  ['one number', Array.from({ length: 40 }, (_, i) => `${i % 9},2,5.5`)],
+  ['no target', Array.from({ length: 40 }, (_, i) => `${i % 9},2,`)],
+  ['inputs of one value', Array.from({ length: 40 }, (_, i) => `1,,${i % 2}`)],
+])('of a file with %s the same is told as in memory', async (_, rows) => {
+  const file = join(folder, 'few.csv')
+  writeFileSync(file, ['a,b,y', ...rows, ''].join('\n'))
+  const messageOf = (options: object): Promise<string> =>
+    train(file, { target: 'y', epochs: 1, ...options }).then(
+      () => 'none',
+      (error: unknown) => (error as Error).message,
+    )
+  const message = await messageOf({ outOfCore: true, cache: false })
+  expect(message).toMatch(/^.*few\.csv: .*expected .*; received .*\[HADAMARD_/)
+  expect(message).toBe(await messageOf({}))
+  rmSync(file)
 })
 
 test('weights of rows and classes go into the packed rows, and a model is saved and loaded', async () => {

@@ -212,7 +212,7 @@ describe('Parquet and SQL through DuckDB', () => {
   test.each([
     ['duckdb:SELEC 1', 'duckdb: expected SQL that DuckDB can answer; received'],
     ['duckdb:SELECT * FROM nowhere', 'Table with name nowhere does not exist'],
-    ['duckdb:', 'expected SQL that DuckDB can answer'],
+    ['duckdb:', 'expected SQL that DuckDB can answer; received no statement'],
     ['duckdb:SELECT 1 AS a, 2 AS a', "expected a name of its own for every column; received 'a' twice"],
     [
       "duckdb:SELECT 'inf'::DOUBLE AS a",

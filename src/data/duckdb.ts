@@ -154,7 +154,9 @@ function refusal(error: unknown, name: string): DataError {
     )
   }
   const expected = name === 'duckdb' ? 'SQL that DuckDB can answer' : 'a Parquet file'
-  return new DataError({ code: 'HADAMARD_SOURCE', where: name, expected, received: first }, { cause: error })
+  // What the bindings say of a text without a statement.
+  const received = first === 'Error in native callback' ? 'no statement' : first
+  return new DataError({ code: 'HADAMARD_SOURCE', where: name, expected, received }, { cause: error })
 }
 
 function columnsOf(result: DuckDBResult, duck: Duck, name: string): ResultColumn[] {

@@ -281,7 +281,7 @@ function unwritable(path: string, error: unknown, written: number): DataError {
       where: `cache, ${path}`,
       expected: 'room for the cache of encoded rows',
       received: `${writeTroubles[code] ?? message}${after}`,
-      cure: 'Choose another folder by `cache`, or make room; false keeps none. The data are as they were',
+      cure: 'Choose another folder by `cache`, or make room. The data are as they were',
     },
     { cause: error },
   )

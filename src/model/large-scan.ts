@@ -24,6 +24,7 @@ import {
   type TimeLimits,
 } from './large-parts.ts'
 import type { TrainSettings } from './options.ts'
+import { noTrainingRows } from './parts.ts'
 import type { ClassReport } from './report.ts'
 import { TargetCounts } from './target-counts.ts'
 
@@ -169,9 +170,11 @@ export class Scan implements SurveyWatcher {
       }
       return { sample: { rows, columns: made, source }, sampled: { train, validation, test, calibration } }
     }
+    const { droppedRows } = this
+    const known = this.partRows.reduce((sum, count) => sum + count, 0)
+    if (known > 0) throw noTrainingRows(source, droppedRows + known)
     const names = this.settings.targets.join(' and ')
-    const received =
-      this.droppedRows > 0 ? `${this.droppedRows} rows, none with a value in column ${names}` : 'none'
+    const received = droppedRows > 0 ? `${droppedRows} rows, none with a value in column ${names}` : '0 rows'
     throw new DataError({ code: 'HADAMARD_NO_ROWS', where: source, expected: 'rows to train on', received })
   }
 

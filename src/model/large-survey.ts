@@ -8,10 +8,9 @@ import type { Input } from '../data/input.ts'
 import type { OpenCsvOptions } from '../data/open-options.ts'
 import { rowNumbers } from '../data/split.ts'
 import type { ColumnDescription } from '../data/summaries.ts'
-import type { DatasetSchema } from '../data/survey.ts'
+import type { DatasetSchema, SchemaColumn } from '../data/survey.ts'
 import type { Table } from '../data/table.ts'
 import { categoriesOf } from '../data/training-summary.ts'
-import { DataError } from '../errors.ts'
 import { breathe, inTurns } from '../paced.ts'
 import { droppedOf } from './large-dropped.ts'
 import { partNames, calibrationOf, type PartName, type PartCounts, type TimeLimits } from './large-parts.ts'
@@ -23,7 +22,7 @@ import { checkGroup, checkRule } from './parts.ts'
 import { asideColumns } from './plan.ts'
 import { openOptionsOf, namingOption } from './read-source.ts'
 import type { Fingerprint, ClassReport } from './report.ts'
-import { checkNamed, type DroppedColumn } from './survey.ts'
+import { checkNamed, checkTargetValues, noInputs, type DroppedColumn } from './survey.ts'
 
 /** What is known of a file; plain data but for the sample. */
 export interface LargeSurvey {
@@ -124,6 +123,7 @@ async function surveyOf(
   const schema = scan.tally.completed(dataset.schema)
   settings.givenRows?.check(rows)
   const summary = scan.tally.summary(schema.columns)
+  if (rows > 0) checkTargetsOf(settings, columns, schema, source)
   const { sample, sampled } = await scan.sampleTable(schema, source)
   await breathe()
   const dropped = await inTurns(droppedOf(schema, columns, sample, settings, rows))
@@ -142,13 +142,7 @@ async function surveyOf(
     ...targets,
     ignored: [...new Set(aside)],
   }
-  if (Encoder.fromJSON(encoder).width === 0)
-    throw new DataError({
-      code: 'HADAMARD_NO_COLUMNS',
-      where: source,
-      expected: 'columns to learn from',
-      received: 'none beside the target',
-    })
+  if (Encoder.fromJSON(encoder).width === 0) throw noInputs(source, dropped)
   const survey = {
     rows,
     schema,
@@ -171,6 +165,27 @@ async function surveyOf(
     chunks: () => (isSpooled ? spool.chunks(schema.columns, codesOf, source) : dataset.chunks()),
     close: async () => spool?.close(),
   }
+}
+
+// As of a table, by what is known of all rows.
+function checkTargetsOf(
+  { targets }: TrainSettings,
+  descriptions: readonly ColumnDescription[],
+  { columns }: DatasetSchema,
+  source: string,
+): void {
+  for (const description of descriptions) {
+    if (!targets.includes(description.name)) continue
+    const schema = columns.find(({ name }) => name === description.name)
+    checkTargetValues(source, description, onlyValue(description, schema))
+  }
+}
+
+function onlyValue(description: ColumnDescription, schema: SchemaColumn | undefined): number | string | null {
+  if (description.type === 'numeric')
+    return description.minimum === description.maximum ? description.minimum : null
+  if (description.categories !== 1 || schema?.type !== 'categorical') return null
+  return schema.categories?.length === 1 ? schema.categories[0] : null
 }
 
 /** The table that a survey's sample of the same rows was. */

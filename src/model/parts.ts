@@ -59,21 +59,24 @@ export async function partRows(table: Table, task: Task, settings: TrainSettings
     'split.calibration',
   )
   const inner = await hold(others, settings.validation, 'split.validation')
-  if (inner.train.length === 0) {
-    throw new DataError({
-      code: 'HADAMARD_SPLIT',
-      where: table.source ?? 'rows',
-      expected: 'rows left to train on',
-      received: `none of ${table.rows} after the split`,
-      cure: 'Use more rows, or smaller shares for `test` and `validation`',
-    })
-  }
+  if (inner.train.length === 0) throw noTrainingRows(table.source ?? 'rows', table.rows)
   const parts = { train: inner.train, validation: inner.test, test: outer.test, calibration }
   return {
     ...parts,
     rule: describeRule(table, task, settings),
     warnings: [...emptyParts(parts, settings), ...copyWarnings(copies, parts, settings)],
   }
+}
+
+/** The error of a split that leaves no row to train on. */
+export function noTrainingRows(where: string, rows: number): DataError {
+  return new DataError({
+    code: 'HADAMARD_SPLIT',
+    where,
+    expected: 'rows left to train on',
+    received: `none of ${rows} after the split`,
+    cure: 'Use more rows, or smaller shares for `test` and `validation`',
+  })
 }
 
 /** The first copy of each row, as far as the columns go that are not left out. */

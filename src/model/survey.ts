@@ -2,6 +2,7 @@
 
 import type { Encoder } from '../data/encoder.ts'
 import { inferType, type Input } from '../data/input.ts'
+import type { ColumnDescription } from '../data/summaries.ts'
 import {
   column as columnOf,
   nameList,
@@ -50,29 +51,32 @@ export function checkNamed(
   }
 }
 
-function checkTarget(table: Table, target: string, where: string): void {
-  const found = columnOf(table, target)
-  if (found.missing === table.rows) {
-    throw new DataError(
-      {
-        code: 'HADAMARD_TARGET_COLUMN',
-        where: `${where}: column ${target}`,
-        expected: 'values to learn',
-        received: `none in ${plural(table.rows, 'row')}`,
-      },
-      { column: target },
-    )
-  }
-  const first = firstValue(found)
-  if (!isConstant(found)) return
+function checkTarget(table: Table, name: string, where: string): void {
+  const found = columnOf(table, name)
+  const { missing } = found
+  const only = isConstant(found) ? firstValue(found) : null
+  checkTargetValues(where, { name, count: table.rows - missing, missing }, only)
+}
+
+/**
+ * Refuses a target that nothing can be learnt from.
+ *
+ * @param only its value where it has but one, else null
+ * @throws DataError for one without values or with only one
+ */
+export function checkTargetValues(
+  where: string,
+  { name, count, missing }: Pick<ColumnDescription, 'name' | 'count' | 'missing'>,
+  only: number | string | boolean | null,
+): void {
+  if (count > 0 && only === null) return
+  const [expected, received] =
+    count === 0
+      ? ['values to learn', `none in ${plural(missing, 'row')}`]
+      : ['at least 2 different values', `only '${String(only)}' in ${plural(count, 'row')}`]
   throw new DataError(
-    {
-      code: 'HADAMARD_TARGET_COLUMN',
-      where: `${where}: column ${target}`,
-      expected: 'at least 2 different values',
-      received: `only '${String(first)}' in ${plural(table.rows - found.missing, 'row')}`,
-    },
-    { column: target },
+    { code: 'HADAMARD_TARGET_COLUMN', where: `${where}: column ${name}`, expected, received },
+    { column: name },
   )
 }
 
@@ -193,11 +197,30 @@ function* dropColumns(
   return dropped
 }
 
+/**
+ * The error of data in which no input is left.
+ *
+ * @param dropped the columns that would have been inputs
+ */
+export function noInputs(where: string, dropped: readonly DroppedColumn[]): DataError {
+  const received = [...byReason(dropped)].map(([reason, names]) => `${nameList(names)}, ${reason}`)
+  return new DataError({
+    code: 'HADAMARD_NO_COLUMNS',
+    where,
+    expected: 'columns to learn from',
+    received: received.length === 0 ? 'none beside the target' : `only ${received.join('; ')}`,
+  })
+}
+
+function byReason(dropped: readonly DroppedColumn[]): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { name, reason } of dropped) found.set(reason, [...(found.get(reason) ?? []), name])
+  return found
+}
+
 /** Sentences on columns that are left out, those of one reason together. */
 export function droppedSentences(dropped: readonly DroppedColumn[]): string[] {
-  const byReason = new Map<string, string[]>()
-  for (const { name, reason } of dropped) byReason.set(reason, [...(byReason.get(reason) ?? []), name])
-  return [...byReason].map(([reason, names]) => {
+  return [...byReason(dropped)].map(([reason, names]) => {
     const cure = reason.startsWith('counting') || reason.includes('text') ? '; a type keeps it in' : ''
     return `Left out ${names.length === 1 ? 'the column' : 'columns'} ${reason}: ${nameList(names)}${cure}.`
   })

@@ -23,7 +23,7 @@ import { courseOf, type Course } from './recipe.ts'
 import { isTrainedByParts, largeSource, tableOf } from './large-source.ts'
 import { trainLarge } from './train-large.ts'
 import { classWeights, multiplyWeights, rowWeights } from './row-weights.ts'
-import { checkTargets, isImbalanced, uselessColumns, type DroppedColumn } from './survey.ts'
+import { checkTargets, isImbalanced, noInputs, uselessColumns, type DroppedColumn } from './survey.ts'
 import { Network } from '../network.ts'
 import { inTurns, type Paced } from '../paced.ts'
 import { normalizeSpec } from '../spec.ts'
@@ -148,10 +148,12 @@ export function taskOf(table: Table, { targets, task }: Pick<TrainSettings, 'tar
   ).task
 }
 
-function droppedColumns(table: Table, settings: TrainSettings): Paced<DroppedColumn[]> {
+function* droppedColumns(table: Table, settings: TrainSettings): Paced<DroppedColumn[]> {
   const aside = [...settings.targets, ...asideColumns(settings)]
   const inputs = table.columns.map(({ name }) => name).filter((name) => !aside.includes(name))
-  return uselessColumns(table, inputs, settings.types)
+  const dropped = yield* uselessColumns(table, inputs, settings.types)
+  if (dropped.length === inputs.length) throw noInputs(table.source ?? 'rows', dropped)
+  return dropped
 }
 
 function fitEncoder(
