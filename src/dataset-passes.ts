@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { chooseRowLoops } from './backends/choose.ts'
 import { checkInteger, checkNumber, describeValue } from './check.ts'
 import type { Chunk } from './data/chunks.ts'
 import { Dataset } from './data/dataset.ts'
@@ -17,6 +18,7 @@ import {
 import type { RowArrays } from './data/packed-format.ts'
 import { PackedRows } from './data/packed-rows.ts'
 import { PackedWriter } from './data/packed-writer.ts'
+import type { RowLoops } from './data/row-loops.ts'
 import { ShuffledRows } from './data/shuffled-rows.ts'
 import { windowRowsOf } from './data/window-rows.ts'
 import { optimizerInfo } from './compiler/optimizers.ts'
@@ -70,6 +72,7 @@ export function prepareDatasetFit(
   keep: (parameters: FloatArray) => void,
 ): PreparedFit {
   const { spec } = parts
+  const loops = chooseRowLoops({ backend: parts.backend.name })
   const settings = checkOptions(options)
   const columns = chooseColumns(dataset, spec, 'fit', options)
   const { validation, cache } = options
@@ -84,7 +87,8 @@ export function prepareDatasetFit(
     try {
       open.folder = await packingFolder(cache)
       const path = join(open.folder, `${randomUUID()}.rows`)
-      open.packed = await packDataset(dataset, { spec, columns, validation, path, signal: settings.signal })
+      const { signal } = settings
+      open.packed = await packDataset(dataset, { spec, columns, validation, path, loops, signal })
       const source = new ShuffledRows(open.packed, spec.seed)
       open.fit = prepareWindowFit({ ...parts, settings, source, windowRows }, keep)
       return await open.fit(report, onProgress)
@@ -193,14 +197,15 @@ interface PackPlan {
   readonly columns: ChosenColumns
   readonly validation?: number | Dataset
   readonly path: string
+  readonly loops: RowLoops
   readonly signal?: AbortSignal
 }
 
 async function packDataset(
   dataset: Dataset,
-  { spec, columns, validation, path, signal }: PackPlan,
+  { spec, columns, validation, path, loops, signal }: PackPlan,
 ): Promise<PackedRows> {
-  const writer = await PackedWriter.create(path, '', layoutOf(spec, columns))
+  const writer = await PackedWriter.create(path, '', layoutOf(spec, columns), loops)
   try {
     const isWatched = watchedRule({ spec, validation })
     for await (const chunk of dataset.chunks()) {
@@ -217,7 +222,7 @@ async function packDataset(
     await writer.abandon()
     throw error
   }
-  const packed = await PackedRows.open(path, '', true)
+  const packed = await PackedRows.open(path, '', true, loops)
   if (!(packed instanceof PackedRows)) throw new Error(`the packed rows of ${path} are ${packed ?? 'gone'}`)
   if (packed.rowsOf('train') > 0) return packed
   await packed.close()

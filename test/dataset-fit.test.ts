@@ -3,7 +3,8 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { loadBinding } from '../src/backends/native.ts'
 import { openCsv, type Dataset } from '../src/data/dataset.ts'
 import { blockRowsOf } from '../src/data/packed-format.ts'
 import { runsOf } from '../src/data/shuffled-rows.ts'
@@ -17,6 +18,7 @@ import { randomStream } from '../src/random.ts'
 import type { FitRun } from '../src/training/run.ts'
 import type { WindowSource } from '../src/training/window-fit.ts'
 import { availableBackends } from './csv-backends.ts'
+import { isNativeUnderTest } from './support/backends.ts'
 
 const ROWS = 2500
 const BLOCK = 1024
@@ -86,6 +88,15 @@ describe.each(availableBackends())('on %s', (backend) => {
     }
     expect(history.steps).toBe(EPOCHS * Math.ceil(ROWS / BATCH))
     expect(net.parameters).toEqual(byHand.parameters)
+  })
+
+  test.runIf(isNativeUnderTest)('windows are read by the core where it computes', async () => {
+    const reads = vi.spyOn(loadBinding(), 'readPieces')
+    await new Network({ ...spec, backend }).fit(await open(), { ...columns, ...settings })
+    const windows = EPOCHS * Math.ceil(ROWS / WINDOW)
+    if (backend === 'native') expect(reads.mock.calls.length).toBeGreaterThanOrEqual(windows)
+    else expect(reads).not.toHaveBeenCalled()
+    reads.mockRestore()
   })
 
   test('threads, pieces of the file and the place of the packed rows change no bit', async () => {
