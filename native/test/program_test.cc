@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <iterator>
@@ -223,6 +224,23 @@ TEST_CASE("an empty buffer without an address is not copied from") {
     REQUIRE(linked.error == "");
     Executor(std::move(linked.program), 1).run({.times = 1});
     CHECK(arena.at<double>(state)[1] == 1);
+  }
+}
+
+// As another thread does where a program lacks a barrier; here the scratch lies over the values, a few places on.
+TEST_CASE("values that change while their distribution is found lead nowhere outside of the scratch") {
+  constexpr Index count = 1000;
+  for (const Isa& isa : isas()) {
+    if (!isa.supported()) continue;
+    for (const Index shift : {0, 1, 7, 500}) {
+      const Memory memory((count + shift) * 4);
+      for (Index i = 0; i < count + shift; ++i) memory.at<float>()[i] = std::sin(float(i * i)) * (i % 90 == 3 ? 1e30f : 1.0f);
+      std::array<double, 7> summary{};
+      void* const operands[] = {memory.at<void>(), summary.data(), memory.at<float>() + shift};
+      isa.kernels(Dtype::float32).ops[find_op("distribution")](
+          {.dims = &count, .scalars = nullptr, .operands = operands, .rows = 0, .cursor = 0, .begin = 0, .end = count});
+      CHECK(summary[2] <= summary[6]);
+    }
   }
 }
 
