@@ -194,6 +194,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define_csv_reader(env, exports);
   define_executable(env, exports);
   define_row_loops(env, exports);
+  define_row_jobs(env, exports);
   return exports;
 }
 

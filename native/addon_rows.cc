@@ -6,44 +6,11 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "addon_values.h"
-#include "file_read.h"
-#include "row_loops.h"
 
 namespace hadamard::addon {
 namespace {
-
-template <typename T, napi_typedarray_type type>
-struct Elements {
-  T* data;
-  std::size_t length;
-
-  Elements(const Napi::Value& value, const char* what) {
-    const View view = view_of(value, what);
-    if (view.type != type) fail(value.Env(), std::string(what) + ": expected a typed array of another kind");
-    data = static_cast<T*>(view.data);
-    length = static_cast<std::size_t>(view.length);
-  }
-
-  void expect(Napi::Env env, std::size_t least, const char* what) const {
-    if (length >= least) return;
-    fail(env, std::string(what) + ": expected at least " + std::to_string(least) + " elements; received " +
-                  std::to_string(length));
-  }
-};
-
-using Doubles = Elements<double, napi_float64_array>;
-using Floats = Elements<float, napi_float32_array>;
-using Words = Elements<std::uint32_t, napi_uint32_array>;
-using Codes = Elements<std::int32_t, napi_int32_array>;
-using Octets = Elements<std::uint8_t, napi_uint8_array>;
-
-std::size_t size_of(const Napi::Value& value, std::size_t most, const char* what) {
-  return static_cast<std::size_t>(integer_of(value, 0, static_cast<Index>(most), what));
-}
 
 // Their places are looked at once: what is written may not change them.
 template <class A, class B>
@@ -53,34 +20,57 @@ void expect_apart(Napi::Env env, const A& written, const B& read, const char* wh
   if (from(written) < to(read) && from(read) < to(written)) fail(env, std::string(what) + ": expected memory of its own");
 }
 
-// All of them before their memory is asked for: JavaScript may run where an array is read.
-std::vector<Napi::Value> values_of(const Napi::Array& array) {
-  std::vector<Napi::Value> values(array.Length());
-  for (std::uint32_t i = 0; i < values.size(); ++i) values[i] = array[i];
-  return values;
-}
-
-void check_places(Napi::Env env, const Words& places, std::size_t from, std::size_t to, std::size_t rows) {
-  std::uint32_t largest = 0;
-  for (std::size_t i = from; i < to; ++i) largest = std::max(largest, places.data[i]);
-  if (from < to && largest >= rows) fail(env, "rows: expected places in the column");
-}
-
-// addMoments(values, places or undefined, from, to, moments)
+// addMoments(columns, places or undefined, from, to, moments)
 Napi::Value add_moments(const Napi::CallbackInfo& call) {
   const Napi::Env env = call.Env();
-  const Doubles values(call[0], "values"), moments(call[4], "moments");
-  moments.expect(env, sizeof(RowMoments) / sizeof(double), "moments");
-  auto& known = *reinterpret_cast<RowMoments*>(moments.data);
+  const std::vector<Napi::Value> columns = values_of(array_of(call[0], "columns"));
+  const Doubles moments(call[4], "moments");
+  const std::size_t width = columns.size();
+  moments.expect(env, width * (sizeof(RowMoments) / sizeof(double)), "moments");
+  std::vector<const double*> values;
+  std::size_t rows = static_cast<std::size_t>(max_safe_integer);
+  for (const Napi::Value& column : columns) {
+    const Doubles of_column(column, "columns");
+    rows = std::min(rows, of_column.length);
+    values.push_back(of_column.data);
+  }
+  auto* const known = reinterpret_cast<RowMoments*>(moments.data);
   if (call[1].IsUndefined()) {
-    const std::size_t to = size_of(call[3], values.length, "to"), from = size_of(call[2], to, "from");
-    hadamard::add_moments(values.data + from, nullptr, to - from, known);
+    const std::size_t to = size_of(call[3], rows, "to"), from = size_of(call[2], to, "from");
+    for (const double*& column : values) column += from;
+    hadamard::add_moments(values.data(), width, nullptr, to - from, known);
     return env.Undefined();
   }
   const Words places(call[1], "places");
   const std::size_t to = size_of(call[3], places.length, "to"), from = size_of(call[2], to, "from");
-  check_places(env, places, from, to, values.length);
-  hadamard::add_moments(values.data, places.data + from, to - from, known);
+  check_places(env, places, from, to, rows);
+  expect_apart(env, moments, places, "moments");
+  hadamard::add_moments(values.data(), width, places.data + from, to - from, known);
+  return env.Undefined();
+}
+
+// copyRows(columns, rows, places, count, into)
+Napi::Value copy_rows(const Napi::CallbackInfo& call) {
+  const Napi::Env env = call.Env();
+  const std::vector<Napi::Value> columns = values_of(array_of(call[0], "columns"));
+  const Words rows(call[1], "rows"), places(call[2], "places");
+  const Doubles into(call[4], "into");
+  const std::size_t width = columns.size();
+  const std::size_t count = size_of(call[3], std::min(rows.length, places.length), "count");
+  check_places(env, places, 0, count, into.length / std::max<std::size_t>(width, 1));
+  expect_apart(env, into, rows, "into");
+  expect_apart(env, into, places, "into");
+  std::vector<RowValues> values;
+  for (const Napi::Value& column : columns) {
+    const View view = view_of(column, "columns");
+    check_places(env, rows, 0, count, static_cast<std::size_t>(view.length));
+    if (view.type == napi_int32_array) {
+      values.push_back({nullptr, Codes(column, "columns").data});
+    } else {
+      values.push_back({Doubles(column, "columns").data, nullptr});
+    }
+  }
+  hadamard::copy_rows(values.data(), width, rows.data, places.data, count, into.data);
   return env.Undefined();
 }
 
@@ -134,9 +124,6 @@ Napi::Value standardise(const Napi::CallbackInfo& call) {
   const Doubles scales(call[1], "scales"), counts(call[7], "counts");
   const Words rows(call[2], "rows");
   const Floats x(call[5], "x");
-  const std::size_t count = columns.size();
-  scales.expect(env, count * (sizeof(Standardising) / sizeof(double)), "scales");
-  counts.expect(env, count * (sizeof(StandardisedCounts) / sizeof(double)), "counts");
   const std::size_t to = size_of(call[4], rows.length, "to"), from = size_of(call[3], to, "from");
   const std::size_t width = size_of(call[6], x.length, "width");
   if (to > x.length / std::max<std::size_t>(width, 1)) fail(env, "x: expected room for all rows");
@@ -144,83 +131,18 @@ Napi::Value standardise(const Napi::CallbackInfo& call) {
   expect_apart(env, x, scales, "x");
   expect_apart(env, counts, rows, "counts");
   expect_apart(env, counts, scales, "counts");
-  const std::uint32_t* const last = std::max_element(rows.data + from, rows.data + to);
-  const auto* const by = reinterpret_cast<const Standardising*>(scales.data);
-  std::vector<const double*> values;
-  for (std::size_t i = 0; i < count; ++i) {
-    const Doubles column(columns[i], "values");
-    if (from < to && *last >= column.length) fail(env, "rows: expected places in the column");
-    const double room = static_cast<double>(width) - (by[i].has_indicator != 0 ? 1 : 0);
-    const bool is_place = by[i].offset >= 0 && by[i].offset < room && by[i].offset == std::floor(by[i].offset);
-    if (!is_place) fail(env, "offset: expected the place of an input in a row");
-    values.push_back(column.data);
-  }
-  auto* const known = reinterpret_cast<StandardisedCounts*>(counts.data);
-  return Napi::Boolean::New(
-      env, standardise_rows(values.data(), by, count, rows.data, from, to, x.data, width, known));
+  const StandardisedColumns known(env, columns, scales, width, false);
+  const std::size_t count = columns.size();
+  counts.expect(env, count * (sizeof(StandardisedCounts) / sizeof(double)), "counts");
+  check_places(env, rows, from, to, known.rows);
+  return Napi::Boolean::New(env, standardise_rows(known.values.data(), known.scales.data(), count, rows.data, from, to, x.data,
+                                                  width, reinterpret_cast<StandardisedCounts*>(counts.data)));
 }
 
 // checksum(bytes)
 Napi::Value checksum(const Napi::CallbackInfo& call) {
   const Octets bytes(call[0], "bytes");
   return Napi::Number::New(call.Env(), checksum_of(bytes.data, bytes.length));
-}
-
-// Pieces of a file, read one behind the other on a thread of the pool. What they go to is kept alive by a reference to an array
-// that nobody else has.
-class PieceReader : public Napi::AsyncWorker {
- public:
-  struct Piece {
-    std::uint64_t offset;
-    std::uint8_t* into;
-    std::size_t length;
-  };
-
-  PieceReader(int file, std::vector<Piece> pieces, const Napi::Array& views, const Napi::Function& on_done)
-      : AsyncWorker(on_done, "hadamard rows"),
-        file_(file),
-        pieces_(std::move(pieces)),
-        views_(Napi::Persistent(views.As<Napi::Object>())) {}
-
-  void Execute() override {
-    is_read_ = std::all_of(pieces_.begin(), pieces_.end(), [this](const Piece& piece) {
-      return read_file_at(file_, piece.offset, piece.into, piece.length) == piece.length;
-    });
-  }
-
-  void OnOK() override { Callback().Call({Napi::Boolean::New(Env(), is_read_)}); }
-
- private:
-  const int file_;
-  const std::vector<Piece> pieces_;
-  const Napi::ObjectReference views_;
-  bool is_read_ = false;
-};
-
-// readPieces(descriptor, offsets, views, onDone): fills each view from its offset on; onDone(whether all were filled)
-Napi::Value read_pieces(const Napi::CallbackInfo& call) {
-  const Napi::Env env = call.Env();
-  const auto file = static_cast<int>(integer_of(call[0], 0, (Index{1} << 31) - 1, "descriptor"));
-  const std::vector<Napi::Value> views = values_of(array_of(call[2], "views"));
-  const Doubles offsets(call[1], "offsets");
-  if (views.size() != offsets.length) {
-    fail(env, "views: expected as many as offsets, " + std::to_string(offsets.length) + "; received " +
-                  std::to_string(views.size()));
-  }
-  if (!call[3].IsFunction()) fail(env, "onDone: expected a function");
-  const Napi::Array kept = Napi::Array::New(env, views.size());
-  std::vector<PieceReader::Piece> pieces(views.size());
-  for (std::uint32_t i = 0; i < views.size(); ++i) {
-    kept.Set(i, views[i]);
-    const View view = view_of(views[i], "views");
-    if (!view.is_shared || view.type != napi_uint8_array) fail(env, "views: expected Uint8Arrays on shared memory");
-    const double offset = offsets.data[i];
-    if (!(offset >= 0 && offset <= static_cast<double>(max_safe_integer))) fail(env, "offsets: expected places in a file");
-    pieces[i] = {static_cast<std::uint64_t>(offset), static_cast<std::uint8_t*>(view.data),
-                 static_cast<std::size_t>(view.bytes)};
-  }
-  (new PieceReader(file, std::move(pieces), kept, call[3].As<Napi::Function>()))->Queue();
-  return env.Undefined();
 }
 
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
@@ -230,15 +152,37 @@ Napi::Value guarded(const Napi::CallbackInfo& call) {
 
 }  // namespace
 
+void check_places(Napi::Env env, const Words& places, std::size_t from, std::size_t to, std::size_t rows) {
+  std::uint32_t largest = 0;
+  for (std::size_t i = from; i < to; ++i) largest = std::max(largest, places.data[i]);
+  if (from < to && largest >= rows) fail(env, "rows: expected places in the column");
+}
+
+StandardisedColumns::StandardisedColumns(Napi::Env env, const std::vector<Napi::Value>& columns, const Doubles& numbers,
+                                         std::size_t width, bool must_be_shared) {
+  numbers.expect(env, columns.size() * (sizeof(Standardising) / sizeof(double)), "scales");
+  const auto* const by = reinterpret_cast<const Standardising*>(numbers.data);
+  scales.assign(by, by + columns.size());
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const Doubles column(columns[i], "values");
+    if (must_be_shared && !view_of(columns[i], "values").is_shared) fail(env, "values: expected shared memory");
+    const double room = static_cast<double>(width) - (scales[i].has_indicator != 0 ? 1 : 0);
+    const bool is_place = scales[i].offset >= 0 && scales[i].offset < room && scales[i].offset == std::floor(scales[i].offset);
+    if (!is_place) fail(env, "offset: expected the place of an input in a row");
+    values.push_back(column.data);
+    rows = std::min(rows, column.length);
+  }
+}
+
 void define_row_loops(Napi::Env env, Napi::Object exports) {
   Napi::Object loops = Napi::Object::New(env);
   loops.Set("addMoments", Napi::Function::New(env, guarded<add_moments>, "addMoments"));
+  loops.Set("copyRows", Napi::Function::New(env, guarded<copy_rows>, "copyRows"));
   loops.Set("drawRows", Napi::Function::New(env, guarded<draw_rows>, "drawRows"));
   loops.Set("addHashes", Napi::Function::New(env, guarded<add_hashes>, "addHashes"));
   loops.Set("standardise", Napi::Function::New(env, guarded<standardise>, "standardise"));
   loops.Set("checksum", Napi::Function::New(env, guarded<checksum>, "checksum"));
   exports.Set("rowLoops", loops);
-  exports.Set("readPieces", Napi::Function::New(env, guarded<read_pieces>, "readPieces"));
 }
 
 }  // namespace hadamard::addon

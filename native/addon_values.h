@@ -53,4 +53,41 @@ const Isa& isa_of(const Napi::Value& value);
 
 constexpr Index max_safe_integer = (Index{1} << 53) - 1;
 
+// All of them before their memory is asked for: JavaScript may run where an array is read.
+inline std::vector<Napi::Value> values_of(const Napi::Array& array) {
+  std::vector<Napi::Value> values(array.Length());
+  for (std::uint32_t i = 0; i < values.size(); ++i) values[i] = array[i];
+  return values;
+}
+
+// The memory of a typed array of one kind.
+template <typename T, napi_typedarray_type type>
+struct Elements {
+  T* data;
+  std::size_t length;
+
+  Elements(const Napi::Value& value, const char* what) {
+    const View view = view_of(value, what);
+    if (view.type != type) fail(value.Env(), std::string(what) + ": expected a typed array of another kind");
+    data = static_cast<T*>(view.data);
+    length = static_cast<std::size_t>(view.length);
+  }
+
+  void expect(Napi::Env env, std::size_t least, const char* what) const {
+    if (length >= least) return;
+    fail(env, std::string(what) + ": expected at least " + std::to_string(least) + " elements; received " +
+                  std::to_string(length));
+  }
+};
+
+using Doubles = Elements<double, napi_float64_array>;
+using Floats = Elements<float, napi_float32_array>;
+using Words = Elements<std::uint32_t, napi_uint32_array>;
+using Codes = Elements<std::int32_t, napi_int32_array>;
+using Octets = Elements<std::uint8_t, napi_uint8_array>;
+
+inline std::size_t size_of(const Napi::Value& value, std::size_t most, const char* what) {
+  return static_cast<std::size_t>(integer_of(value, 0, static_cast<Index>(most), what));
+}
+
 }  // namespace hadamard::addon

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "csv_scan.h"
-#include "file_read.h"
+#include "file_pieces.h"
 
 namespace hadamard {
 namespace {

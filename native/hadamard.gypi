@@ -29,7 +29,7 @@
   "targets": [
     {
       "target_name": "hadamard",
-      "sources": ["addon.cc", "addon_csv.cc", "addon_csv_reader.cc", "addon_executable.cc", "addon_rows.cc", "addon_values.cc"],
+      "sources": ["addon.cc", "addon_csv.cc", "addon_csv_reader.cc", "addon_executable.cc", "addon_rows.cc", "addon_row_jobs.cc", "addon_values.cc"],
       "dependencies": ["hadamard_core"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
@@ -58,7 +58,7 @@
         "csv_texts.cc",
         "dispatch.cc",
         "executor.cc",
-        "file_read.cc",
+        "file_pieces.cc",
         "program.cc",
         "row_loops.cc",
         "signature.cc",

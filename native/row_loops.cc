@@ -50,6 +50,47 @@ void add_numbers_of(const double* const* columns, std::size_t count, WordSums* c
   for (std::size_t column = 0; column < WIDTH; ++column) *sums[column] = known[column];
 }
 
+void add_value(double value, RowMoments& known) {
+  if (std::isnan(value)) return;
+  if (known.count == 0) known.shift = value;
+  known.count++;
+  const double difference = value - known.shift;
+  known.sum += difference;
+  known.sum_of_squares += difference * difference;
+  if (value < known.minimum) known.minimum = value;
+  if (value > known.maximum) known.maximum = value;
+}
+
+// Columns side by side, as each sum waits for the one before. Once all have a value nothing branches: a missing one adds 0.
+template <std::size_t WIDTH>
+void add_moments_of(const double* const* columns, const std::uint32_t* places, std::size_t count, RowMoments* moments) {
+  RowMoments known[WIDTH];
+  for (std::size_t column = 0; column < WIDTH; ++column) known[column] = moments[column];
+  const auto are_begun = [&known] {
+    return std::all_of(known, known + WIDTH, [](const RowMoments& one) { return one.count > 0; });
+  };
+  std::size_t i = 0;
+  for (; i < count && !are_begun(); ++i) {
+    const std::size_t row = places == nullptr ? i : places[i];
+    for (std::size_t column = 0; column < WIDTH; ++column) add_value(columns[column][row], known[column]);
+  }
+  for (; i < count; ++i) {
+    const std::size_t row = places == nullptr ? i : places[i];
+    for (std::size_t column = 0; column < WIDTH; ++column) {
+      RowMoments& one = known[column];
+      const double value = columns[column][row];
+      const bool is_known = value == value;
+      const double difference = is_known ? value - one.shift : 0;
+      one.count += is_known ? 1 : 0;
+      one.sum += difference;
+      one.sum_of_squares += difference * difference;
+      one.minimum = value < one.minimum ? value : one.minimum;
+      one.maximum = value > one.maximum ? value : one.maximum;
+    }
+  }
+  for (std::size_t column = 0; column < WIDTH; ++column) moments[column] = known[column];
+}
+
 bool standardise_column(const Standardising& scale, const double* values, const std::uint32_t* rows, std::size_t from,
                         std::size_t to, float* x, std::size_t width, StandardisedCounts& counts) {
   const Standardising by = scale;
@@ -73,20 +114,15 @@ bool standardise_column(const Standardising& scale, const double* values, const 
 
 }  // namespace
 
-void add_moments(const double* values, const std::uint32_t* places, std::size_t count, RowMoments& moments) {
-  RowMoments known = moments;
-  for (std::size_t i = 0; i < count; ++i) {
-    const double value = values[places == nullptr ? i : places[i]];
-    if (std::isnan(value)) continue;
-    if (known.count == 0) known.shift = value;
-    known.count++;
-    const double difference = value - known.shift;
-    known.sum += difference;
-    known.sum_of_squares += difference * difference;
-    if (value < known.minimum) known.minimum = value;
-    if (value > known.maximum) known.maximum = value;
+void add_moments(const double* const* columns, std::size_t width, const std::uint32_t* places, std::size_t count,
+                 RowMoments* moments) {
+  while (width >= columns_at_once) {
+    add_moments_of<columns_at_once>(columns, places, count, moments);
+    columns += columns_at_once;
+    moments += columns_at_once;
+    width -= columns_at_once;
   }
-  moments = known;
+  for (std::size_t i = 0; i < width; ++i) add_moments_of<1>(columns + i, places, count, moments + i);
 }
 
 void draw_rows(const std::uint32_t* key, const double* numbers, std::size_t count, std::uint32_t* draws) {
@@ -130,6 +166,17 @@ bool standardise_rows(const double* const* columns, const Standardising* scales,
     }
   }
   return true;
+}
+
+void copy_rows(const RowValues* columns, std::size_t width, const std::uint32_t* rows, const std::uint32_t* places,
+               std::size_t count, double* into) {
+  for (std::size_t i = 0; i < count; ++i) {
+    double* const row = into + places[i] * width;
+    for (std::size_t column = 0; column < width; ++column) {
+      const auto [numbers, codes] = columns[column];
+      row[column] = numbers != nullptr ? numbers[rows[i]] : codes[rows[i]];
+    }
+  }
 }
 
 std::uint32_t checksum_of(const std::uint8_t* bytes, std::size_t length) {

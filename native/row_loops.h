@@ -12,8 +12,9 @@ struct RowMoments {
   double count, shift, sum, sum_of_squares, minimum, maximum;
 };
 
-// Adds `count` values, those at `places` where they are not null; NaN is none.
-void add_moments(const double* values, const std::uint32_t* places, std::size_t count, RowMoments& moments);
+// Adds `count` values of each column, those at `places` where they are not null; NaN is none.
+void add_moments(const double* const* columns, std::size_t width, const std::uint32_t* places, std::size_t count,
+                 RowMoments* moments);
 
 // The first word of the Threefry block of each row number, an integer from 0 to 2^53 - 1.
 void draw_rows(const std::uint32_t* key, const double* numbers, std::size_t count, std::uint32_t* draws);
@@ -41,6 +42,16 @@ struct StandardisedCounts {
 // to be encoded; then the counts are of no use.
 bool standardise_rows(const double* const* columns, const Standardising* scales, std::size_t count, const std::uint32_t* rows,
                       std::size_t from, std::size_t to, float* x, std::size_t width, StandardisedCounts* counts);
+
+// Numbers of a column, or codes.
+struct RowValues {
+  const double* numbers;
+  const std::int32_t* codes;  // where numbers is null
+};
+
+// Copies rows of columns to places of a table of numbers, `width` a row.
+void copy_rows(const RowValues* columns, std::size_t width, const std::uint32_t* rows, const std::uint32_t* places,
+               std::size_t count, double* into);
 
 // Four sums side by side over words.
 std::uint32_t checksum_of(const std::uint8_t* bytes, std::size_t length);

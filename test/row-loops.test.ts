@@ -1,5 +1,8 @@
 /** The loops over the rows of large files: the native core's against those in TypeScript, and both against theory. */
 
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { fallbackRowLoops, momentPlaces, newMoments, type RowLoops } from '../src/data/row-loops.ts'
 import { loadBinding, nativeRowLoops } from '../src/backends/native.ts'
@@ -28,10 +31,15 @@ function results(by: RowLoops): unknown[] {
     [places, 0, places.length],
     [places, 5, 5],
   ] as const) {
-    const moments = newMoments()
-    by.addMoments(values, chosen, from, to, moments)
-    by.addMoments(values, chosen, from, to, moments)
-    found.push(bits(moments))
+    // As many as a loop takes at once, more, and one that begins late.
+    const late = values.map((value, i) => (i < 700 ? NaN : value))
+    const several = [values, values.toReversed(), late, values.map((value) => -value), values, late]
+    for (const some of [[values], several, several.slice(1)]) {
+      const moments = Float64Array.from(some.flatMap(() => [...newMoments()]))
+      by.addMoments(some, chosen, from, to, moments)
+      by.addMoments(some, chosen, from, to, moments)
+      found.push(bits(moments))
+    }
   }
   for (const first of [0, 12, 2 ** 32 - 7, 2 ** 53 - ROWS]) {
     const numbers = Float64Array.from({ length: ROWS }, (_, i) => first + i)
@@ -50,6 +58,15 @@ function results(by: RowLoops): unknown[] {
     sums,
   )
   found.push(sums)
+  const table = new Float64Array(columns.length * (ROWS + 5))
+  by.copyRows(
+    columns,
+    places,
+    places.map((place) => ROWS + 4 - place),
+    places.length - 3,
+    table,
+  )
+  found.push(bits(table))
   const near = values.map((value) => (Math.abs(value) > 1e200 ? NaN : value))
   for (const both of [
     [near, values],
@@ -79,7 +96,7 @@ test('the native core gives the bits of TypeScript', () => {
 test.each(loops)('moments of %s are those of the values', (_, by) => {
   const few = Float64Array.of(5, NaN, 1, 3, 3)
   const moments = newMoments()
-  by().addMoments(few, undefined, 0, few.length, moments)
+  by().addMoments([few], undefined, 0, few.length, moments)
   const { count, shift, sum, squares, minimum, maximum } = momentPlaces
   expect([count, minimum, maximum].map((place) => moments[place])).toEqual([4, 1, 5])
   const mean = moments[shift] + moments[sum] / 4
@@ -119,9 +136,27 @@ test.each(loops)('any wrong byte changes the checksum of %s', (_, by) => {
 test('the native core refuses rows that a column has not, and arrays that are too short', () => {
   const native = nativeRowLoops()
   const moments = newMoments()
-  expect(() => native.addMoments(values, Uint32Array.of(ROWS), 0, 1, moments)).toThrow(/places in the column/)
-  expect(() => native.addMoments(values, undefined, 0, ROWS + 1, moments)).toThrow(/to: expected/)
-  expect(() => native.addMoments(values, undefined, 0, 1, moments.subarray(1))).toThrow(/at least 6/)
+  expect(() => native.addMoments([values], Uint32Array.of(ROWS), 0, 1, moments)).toThrow(
+    /places in the column/,
+  )
+  expect(() => native.addMoments([values], undefined, 0, ROWS + 1, moments)).toThrow(/to: expected/)
+  expect(() => native.addMoments([values], undefined, 0, 1, moments.subarray(1))).toThrow(/at least 6/)
+  expect(() => native.addMoments([values, values.subarray(1)], undefined, 0, ROWS, moments)).toThrow(
+    /at least 12/,
+  )
+  const copy = (rows: number[], to: number[], count: number, room: number) => (): void => {
+    native.copyRows(
+      [values, codes],
+      Uint32Array.from(rows),
+      Uint32Array.from(to),
+      count,
+      new Float64Array(room),
+    )
+  }
+  expect(copy([0, ROWS], [0, 1], 2, 4)).toThrow(/places in the column/)
+  expect(copy([0, 1], [0, 2], 2, 4)).toThrow(/places in the column/)
+  expect(copy([0], [0, 1], 2, 4)).toThrow(/count/)
+  expect(copy([0, ROWS], [0, 1], 1, 2)).not.toThrow()
   expect(() => native.drawRows(streamKey(1, 'a'), values, new Uint32Array(ROWS))).toThrow(/row numbers/)
   expect(() => native.addHashes([values], new Int32Array(1))).toThrow(/at least 2/)
   expect(() => native.addHashes([values, values.subarray(1)], new Int32Array(4))).toThrow(/one length/)
@@ -156,9 +191,78 @@ test('the native core refuses to write over what it reads places from', () => {
   expect(standardise(0, 520, 128)).toThrow(/x: expected memory of its own/)
   expect(standardise(0, 64, 56)).toThrow(/counts: expected memory of its own/)
   expect(standardise(0, 64, 40)).toThrow(/counts: expected memory of its own/)
+  const into = doubles(0, 4)
+  expect(() => native.copyRows([values, codes], words(24, 2), words(64, 2), 2, into)).toThrow(
+    /into: expected memory/,
+  )
+  expect(() => native.copyRows([values, codes], words(64, 2), words(24, 2), 2, into)).toThrow(
+    /into: expected memory/,
+  )
+  expect(() => native.addMoments([values], words(40, 4), 0, 4, doubles(0, 6))).toThrow(
+    /moments: expected memory/,
+  )
   expect(() => native.drawRows(streamKey(1, 'a'), doubles(0, 4), words(24, 4))).toThrow(
     /draws: expected memory/,
   )
+})
+
+const sharedNumbers = (numbers: ArrayLike<number>): Float64Array => {
+  const copy = new Float64Array(new SharedArrayBuffer(8 * numbers.length))
+  copy.set(numbers)
+  return copy
+}
+const sharedBytes = (length: number): Uint8Array => {
+  const bytes = new Uint8Array(new SharedArrayBuffer(length))
+  bytes.forEach((_, i) => (bytes[i] = 3 * i + 1))
+  return bytes
+}
+
+test('jobs scale rows into pieces as one call does into all of them, and tell of a number that is too large', async () => {
+  const { jobs } = nativeRowLoops()
+  const near = values.map((value) => (Math.abs(value) > 1e200 ? NaN : value))
+  const columns = [near, near.toReversed()].map((column) => sharedNumbers(column))
+  const scales = Float64Array.of(0, 12.5, 310, -900, 900, 1, 3, -2, 7, -Infinity, Infinity, 0)
+  const x = new Float32Array(4 * places.length)
+  fallbackRowLoops.standardise(columns, scales, places, 0, places.length, x, 4, new Float64Array(4))
+  const pieces = [3, 0, 200, places.length - 203].map(
+    (rows) => new Float32Array(new SharedArrayBuffer(16 * rows)),
+  )
+  expect(await jobs?.standardisePieces(columns, scales, places, pieces, 4)).toBe(true)
+  expect(pieces.flatMap((piece) => [...bits(piece)])).toEqual([...bits(x)])
+  columns[1][places[250]] = 1e300
+  expect(await jobs?.standardisePieces(columns, scales, places, pieces, 4)).toBe(false)
+  const refused = [
+    () => jobs?.standardisePieces([values, columns[1]], scales, places, pieces, 4),
+    () => jobs?.standardisePieces(columns, scales, places, pieces.slice(1), 4),
+    () => jobs?.standardisePieces(columns, scales, places, pieces, 3),
+    () => jobs?.standardisePieces(columns, scales, Uint32Array.of(ROWS), [pieces[0].subarray(4, 8)], 4),
+  ]
+  for (const call of refused) await expect(call()).rejects.toThrow(/expected/)
+})
+
+test('jobs write pieces of a file, whose checksums are those of their bytes, and tell where one is not written', async () => {
+  const path = join(tmpdir(), `hadamard-pieces-${process.pid}`)
+  const { jobs } = nativeRowLoops()
+  const pieces = [20, 0, 7].map(sharedBytes)
+  const file = openSync(path, 'w')
+  try {
+    const found = await jobs?.writePieces(file, Float64Array.of(40, 10, 3), pieces)
+    // Windows leaves it to the runtime.
+    if (process.platform !== 'win32') {
+      expect([...(found ?? [])]).toEqual(pieces.map((piece) => fallbackRowLoops.checksum(piece)))
+      const bytes = readFileSync(path)
+      expect([bytes.subarray(40, 60), bytes.subarray(3, 10)]).toEqual([
+        Buffer.from(pieces[0]),
+        Buffer.from(pieces[2]),
+      ])
+    }
+  } finally {
+    closeSync(file)
+  }
+  const readOnly = openSync(path, 'r')
+  expect(await jobs?.writePieces(readOnly, Float64Array.of(0), [pieces[0]])).toBeUndefined()
+  closeSync(readOnly)
+  rmSync(path)
 })
 
 test('columns whose memory goes while they are listed are not read', () => {
@@ -191,7 +295,7 @@ test('arguments of any other kind are errors', () => {
   ]
   const native: Record<string, unknown> = {
     ...binding.rowLoops,
-    readPieces: binding.readPieces.bind(binding),
+    ...binding.rowJobs,
   }
   for (const name of Object.keys(native)) {
     const call = native[name] as (...args: unknown[]) => unknown

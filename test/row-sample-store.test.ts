@@ -3,12 +3,13 @@
 import { expect, test } from 'vitest'
 import { RowSampleStore } from '../src/data/row-sample-store.ts'
 import { atOnce } from '../src/paced.ts'
+import { fallbackRowLoops } from '../src/data/row-loops.ts'
 import { rowNumbers } from '../src/data/split.ts'
 import { randomStream } from '../src/random.ts'
 
 const stream = randomStream(1, 'sample')
 const rowsBy = (wanted: number, total: number, drawOf: (row: number) => number): number[] => {
-  const store = new RowSampleStore(wanted, 1)
+  const store = new RowSampleStore(wanted, 1, fallbackRowLoops)
   // By pieces of several sizes.
   for (let first = 0, rows = 1; first < total; first += rows, rows = Math.min(2 * rows, 64)) {
     const numbers = rowNumbers(Math.min(rows, total - first), first)

@@ -12,7 +12,7 @@ import type {
   FilePiece,
 } from '../data/csv-block.ts'
 import type { CsvBody, CsvBodyOptions, CsvFailure } from '../data/csv-parser.ts'
-import { fallbackRowLoops, type RowLoops } from '../data/row-loops.ts'
+import { fallbackRowLoops, type RowJobs, type RowLoops } from '../data/row-loops.ts'
 import { floatArray, type Dtype, type FloatArray } from '../ops/arithmetic.ts'
 import { opNamed, ops } from '../ops/index.ts'
 import type { Backend, Executable, OperandArray, RunOptions, RunOutcome } from './backend.ts'
@@ -60,6 +60,9 @@ interface NativeExecutable {
 
 /** Targets of blocks as the addon holds them. */
 type NativeTargets = object
+
+/** What tells its result when it is done. */
+type Job<Given extends unknown[], Result> = (...given: [...Given, (result: Result) => void]) => void
 
 /** What the addon exports. */
 export interface Binding {
@@ -112,13 +115,11 @@ export interface Binding {
     ): void
     close(): void
   }
-  rowLoops: Omit<RowLoops, 'readPieces'>
-  readPieces(
-    descriptor: number,
-    offsets: Float64Array,
-    views: readonly Uint8Array[],
-    onDone: (areRead: boolean) => void,
-  ): void
+  rowLoops: Omit<RowLoops, 'jobs'>
+  /** The last argument of each is told the result. */
+  rowJobs: {
+    [Name in keyof RowJobs]: Job<Parameters<RowJobs[Name]>, Awaited<ReturnType<RowJobs[Name]>>>
+  }
   Executable: new (
     program: NativeProgram,
     buffers: readonly OperandArray[],
@@ -191,7 +192,7 @@ function missingPart(binding: Partial<Binding>): string | undefined {
     if (native.get(name) !== `${split} ${signature.text}`) return `the op ${name}`
   }
   if (binding.rowLoops === undefined) return 'the loops over rows'
-  return binding.readPieces === undefined ? 'the function readPieces' : undefined
+  return binding.rowJobs === undefined ? 'the jobs on rows' : undefined
 }
 
 /**
@@ -316,17 +317,29 @@ export function nativeBlockReader(options: BlockOptions, threads?: number): Bloc
  */
 export function nativeRowLoops(): RowLoops {
   const binding = loadBinding()
-  const { rowLoops } = binding
+  const { rowLoops, rowJobs } = binding
   return {
     ...rowLoops,
-    readPieces: (descriptor, offsets, views) =>
-      new Promise((resolve) => binding.readPieces(descriptor, offsets, views, resolve)),
+    jobs: {
+      readPieces: promised(rowJobs.readPieces),
+      writePieces: promised(rowJobs.writePieces),
+      standardisePieces: promised(rowJobs.standardisePieces),
+    },
     standardise(columns, scales, rows, from, to, x, width, counts) {
       const areTheirs = x instanceof Float32Array && rows instanceof Uint32Array
       const by = areTheirs ? rowLoops : fallbackRowLoops
       return by.standardise(columns, scales, rows, from, to, x, width, counts)
     },
   }
+}
+
+function promised<Given extends unknown[], Result>(
+  job: Job<Given, Result>,
+): (...given: Given) => Promise<Result> {
+  return (...given) =>
+    new Promise((resolve) => {
+      job(...given, resolve)
+    })
 }
 
 function defaultThreadsOf(cores: number): number {

@@ -16,6 +16,9 @@ import { categoriesOf } from './training-summary.ts'
 /** Of what is free when a spool is made: the packed rows, which come after it, take less than it does. */
 const MOST_OF_FREE = 0.5
 
+/** Chunks before the latest whose memory still is as it was. */
+export const CHUNKS_KEPT = 2
+
 /** Numbers of a column, or places of its texts in a list of its own; -1 being a missing one. */
 export type SpooledPiece = Float64Array | Int32Array
 
@@ -93,7 +96,7 @@ export class ColumnSpool {
   }
 
   /**
-   * The rows in their order. Their memory is used again for the next but one.
+   * The rows in their order. The memory of each is used again when `CHUNKS_KEPT` more have been asked for, and another.
    *
    * @param codesOf for each text of a column by its place there, the code among the categories
    * @throws DataError where the file cannot be read
@@ -105,16 +108,17 @@ export class ColumnSpool {
   ): AsyncGenerator<Chunk> {
     const codes = columns.map(({ type }, index) => (type === 'categorical' ? codesOf(index) : undefined))
     const most = this.blocks.reduce((bytes, block) => Math.max(bytes, block.bytes), 0)
-    const memories = [new ArrayBuffer(most), new ArrayBuffer(most)]
+    // The next one is read beside those that are kept.
+    const memories = Array.from({ length: CHUNKS_KEPT + 2 }, () => new SharedArrayBuffer(most))
     let reading: Promise<void> | undefined
     for (const [at, { firstRow, rows }] of this.blocks.entries()) {
       await (reading ?? this.read(at, memories[0]))
       if (at + 1 < this.blocks.length) {
-        reading = this.read(at + 1, memories[(at + 1) % 2])
+        reading = this.read(at + 1, memories[(at + 1) % memories.length])
         // Whoever awaits it is told.
         reading.catch(() => undefined)
       }
-      const made = columnsOf(columns, codes, memories[at % 2], rows)
+      const made = columnsOf(columns, codes, memories[at % memories.length], rows)
       yield { table: { rows, columns: made, source }, numbers: numbersFrom(firstRow, rows) }
     }
   }
@@ -126,7 +130,7 @@ export class ColumnSpool {
     await rm(this.path, { force: true })
   }
 
-  private async read(at: number, memory: ArrayBuffer): Promise<void> {
+  private async read(at: number, memory: SharedArrayBuffer): Promise<void> {
     const { offset, bytes } = this.blocks[at]
     const { bytesRead } = await this.handle
       .read(new Uint8Array(memory), 0, bytes, offset)
@@ -157,7 +161,7 @@ function inOrder<T>(all: readonly T[], isNumeric: (one: T) => boolean): T[] {
 function columnsOf(
   columns: readonly SchemaColumn[],
   codes: readonly (Int32Array | undefined)[],
-  memory: ArrayBuffer,
+  memory: SharedArrayBuffer,
   rows: number,
 ): Column[] {
   const made: Column[] = []

@@ -312,8 +312,8 @@ export class Encoder {
     return value < low ? low : value > high ? high : value
   }
 
-  // The columns with the first of their inputs in a row.
-  private inputColumns(table: Table): InputColumn[] {
+  /** @internal The columns with the first of their inputs in a row. */
+  inputColumns(table: Table): InputColumn[] {
     const byName = new Map(table.columns.map((column) => [column.name, column]))
     let offset = 0
     return this.data.inputs.map((input) => {

@@ -137,22 +137,22 @@ export class PackedRows {
 
   // Some threads at once, as a disk takes them. What they cannot read is read again by the runtime, which tells why.
   private async readNatively(pieces: readonly PieceOfFile[]): Promise<boolean> {
-    const { readPieces } = this.loops
-    if (readPieces === undefined) return false
+    const { jobs } = this.loops
+    if (jobs === undefined) return false
     const count = Math.ceil(pieces.length / MOST_NATIVE_READS)
-    const jobs: Promise<boolean>[] = []
+    const reads: Promise<boolean>[] = []
     for (let from = 0; from < pieces.length; from += count) {
       const some = pieces.slice(from, from + count)
       const offsets = Float64Array.from(some, ({ offset }) => offset)
-      jobs.push(
-        readPieces(
+      reads.push(
+        jobs.readPieces(
           this.handle.fd,
           offsets,
           some.map(({ view }) => view),
         ),
       )
     }
-    return (await Promise.all(jobs)).every(Boolean)
+    return (await Promise.all(reads)).every(Boolean)
   }
 
   close(): Promise<void> {

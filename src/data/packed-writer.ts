@@ -6,13 +6,11 @@ import { dirname } from 'node:path'
 import { DataError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { formatBytes } from '../memory-limit.ts'
-import { bytesOfDtype } from '../ops/arithmetic.ts'
+import { bytesOfDtype, floatArray, type FloatArray } from '../ops/arithmetic.ts'
 import { removeLeftovers, temporaryBeside } from '../temporary.ts'
 import {
   blockRowsOf,
   MARK,
-  rowBytes,
-  totalBytes,
   TRAILER_BYTES,
   type Contents,
   type Place,
@@ -24,12 +22,18 @@ import { fallbackRowLoops, type RowLoops } from './row-loops.ts'
 /** Blocks that are written while others are filled. */
 const MOST_WRITES = 4
 
+interface Part {
+  rows: number
+  readonly blocks: Place[]
+  open: Block
+}
+
 /** Writes a file of packed rows; it appears under its name when it is complete. */
 export class PackedWriter {
-  private readonly parts = new Map<string, { rows: number; blocks: Place[]; pending: PendingBlock }>()
+  private readonly parts = new Map<string, Part>()
   private readonly sections: Record<string, Place> = {}
   private readonly writing: Promise<void>[] = []
-  private readonly spare: ArrayBuffer[] = []
+  private readonly spare: SharedArrayBuffer[] = []
   private offset = 0
 
   private constructor(
@@ -76,7 +80,6 @@ export class PackedWriter {
       const writer = new PackedWriter(path, temporary, handle, key, layout, loops)
       try {
         await writer.write(Buffer.from(MARK))
-        await writer.written()
       } catch (error) {
         await writer.abandon()
         throw error
@@ -88,22 +91,68 @@ export class PackedWriter {
   }
 
   /** Adds rows to a part, in their order. */
-  async append(part: string, arrays: RowArrays, rows: number): Promise<void> {
+  async append(part: string, { x, y, weights }: RowArrays, rows: number): Promise<void> {
+    const { inputs } = this.layout
+    if (x.length !== rows * inputs) throw new Error('rows of another layout')
+    const rooms = this.reserve(part, rows)
+    this.setTargets(rooms, y, weights)
+    let from = 0
+    for (const room of rooms) {
+      room.x.set(x.subarray(from * inputs, (from + room.rows) * inputs))
+      from += room.rows
+    }
+    await this.filled(rooms)
+  }
+
+  /** Room for the next rows of a part, to be filled in any order. */
+  reserve(part: string, rows: number): RowRoom[] {
     let known = this.parts.get(part)
     if (known === undefined) {
-      known = { rows: 0, blocks: [], pending: new PendingBlock(this.layout, this.spare) }
+      known = { rows: 0, blocks: [], open: this.newBlock() }
       this.parts.set(part, known)
     }
     known.rows += rows
-    for (let from = 0; from < rows;) {
-      from += known.pending.take(arrays, from, rows - from, rows)
-      if (known.pending.isFull) known.blocks.push(await this.putBlock(known.pending))
+    const rooms: RowRoom[] = []
+    for (let left = rows; left > 0;) {
+      const block = known.open
+      const room = block.take(left)
+      rooms.push(room)
+      left -= room.rows
+      if (!block.isTaken) continue
+      block.place.offset = this.takeBytes(block.bytes.length)
+      known.blocks.push(block.place)
+      known.open = this.newBlock()
     }
+    return rooms
+  }
+
+  /** Writes the targets of the rows, and their weights where the layout has some. */
+  setTargets(rooms: readonly RowRoom[], y: FloatArray | Uint32Array, weights?: FloatArray): void {
+    const { targets } = this.layout
+    const rows = rooms.reduce((sum, room) => sum + room.rows, 0)
+    if (y.length !== rows * targets) throw new Error('rows of another layout')
+    let from = 0
+    for (const room of rooms) {
+      const to = from + room.rows
+      room.setTargets(y.subarray(from * targets, to * targets), weights?.subarray(from, to))
+      from = to
+    }
+  }
+
+  /** Tells that rows stand in their room. What is complete is written, some of it at a time. */
+  async filled(rooms: readonly RowRoom[]): Promise<void> {
+    const complete = rooms.filter((room) => room.complete()).map(({ block }) => block)
+    if (complete.length === 0) return
+    const writing = this.writeBlocks(complete)
+    // Whoever waits for it is told.
+    writing.catch(() => undefined)
+    this.writing.push(writing)
+    while (this.writing.length > MOST_WRITES) await this.writing.shift()
   }
 
   /** Adds bytes of another kind. */
   async section(name: string, bytes: Uint8Array): Promise<void> {
-    this.sections[name] = await this.put([bytes])
+    this.sections[name] = await this.put(bytes)
   }
 
   /**
@@ -114,20 +163,20 @@ export class PackedWriter {
    */
   async finish(notes: unknown): Promise<void> {
     const parts: Record<string, Contents['parts'][string]> = {}
-    for (const [name, { rows, blocks, pending }] of this.parts) {
-      if (!pending.isEmpty) blocks.push(await this.putBlock(pending))
+    while (this.writing.length > 0) await this.writing.shift()
+    for (const [name, { rows, blocks, open: last }] of this.parts) {
+      if (!last.isEmpty) blocks.push(await this.put(last.takenBytes()))
       parts[name] = { rows, blocks }
     }
     const { key, layout, sections } = this
     const contents: Contents = { key, layout, blockRows: blockRowsOf(layout), parts, sections, notes }
-    const place = await this.put([Buffer.from(JSON.stringify(contents))])
+    const place = await this.put(Buffer.from(JSON.stringify(contents)))
     const trailer = Buffer.alloc(TRAILER_BYTES)
     trailer.writeDoubleLE(place.offset, 0)
     trailer.writeUInt32LE(place.bytes, 8)
     trailer.writeUInt32LE(place.checksum, 12)
     trailer.write(MARK, 16, 'latin1')
     await this.write(trailer)
-    await this.written()
     try {
       // Not synced: what a crash of the system loses, checksums tell.
       await this.handle.close()
@@ -144,34 +193,38 @@ export class PackedWriter {
     await rm(this.temporary, { force: true })
   }
 
-  // Gives the memory of a block to the next ones when it has been written.
-  private async putBlock(pending: PendingBlock): Promise<Place> {
-    const { memory, pieces } = pending.end()
-    return this.put(pieces, () => this.spare.push(memory))
+  private newBlock(): Block {
+    return new Block(this.layout, this.spare.pop())
   }
 
-  private async put(pieces: readonly Uint8Array[], onWritten?: () => void): Promise<Place> {
+  // Where so many bytes go. Offsets stay multiples of 8, so that blocks can be read into any typed array.
+  private takeBytes(length: number): number {
     const { offset } = this
-    const [first] = pieces
-    const length = totalBytes(pieces)
-    // Offsets stay multiples of 8, so that blocks can be read into any typed array.
-    const padding = (8 - (length % 8)) % 8
-    const bytes =
-      pieces.length === 1 && padding === 0 ? first : Buffer.concat([...pieces, Buffer.alloc(padding)])
-    // Whoever reads a block sees no pieces.
-    const checksum = this.loops.checksum(bytes.subarray(0, length))
-    await this.write(bytes, onWritten)
-    return { offset, bytes: length, checksum }
+    this.offset += Math.ceil(length / 8) * 8
+    return offset
   }
 
-  // Some writes are under way while the next rows are encoded.
-  private async write(bytes: Uint8Array, onWritten?: () => void): Promise<void> {
-    const writing = this.writeAt(bytes, this.offset).then(onWritten)
-    // Whoever waits for it is told.
-    writing.catch(() => undefined)
-    this.writing.push(writing)
-    this.offset += bytes.length
-    while (this.writing.length > MOST_WRITES) await this.writing.shift()
+  // Gives the memory of the blocks to the next ones.
+  private async writeBlocks(blocks: readonly Block[]): Promise<void> {
+    const offsets = Float64Array.from(blocks, ({ place }) => place.offset)
+    const views = blocks.map(({ bytes }) => bytes)
+    const checksums = await this.loops.jobs?.writePieces(this.handle.fd, offsets, views)
+    for (const [i, { place, bytes }] of blocks.entries()) {
+      place.checksum = checksums?.[i] ?? this.loops.checksum(bytes)
+      if (checksums === undefined) await this.writeAt(bytes, place.offset)
+      this.spare.push(bytes.buffer)
+    }
+  }
+
+  private async put(bytes: Uint8Array): Promise<Place> {
+    const offset = await this.write(bytes)
+    return { offset, bytes: bytes.length, checksum: this.loops.checksum(bytes) }
+  }
+
+  private async write(bytes: Uint8Array): Promise<number> {
+    const offset = this.takeBytes(bytes.length)
+    await this.writeAt(bytes, offset)
+    return offset
   }
 
   private async writeAt(bytes: Uint8Array, offset: number): Promise<void> {
@@ -184,24 +237,23 @@ export class PackedWriter {
       throw unwritable(this.path, error, offset)
     }
   }
-
-  private async written(): Promise<void> {
-    while (this.writing.length > 0) await this.writing.shift()
-  }
 }
 
-/** The rows of a block that is not full yet: inputs behind one another, then targets, then weights. */
-class PendingBlock {
+/** Memory for the rows of a block: inputs behind one another, then targets, then weights. */
+class Block {
+  readonly bytes: Uint8Array<SharedArrayBuffer>
+  readonly place: { offset: number; bytes: number; checksum: number }
+  /** Rows that have their values. */
+  filled = 0
   private readonly rows: number
-  /** Where each of these begins, and its bytes a row. */
+  /** Where inputs, targets and weights begin, and their bytes a row. */
   private readonly regions: readonly { offset: number; width: number }[]
-  private memory: ArrayBuffer
-  private filled = 0
+  private taken = 0
 
-  /** @param spare memory of blocks that has no other use */
+  /** @param memory of a block that has no other use */
   constructor(
     private readonly layout: RowLayout,
-    private readonly spare: ArrayBuffer[],
+    memory: SharedArrayBuffer | undefined,
   ) {
     const { dtype, inputs, targets, areTargetsLabels, isWeighted } = layout
     const element = bytesOfDtype(dtype)
@@ -217,45 +269,71 @@ class PendingBlock {
       offset += width * this.rows
       return region
     })
-    this.memory = this.newMemory()
+    this.bytes = new Uint8Array(memory ?? new SharedArrayBuffer(offset))
+    this.place = { offset: 0, bytes: offset, checksum: 0 }
   }
 
-  get isFull(): boolean {
+  get isTaken(): boolean {
+    return this.taken === this.rows
+  }
+
+  get isWhole(): boolean {
     return this.filled === this.rows
   }
 
   get isEmpty(): boolean {
-    return this.filled === 0
+    return this.taken === 0
   }
 
-  // Takes in as many of the rows as there is room for.
-  take({ x, y, weights }: RowArrays, from: number, rows: number, total: number): number {
-    const count = Math.min(rows, this.rows - this.filled)
-    const into = new Uint8Array(this.memory)
-    const sources = [x, y, weights]
-    for (const [i, { offset, width }] of this.regions.entries()) {
-      const source = sources[i]
-      if (source?.byteLength !== width * total) throw new Error('rows of another layout')
-      const bytes = new Uint8Array(source.buffer, source.byteOffset + from * width, count * width)
-      into.set(bytes, offset + this.filled * width)
-    }
-    this.filled += count
-    return count
+  get isWeighted(): boolean {
+    return this.layout.isWeighted
   }
 
-  /** The bytes of the rows, in one piece where the block is full, and the memory that they lie in. */
-  end(): { memory: ArrayBuffer; pieces: Uint8Array[] } {
-    const { memory, filled } = this
-    const pieces = this.isFull
-      ? [new Uint8Array(memory)]
-      : this.regions.map(({ offset, width }) => new Uint8Array(memory, offset, filled * width))
-    this.filled = 0
-    this.memory = this.newMemory()
-    return { memory, pieces }
+  /** Room for as many of the rows as it has. */
+  take(rows: number): RowRoom {
+    const from = this.taken
+    const count = Math.min(rows, this.rows - from)
+    this.taken += count
+    const { dtype, inputs } = this.layout
+    const x = floatArray(dtype, count * inputs, this.bytes.buffer, from * this.regions[0].width)
+    return new RowRoom(this, from, count, x.fill(0))
   }
 
-  private newMemory(): ArrayBuffer {
-    return this.spare.pop() ?? new ArrayBuffer(this.rows * rowBytes(this.layout))
+  /** Writes bytes of rows from one on into a region; of fewer or more than there is room for it is an error. */
+  set(region: number, from: number, rows: number, values: FloatArray | Uint32Array | undefined): void {
+    const { offset, width } = this.regions[region]
+    if (values?.byteLength !== rows * width) throw new Error('rows of another layout')
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    this.bytes.set(bytes, offset + from * width)
+  }
+
+  /** The bytes of the rows so far, in one piece. */
+  takenBytes(): Uint8Array {
+    return Buffer.concat(
+      this.regions.map(({ offset, width }) => this.bytes.subarray(offset, offset + this.taken * width)),
+    )
+  }
+}
+
+/** Room for rows in a block. */
+export class RowRoom {
+  /** @param x zeros, which inputs are written into */
+  constructor(
+    readonly block: Block,
+    private readonly from: number,
+    readonly rows: number,
+    readonly x: FloatArray,
+  ) {}
+
+  setTargets(y: FloatArray | Uint32Array, weights?: FloatArray): void {
+    this.block.set(1, this.from, this.rows, y)
+    if (this.block.isWeighted) this.block.set(2, this.from, this.rows, weights)
+  }
+
+  /** Tells the block that the rows are there, and whether it is whole now. */
+  complete(): boolean {
+    this.block.filled += this.rows
+    return this.block.isWhole
   }
 }
 

@@ -8,6 +8,9 @@ import { threefry } from '../random.ts'
 /** Places of a block's sums among its moments: sums are of values less the first of them, so that little is cancelled. */
 export const momentPlaces = { count: 0, shift: 1, sum: 2, squares: 3, minimum: 4, maximum: 5 } as const
 
+/** Numbers that are a column's moments. */
+export const MOMENT_NUMBERS = 6
+
 /** Moments of no rows yet. */
 export function newMoments(): Float64Array {
   return Float64Array.of(0, NaN, 0, 0, Infinity, -Infinity)
@@ -17,13 +20,25 @@ const SCALE_NUMBERS = 6
 
 /** @internal The loops of one backend. */
 export interface RowLoops {
-  /** Adds values from one place to another, or those that the places there name; NaN is none. */
+  /**
+   * Adds values of each column from one row to another, or those of the rows that places from one to another name; NaN is none.
+   *
+   * @param moments of one column behind the other
+   */
   addMoments(
-    values: Float64Array,
+    columns: readonly Float64Array[],
     places: Uint32Array | undefined,
     from: number,
     to: number,
     moments: Float64Array,
+  ): void
+  /** Copies the first of the rows to places of a table that has all columns side by side. */
+  copyRows(
+    columns: readonly (Float64Array | Int32Array)[],
+    rows: Uint32Array,
+    places: Uint32Array,
+    count: number,
+    into: Float64Array,
   ): void
   /** The draw of each row number from a stream, the first word of a block of random bits. */
   drawRows(key: Uint32Array, numbers: Float64Array, draws: Uint32Array): void
@@ -53,39 +68,58 @@ export interface RowLoops {
   ): boolean
   /** Four sums side by side over words. No single wrong word goes unseen; not meant against forgery. */
   checksum(bytes: Uint8Array): number
+  /** What goes on without the event loop; undefined where nothing does. */
+  readonly jobs?: RowJobs
+}
+
+/** @internal Work on shared memory, which must stay as it is until it is done. */
+export interface RowJobs {
   /**
-   * Fills views of shared memory with the bytes of a file from offsets on, without the event loop; undefined where only the runtime
-   * reads files.
+   * Fills views with the bytes of a file from offsets on.
    *
    * @returns whether all were filled: why one was not, the runtime tells
    */
-  readonly readPieces?: (
+  readPieces(descriptor: number, offsets: Float64Array, views: readonly Uint8Array[]): Promise<boolean>
+  /**
+   * Writes views to a file from offsets on.
+   *
+   * @returns their checksums; undefined where one was not written: why, the runtime tells
+   */
+  writePieces(
     descriptor: number,
     offsets: Float64Array,
     views: readonly Uint8Array[],
-  ) => Promise<boolean>
+  ): Promise<Uint32Array | undefined>
+  /**
+   * As `standardise`, of all rows in their order into pieces with room for them.
+   *
+   * @param pieces zeros
+   */
+  standardisePieces(
+    columns: readonly Float64Array[],
+    scales: Float64Array,
+    rows: Uint32Array,
+    pieces: readonly Float32Array[],
+    width: number,
+  ): Promise<boolean>
 }
 
 /** The loops in TypeScript. */
 export const fallbackRowLoops: RowLoops = {
-  addMoments(values, places, from, to, moments) {
-    let [count, shift, sum, squares, minimum, maximum] = moments
-    for (let i = from; i < to; i++) {
-      const value = values[places === undefined ? i : places[i]]
-      if (value !== value) continue
-      if (count++ === 0) shift = value
-      const difference = value - shift
-      sum += difference
-      squares += difference * difference
-      if (value < minimum) minimum = value
-      if (value > maximum) maximum = value
-    }
-    moments[momentPlaces.count] = count
-    moments[momentPlaces.shift] = shift
-    moments[momentPlaces.sum] = sum
-    moments[momentPlaces.squares] = squares
-    moments[momentPlaces.minimum] = minimum
-    moments[momentPlaces.maximum] = maximum
+  addMoments(columns, places, from, to, moments) {
+    columns.forEach((values, index) => {
+      const known = moments.subarray(MOMENT_NUMBERS * index, MOMENT_NUMBERS * (index + 1))
+      addMomentsOf(values, places, from, to, known)
+    })
+  },
+
+  copyRows(columns, rows, places, count, into) {
+    columns.forEach((values, index) => {
+      // A loop for each kind of array: one for all is several times slower.
+      if (values instanceof Float64Array)
+        copyNumbers(values, rows, places, count, into, index, columns.length)
+      else copyCodes(values, rows, places, count, into, index, columns.length)
+    })
   },
 
   drawRows(key, numbers, draws) {
@@ -128,6 +162,56 @@ export const fallbackRowLoops: RowLoops = {
     for (let j = whole * 4; j < bytes.length; j++) b = mixed(b, bytes[j])
     return [b, c, d].reduce(mixed, a) >>> 0
   },
+}
+
+function addMomentsOf(
+  values: Float64Array,
+  places: Uint32Array | undefined,
+  from: number,
+  to: number,
+  moments: Float64Array,
+): void {
+  let [count, shift, sum, squares, minimum, maximum] = moments
+  for (let i = from; i < to; i++) {
+    const value = values[places === undefined ? i : places[i]]
+    if (value !== value) continue
+    if (count++ === 0) shift = value
+    const difference = value - shift
+    sum += difference
+    squares += difference * difference
+    if (value < minimum) minimum = value
+    if (value > maximum) maximum = value
+  }
+  moments[momentPlaces.count] = count
+  moments[momentPlaces.shift] = shift
+  moments[momentPlaces.sum] = sum
+  moments[momentPlaces.squares] = squares
+  moments[momentPlaces.minimum] = minimum
+  moments[momentPlaces.maximum] = maximum
+}
+
+function copyNumbers(
+  values: Float64Array,
+  rows: Uint32Array,
+  places: Uint32Array,
+  count: number,
+  into: Float64Array,
+  column: number,
+  width: number,
+): void {
+  for (let i = 0; i < count; i++) into[places[i] * width + column] = values[rows[i]]
+}
+
+function copyCodes(
+  values: Int32Array,
+  rows: Uint32Array,
+  places: Uint32Array,
+  count: number,
+  into: Float64Array,
+  column: number,
+  width: number,
+): void {
+  for (let i = 0; i < count; i++) into[places[i] * width + column] = values[rows[i]]
 }
 
 function standardiseColumn(

@@ -1,6 +1,7 @@
 /** A uniform sample of a given number of rows, kept while all rows pass by: those with the smallest draws, whatever the pieces. */
 
 import { piecesOf, type Paced } from '../paced.ts'
+import type { RowLoops } from './row-loops.ts'
 import { rowNumbers } from './split.ts'
 
 /** Beyond what is wanted, so that what is too much is not looked for at every row. */
@@ -25,6 +26,7 @@ export class RowSampleStore {
   constructor(
     private readonly wanted: number,
     private readonly columns: number,
+    private readonly loops: RowLoops,
   ) {
     const capacity = Math.ceil(wanted * SLACK)
     this.draws = new Uint32Array(capacity)
@@ -51,11 +53,7 @@ export class RowSampleStore {
         this.draws[places[this.filled++]] = draws[next]
       }
       if (count === 0) continue
-      const into = places.subarray(first, this.filled)
-      for (const [index, piece] of pieces.entries()) {
-        if (piece instanceof Float64Array) this.copyNumbers(piece, taken, index, into)
-        else this.copyCodes(piece, taken, index, into)
-      }
+      this.loops.copyRows(pieces, taken, places.subarray(first, this.filled), count, this.values)
     }
   }
 
@@ -73,17 +71,6 @@ export class RowSampleStore {
         for (let row = from; row < to; row++) column[first + row] = values[places[row] * columns + index]
       yield
     }
-  }
-
-  // A loop for each kind of array: one for all is several times slower.
-  private copyNumbers(from: Float64Array, rows: Uint32Array, index: number, into: Uint32Array): void {
-    const { values, columns } = this
-    for (let i = 0; i < into.length; i++) values[into[i] * columns + index] = from[rows[i]]
-  }
-
-  private copyCodes(from: Int32Array, rows: Uint32Array, index: number, into: Uint32Array): void {
-    const { values, columns } = this
-    for (let i = 0; i < into.length; i++) values[into[i] * columns + index] = from[rows[i]]
   }
 
   // Gives up the largest draws; of equal ones the rows that came first stay.

@@ -29,6 +29,16 @@ export function isStandardised(one: InputColumn): one is StandardisedColumn {
   return input.quantiles === undefined && input.clip === undefined
 }
 
+/** What the loops take of columns: place, mean, deviation, range, and whether missing values are told. */
+export function scalesOf(columns: readonly StandardisedColumn[]): Float64Array {
+  return Float64Array.from(
+    columns.flatMap(({ input: { mean, deviation, range, hasIndicator }, offset }) => {
+      const [low, high] = range ?? [-Infinity, Infinity]
+      return [offset, mean, deviation, low, high, Number(hasIndicator === true)]
+    }),
+  )
+}
+
 /**
  * Writes `(value - mean) / deviation` of the rows of a table into inputs that are zeros.
  *
@@ -42,12 +52,7 @@ export function* standardiseColumns(
 ): Paced<ColumnCounts[]> {
   const { rows, x, width } = place
   const values = columns.map(({ column }) => column.values)
-  const scales = Float64Array.from(
-    columns.flatMap(({ input: { mean, deviation, range, hasIndicator }, offset }) => {
-      const [low, high] = range ?? [-Infinity, Infinity]
-      return [offset, mean, deviation, low, high, Number(hasIndicator === true)]
-    }),
-  )
+  const scales = scalesOf(columns)
   const counts = new Float64Array(2 * columns.length)
   const rowsAtOnce = Math.ceil((ROWS_AT_ONCE * COLUMNS_AT_ONCE) / Math.max(columns.length, COLUMNS_AT_ONCE))
   for (const [from, to] of piecesOf(rows.length, Math.max(LEAST_ROWS_AT_ONCE, rowsAtOnce))) {
@@ -58,7 +63,8 @@ export function* standardiseColumns(
   return columns.map((_, i) => ({ missing: counts[2 * i], unseen: 0, outside: counts[2 * i + 1] }))
 }
 
-function firstWrong(
+/** The error of the first number among rows from one to another that is too large to be encoded. */
+export function firstWrong(
   columns: readonly StandardisedColumn[],
   { table, rows, x }: Omit<Place, 'offset'>,
   from: number,

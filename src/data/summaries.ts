@@ -3,7 +3,7 @@
  * alone, never on how many rows come at once, so a file read by pieces on many threads gives the same numbers.
  */
 
-import { fallbackRowLoops, momentPlaces, newMoments, type RowLoops } from './row-loops.ts'
+import { fallbackRowLoops, MOMENT_NUMBERS, momentPlaces, newMoments, type RowLoops } from './row-loops.ts'
 
 /** Rows whose sums are made on their own before they are merged in order. */
 const blockRows = 65_536
@@ -85,6 +85,15 @@ function rowHash(row: number): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
+/** A piece of the rows. */
+export interface NextRows {
+  readonly rows: number
+  readonly firstRow: number
+  readonly sampled: SampledRows
+  /** Those that count, where not all do. */
+  readonly chosen?: ChosenRows
+}
+
 /** Some of the rows of a piece. */
 export interface ChosenRows {
   /** Counted from the first of the piece, ascending. */
@@ -117,26 +126,36 @@ export class NumberSummary {
   private block = -1
   private readonly moments = newMoments()
 
-  constructor(private readonly loops: RowLoops = fallbackRowLoops) {}
+  /** Takes in the next rows. */
+  add(values: Float64Array, rows: number, firstRow: number, sampled: SampledRows): void {
+    NumberSummary.addAll([this], [values], { rows, firstRow, sampled }, fallbackRowLoops)
+  }
 
-  /**
-   * Takes in the next rows.
-   *
-   * @param chosen those of them that count, where not all do
-   */
-  add(values: Float64Array, rows: number, firstRow: number, sampled: SampledRows, chosen?: ChosenRows): void {
+  /** The same of several columns, whose sums are made in one loop. */
+  static addAll(
+    summaries: readonly NumberSummary[],
+    columns: readonly Float64Array[],
+    { rows, firstRow, sampled, chosen }: NextRows,
+    loops: RowLoops,
+  ): void {
     for (let [from, place] = [0, 0]; from < rows;) {
       const block = Math.floor((firstRow + from) / blockRows)
-      if (block !== this.block) this.endBlock(block)
       const to = Math.min(rows, (block + 1) * blockRows - firstRow)
       const end = chosen === undefined ? to : placeOf(chosen.places, to)
-      const before = this.moments[momentPlaces.count]
-      this.loops.addMoments(values, chosen?.places, place, end, this.moments)
-      this.missing += end - place - (this.moments[momentPlaces.count] - before)
+      const moments = new Float64Array(MOMENT_NUMBERS * summaries.length)
+      summaries.forEach((summary, i) => {
+        summary.copyMoments(block, moments, MOMENT_NUMBERS * i)
+      })
+      loops.addMoments(columns, chosen?.places, place, end, moments)
+      summaries.forEach((summary, i) => {
+        summary.takeMoments(moments, MOMENT_NUMBERS * i, end - place)
+      })
       from = to
       place = end
     }
-    this.addSampled(values, sampled, chosen?.isChosen)
+    summaries.forEach((summary, i) => {
+      summary.addSampled(columns[i], sampled, chosen?.isChosen)
+    })
   }
 
   describe(name: string): NumberDescription {
@@ -173,8 +192,20 @@ export class NumberSummary {
       .sort()
   }
 
+  private copyMoments(block: number, into: Float64Array, at: number): void {
+    if (block !== this.block) this.endBlock(block)
+    for (let i = 0; i < MOMENT_NUMBERS; i++) into[at + i] = this.moments[i]
+  }
+
+  private takeMoments(from: Float64Array, at: number, rows: number): void {
+    const { moments } = this
+    this.missing += rows - (from[at + momentPlaces.count] - moments[momentPlaces.count])
+    for (let i = 0; i < MOMENT_NUMBERS; i++) moments[i] = from[at + i]
+  }
+
   // In the sample a row that does not count is one without a value.
   private addSampled(values: Float64Array, { added, kept }: SampledRows, isChosen?: Uint8Array): void {
+    if (added.length === 0 && kept === undefined) return
     const size = this.sampleSize + added.length
     if (size > this.sample.length) {
       const longer = new Float64Array(Math.max(size, 2 * this.sample.length))

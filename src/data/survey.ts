@@ -142,6 +142,7 @@ class SurveyPass {
   private readonly places: readonly number[]
   private readonly kinds: Uint8Array
   private readonly numbers: NumberSummary[]
+  private readonly loops: RowLoops
   private readonly texts: (TextSummary | undefined)[]
   private readonly doubts: (DataError | undefined)[] = []
   private readonly sample: RowSample
@@ -155,7 +156,8 @@ class SurveyPass {
     this.names = names
     this.places = places
     this.kinds = kinds.slice()
-    this.numbers = names.map(() => new NumberSummary(loops))
+    this.numbers = names.map(() => new NumberSummary())
+    this.loops = loops
     this.texts = Array.from(kinds, (kind) => (kind === columnKinds.texts ? new TextSummary() : undefined))
     this.sample = new RowSample(sampleCapacity(places.length))
     this.watcher = watch?.(places.map((place) => names[place]))
@@ -174,13 +176,19 @@ class SurveyPass {
     this.rows = firstRow + rows
     const sampled = this.sample.add(firstRow, rows)
     for (const { column, error } of block.doubts) this.doubts[column] ??= error
+    const summaries: NumberSummary[] = []
+    const numbers: Float64Array[] = []
     for (const column of this.places) {
       const texts = block.texts[column]
       if (texts !== undefined) this.addTexts(column, texts, rows, missing[column], firstRow)
       // A column that earlier blocks have shown to be text may have been under way as numbers.
       else if (this.texts[column] !== undefined) this.mustRepeat = true
-      else this.numbers[column].add(targets.arrays[column] as Float64Array, rows, firstRow, sampled)
+      else {
+        summaries.push(this.numbers[column])
+        numbers.push(targets.arrays[column] as Float64Array)
+      }
     }
+    NumberSummary.addAll(summaries, numbers, { rows, firstRow, sampled }, this.loops)
     yield
     if (this.watcher !== undefined) {
       const columns = this.places.map((place) => this.columnOf(block, place))

@@ -74,8 +74,11 @@ export class TrainingTally {
   private places = new Uint32Array(0)
   private rows = 0
 
-  constructor(columns: number, loops?: RowLoops) {
-    this.numbers = Array.from({ length: columns }, () => new NumberSummary(loops))
+  constructor(
+    columns: number,
+    private readonly loops: RowLoops,
+  ) {
+    this.numbers = Array.from({ length: columns }, () => new NumberSummary())
     this.texts = Array.from({ length: columns }, () => new TextCounts())
   }
 
@@ -90,13 +93,17 @@ export class TrainingTally {
   ): (Float64Array | Int32Array)[] {
     const chosen = { places: this.placesOf(isTrained, rows), isChosen: isTrained }
     this.rows += chosen.places.length
-    return columns.map((column, index) => {
+    const summaries: NumberSummary[] = []
+    const numbers: Float64Array[] = []
+    const pieces = columns.map((column, index) => {
       if (column === undefined) return new Float64Array(rows)
       if ('codes' in column) return this.texts[index].add(column.codes, column.texts, isTrained)
-      const { values } = column
-      this.numbers[index].add(values, rows, firstRow, sampled, chosen)
-      return values
+      summaries.push(this.numbers[index])
+      numbers.push(column.values)
+      return column.values
     })
+    NumberSummary.addAll(summaries, numbers, { rows, firstRow, sampled, chosen }, this.loops)
+    return pieces
   }
 
   // Found once for all columns.

@@ -2,10 +2,12 @@
 
 import { chooseRowLoops } from '../backends/choose.ts'
 import type { Chunk } from '../data/chunks.ts'
+import { CHUNKS_KEPT } from '../data/column-spool.ts'
 import { Encoder } from '../data/encoder.ts'
 import type { RowLayout } from '../data/packed-format.ts'
 import { PackedRows } from '../data/packed-rows.ts'
 import { PackedWriter } from '../data/packed-writer.ts'
+import { PieceEncoder } from '../data/piece-encoder.ts'
 import type { Table } from '../data/table.ts'
 import { DataError } from '../errors.ts'
 import { inTurns } from '../paced.ts'
@@ -84,7 +86,7 @@ function layoutOf(spec: NetworkSpec, settings: TrainSettings): RowLayout {
   }
 }
 
-// Returns what tells these rows from others.
+// Returns what tells these rows from others. Some chunks are encoded and written while the next are parted.
 async function writeRows(
   writer: PackedWriter,
   chunks: AsyncIterable<Chunk>,
@@ -96,33 +98,37 @@ async function writeRows(
   const rule = partRule(settings, total, times, loops)
   const byClass = largeClassWeights(settings, encoder, classes)
   const fingerprint = new RunningFingerprint(schema, loops)
+  const inputs = new PieceEncoder(encoder, loops)
   // Test and calibration rows are scored by their samples.
   const written = (['train', 'validation'] as const).filter((name) => parts[name] > 0)
-  // Of one chunk after another: what each leaves would wait for the collector.
-  let memory = new Float32Array(0)
-  for await (const chunk of chunks) {
-    const table = namedByRows(chunk)
-    fingerprint.add(table)
-    const columns = tableRuleColumns(table, settings)
-    const places = await inTurns(rule(chunk.numbers, columns))
-    for (const name of written) {
-      const { kept, classesOf, values } = keptRows(table, places, name, encoder)
-      if (kept.length === 0) continue
-      const weights = multiplyWeights(rowWeights(table, settings.weight, kept, true), byClass, classesOf)
-      const elements = kept.length * encoder.width
-      if (memory.length < elements) memory = new Float32Array(elements)
-      const x = memory.subarray(0, elements).fill(0)
-      await inTurns(encoder.encodingInto(x, table, kept, loops))
-      await writer.append(
-        name,
-        {
-          x,
-          y: writer.layout.areTargetsLabels ? new Uint32Array(values) : new Float32Array(values),
-          ...(weights === undefined ? {} : { weights: new Float32Array(weights) }),
-        },
-        kept.length,
-      )
+  const addPart = async (table: Table, places: Uint8Array, name: PartName): Promise<void> => {
+    const { kept, classesOf, values } = keptRows(table, places, name, encoder)
+    if (kept.length === 0) return
+    const weights = multiplyWeights(rowWeights(table, settings.weight, kept, true), byClass, classesOf)
+    const rooms = writer.reserve(name, kept.length)
+    writer.setTargets(
+      rooms,
+      writer.layout.areTargetsLabels ? new Uint32Array(values) : new Float32Array(values),
+      weights === undefined ? undefined : new Float32Array(weights),
+    )
+    await inputs.encode(table, kept, rooms)
+    await writer.filled(rooms)
+  }
+  const underWay: Promise<unknown>[] = []
+  try {
+    for await (const chunk of chunks) {
+      const table = namedByRows(chunk)
+      fingerprint.add(table)
+      const places = await inTurns(rule(chunk.numbers, tableRuleColumns(table, settings)))
+      const adding = Promise.all(written.map((name) => addPart(table, places, name)))
+      // Whoever awaits it is told.
+      adding.catch(() => undefined)
+      underWay.push(adding)
+      while (underWay.length > CHUNKS_KEPT) await underWay.shift()
     }
+    while (underWay.length > 0) await underWay.shift()
+  } finally {
+    await Promise.allSettled(underWay)
   }
   return fingerprint.end(total)
 }

@@ -106,7 +106,7 @@ export class Scan implements SurveyWatcher {
       const rows = rowsOfPart(part, partOf, isKnown)
       if (rows.length === 0) continue
       this.partRows[part] += rows.length
-      const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length))
+      const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length, this.loops))
       const draws = new Uint32Array(rows.length)
       for (let i = 0; i < draws.length; i++) draws[i] = drawn[rows[i]]
       yield

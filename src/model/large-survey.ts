@@ -49,7 +49,7 @@ export interface Surveyed {
   readonly survey: Omit<LargeSurvey, 'data'>
   /** Rows of each part. */
   readonly sample: Table
-  /** All rows once more; the memory of a chunk is used again for the next but one. */
+  /** All rows once more; the memory of a chunk stays as it is while `CHUNKS_KEPT` more are asked for. */
   readonly chunks: () => AsyncGenerator<Chunk>
   readonly close: () => Promise<void>
 }
