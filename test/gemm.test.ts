@@ -141,7 +141,13 @@ function drawSizes({ pick, below }: Dice, isEmpty: boolean): [m: number, n: numb
   }
 }
 
-function drawCase(recipe: Recipe, dtype: TestedDtype, seed: number, size?: [number, number, number]): Case {
+function drawCase(
+  recipe: Recipe,
+  dtype: TestedDtype,
+  seed: number,
+  size?: [number, number, number],
+  apart?: number,
+): Case {
   const random = dice(seed, recipe.name)
   const { below, pick } = random
   const [m, n, k] = size ?? drawSizes(random, recipe.sizes === 'empty')
@@ -153,9 +159,10 @@ function drawCase(recipe: Recipe, dtype: TestedDtype, seed: number, size?: [numb
     columns: number,
     padding: number,
     element: () => number,
+    given?: number,
   ): [FloatArray, number] => {
     const isLong = rows <= 1 && below(4) === 0
-    const ld = isLong ? 2 ** 31 - 1 : Math.max(1, columns) + below(4)
+    const ld = given ?? (isLong ? 2 ** 31 - 1 : Math.max(1, columns) + below(4))
     const span = rows === 0 || columns === 0 ? 0 : (rows - 1) * ld + columns
     const before = below(4)
     const array = dtype
@@ -166,7 +173,7 @@ function drawCase(recipe: Recipe, dtype: TestedDtype, seed: number, size?: [numb
     return [array, ld]
   }
   const drawn = (which: 'a' | 'b' | 'c') => () => recipe.element(random, which, dtype)
-  const [a, lda] = matrix(transA ? k : m, transA ? m : k, NaN, drawn('a'))
+  const [a, lda] = matrix(transA ? k : m, transA ? m : k, NaN, drawn('a'), apart)
   const [b, ldb] = matrix(transB ? n : k, transB ? k : n, NaN, drawn('b'))
   const [c, ldc] = matrix(m, n, CANARY, beta === 0 ? () => NaN : drawn('c'))
   return { seed, transA, transB, m, n, k, alpha, beta, lda, ldb, ldc, a, b, c }
@@ -291,17 +298,21 @@ describe.each(dtypes)('gemm on $dtype', (dtype) => {
     }
   })
 
-  // More rows than a block of A, copied and in place, where operands exceed the second-level cache; and where A is so low
-  // that it is transposed instead of B, in two parts of k, for a C that is read. The last reads a transposed A in place.
+  // More rows than a block of A, copied because its rows lie whole pages apart and in place, where operands exceed the
+  // second-level cache; several panels of columns, copied ahead, of several blocks; and where A is so low that it is
+  // transposed instead of B, in two parts of k, for a C that is read.
   test.each([
-    { m: 530, n: 66, k: 270, seed: 1 },
+    { m: 530, n: 66, k: 270, seed: 1, apart: 1024 },
+    { m: 40, n: 1030, k: 140, seed: 1, apart: 1024 },
+    { m: 301, n: 130, k: 37, seed: 1 },
+    { m: 40, n: 1030, k: 520, seed: 0 },
+    { m: 40, n: 1088, k: 520, seed: 5 },
     { m: 1040, n: 500, k: 40, seed: 0 },
     { m: 32, n: 130, k: 1030, seed: 2 },
     { m: 32, n: 130, k: 1030, seed: 6 },
-    { m: 301, n: 130, k: 37, seed: 1 },
-  ])('$m × $n over $k, several blocks', ({ m, n, k, seed }) => {
+  ])('$m × $n over $k, several blocks', ({ m, n, k, seed, apart }) => {
     const recipe: Recipe = { ...recipes[0], alphas: [1], betas: [seed === 6 ? 2 : 0] }
-    checkCase(recipe, dtype, drawCase(recipe, dtype, seed, [m, n, k]))
+    checkCase(recipe, dtype, drawCase(recipe, dtype, seed, [m, n, k], apart))
   })
 
   // A transposed and a C of so few columns that its vectors lie along the rows.
