@@ -91,7 +91,7 @@ describe.each(availableBackends())('on %s', (backend) => {
   })
 
   test.runIf(isNativeUnderTest)('windows are read by the core where it computes', async () => {
-    const reads = vi.spyOn(loadBinding(), 'readPieces')
+    const reads = vi.spyOn(loadBinding().rowJobs, 'readPieces')
     await new Network({ ...spec, backend }).fit(await open(), { ...columns, ...settings })
     const windows = EPOCHS * Math.ceil(ROWS / WINDOW)
     if (backend === 'native') expect(reads.mock.calls.length).toBeGreaterThanOrEqual(windows)
