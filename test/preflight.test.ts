@@ -1,5 +1,8 @@
 /** Warnings before training, each with its cure, and the limit of time. */
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseDuration } from '../src/cli/flags.ts'
 import { SpecError } from '../src/errors.ts'
@@ -88,4 +91,31 @@ describe('the limit of time', () => {
     expect(() => parseDuration(text)).toThrow(SpecError)
     expect(() => parseDuration(text)).toThrow(/--max-time: expected a time above 0 such as 90s, 10m or 2h/)
   })
+})
+
+test.each([
+  [
+    'a text that is no number',
+    (i: number) => (i === 70_000 ? 'oops' : `${i}.5`),
+    /'x' has numbers and 'oops'/,
+  ],
+  ['decimal commas', (i: number) => `"${i},5"`, /'x' has numbers with a comma, such as '0,5'/],
+  ['names', (i: number) => `name ${i}`, undefined],
+])('out of core, beyond 100,000 texts, what is no number is named: %s', async (_, textOf, warning) => {
+  const folder = mkdtempSync(join(tmpdir(), 'hadamard-preflight-'))
+  const path = join(folder, 'rows.csv')
+  const lines = Array.from({ length: 100_100 }, (_, i) => `${textOf(i)},${i % 7},${i % 2}\n`)
+  writeFileSync(path, `x,z,y\n${lines.join('')}`)
+  const options = { target: 'y', epochs: 1, hidden: [2], batchSize: 4096, outOfCore: true, cache: folder }
+  // The second time by the packed rows.
+  for (let time = 0; time < 2; time++) {
+    const { warnings } = (await train(path, options)).report
+    expect(warnings.join('\n')).toMatch(/with more than 100,000 different texts: 'x'/)
+    if (warning === undefined) expect(warnings.join('\n')).not.toMatch(/Column 'x' has/)
+    else expect(warnings.join('\n')).toMatch(warning)
+  }
+  const asTarget = train(path, { ...options, target: 'x', task: 'classification' })
+  await expect(asTarget).rejects.toThrow(/more than 100,000 different values/)
+  if (warning !== undefined) await expect(asTarget).rejects.toThrow(/Correct what is no number/)
+  rmSync(folder, { recursive: true })
 })

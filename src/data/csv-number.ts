@@ -53,6 +53,11 @@ export function isNumberText(text: string): boolean {
   return !Number.isNaN(numberAt(bytes, 0, bytes.length))
 }
 
+/** Whether a text is a number with a decimal comma, or with one between thousands: no number here. */
+export function isCommaNumber(text: string): boolean {
+  return /^[-+]?\d[\d.]*,\d[\d,]*$/.test(text)
+}
+
 /** Whether a field's text is a number that is finite or a word for a missing one: what a numeric column takes. */
 export function isNumberField(text: string): boolean {
   const bytes = Buffer.from(text.replaceAll(/^[ \t]+|[ \t]+$/g, ''))

@@ -1,6 +1,7 @@
 /** What an encoder learns of the training rows of a file that is read by pieces: the same whatever the pieces. */
 
 import { DataError } from '../errors.ts'
+import { isCommaNumber, isNumberText } from './csv-number.ts'
 import { momentsOf } from './dates.ts'
 import {
   categoricalInput,
@@ -22,6 +23,7 @@ import type { CategoricalColumn, Column } from './table.ts'
 class TextCounts {
   private readonly places = new Map<string, number>()
   private readonly counts: number[] = []
+  private others: Others | undefined
   isTooMany = false
 
   /** The numbers of a piece's own codes; -1 beyond what a column keeps a list of. */
@@ -56,14 +58,44 @@ class TextCounts {
     return Float64Array.from(categories, (text) => this.counts[this.places.get(text) ?? -1] ?? 0)
   }
 
+  /** Of too many texts those that are no numbers, where there are few; undefined where there are many. */
+  otherTexts(): readonly string[] | undefined {
+    return this.others?.texts()
+  }
+
   private placeOf(text: string): number {
-    if (this.isTooMany) return -1
+    if (this.isTooMany) {
+      this.others?.add(text)
+      return -1
+    }
     const known = this.places.get(text)
     if (known !== undefined) return known
     this.isTooMany = this.counts.length === mostCategories
-    if (this.isTooMany) return -1
+    if (this.isTooMany) {
+      this.others = new Others()
+      for (const one of [...this.places.keys(), text]) this.others.add(one)
+      return -1
+    }
     this.places.set(text, this.counts.length)
     return this.counts.push(0) - 1
+  }
+}
+
+/** Texts beside numbers, as long as these are few, and one of the numbers with a comma. */
+class Others {
+  private static readonly most = 100
+  private readonly strangers = new Set<string>()
+  private withComma: string | undefined
+
+  add(text: string): void {
+    if (this.strangers.size > Others.most || isNumberText(text)) return
+    if (isCommaNumber(text)) this.withComma ??= text
+    else this.strangers.add(text)
+  }
+
+  texts(): readonly string[] | undefined {
+    if (this.strangers.size > Others.most) return undefined
+    return [...(this.withComma === undefined ? [] : [this.withComma]), ...this.strangers]
   }
 }
 
@@ -129,6 +161,11 @@ export class TrainingTally {
         return { ...column, ...(categories === undefined ? {} : { categories }) }
       }),
     }
+  }
+
+  /** Of a column with more texts than a list is kept of those that are no numbers; undefined for other columns. */
+  othersOf(index: number): readonly string[] | undefined {
+    return this.texts[index].otherTexts()
   }
 
   /** Whether no column has more texts than a list is kept of. */

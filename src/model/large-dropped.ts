@@ -14,7 +14,7 @@ export function* droppedOf(
   descriptions: readonly ColumnDescription[],
   sample: Table,
   settings: TrainSettings,
-  rows: number,
+  { rows, othersOf }: { rows: number; othersOf: (index: number) => readonly string[] | undefined },
 ): Paced<DroppedColumn[]> {
   const { types = {}, targets } = settings
   const aside = [...targets, ...asideColumns(settings)]
@@ -29,12 +29,15 @@ export function* droppedOf(
     const reason = reasonOf(description, bySample.get(name), descriptionOf, rows)
     const isDeclared = Object.hasOwn(types, name)
     if (reason === undefined || (isDeclared && !hopeless.includes(reason))) return []
-    return [{ name, reason }]
+    const others =
+      reason === tooManyTexts ? othersOf(columns.findIndex((one) => one.name === name)) : undefined
+    return [{ name, reason, ...(others === undefined ? {} : { others }) }]
   })
   const useful = dropped.length < names.length
   return useful ? dropped : dropped.filter(({ reason }) => hopeless.includes(reason))
 }
 
+const tooManyTexts = 'with more than 100,000 different texts'
 const hopeless = ['without any value', 'with the same value in every row']
 
 function reasonOf(
@@ -46,7 +49,7 @@ function reasonOf(
   if (description.count === 0) return hopeless[0]
   if (description.type === 'categorical') {
     const { categories = Infinity, count } = description
-    if (categories === Infinity) return 'with more than 100,000 different texts'
+    if (categories === Infinity) return tooManyTexts
     if (categories === 1) return hopeless[1]
     if (bySample === textsDiffer) return categories > count / 2 ? bySample : undefined
   } else {

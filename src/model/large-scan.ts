@@ -135,7 +135,7 @@ export class Scan implements SurveyWatcher {
     if (task === 'classification') {
       const column = columns[targetIndices[0]]
       const { name } = column
-      const { classes, reports } = counts[0].classes(column)
+      const { classes, reports } = counts[0].classes(column, this.tally.othersOf(targetIndices[0]))
       return { target: { name, task, classes }, taskReason: reason, classes: reports }
     }
     const [target, ...furtherTargets] = targetIndices.map((index): NumberTarget => {

@@ -126,7 +126,8 @@ async function surveyOf(
   if (rows > 0) checkTargetsOf(settings, columns, schema, source)
   const { sample, sampled } = await scan.sampleTable(schema, source)
   await breathe()
-  const dropped = await inTurns(droppedOf(schema, columns, sample, settings, rows))
+  const othersOf = (index: number): readonly string[] | undefined => scan.tally.othersOf(index)
+  const dropped = await inTurns(droppedOf(schema, columns, sample, settings, { rows, othersOf }))
   const { classes, ...targets } = scan.targets(schema, summary)
   checkRule(sample, targets.target.task, settings)
   const aside = [...asideColumns(settings), ...dropped.map(({ name }) => name)]

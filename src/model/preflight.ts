@@ -1,6 +1,6 @@
 /** What is worth a look before training: columns that give the target away, tiny classes and parts, numbers written as text. */
 
-import { isNumberText } from '../data/csv-number.ts'
+import { isCommaNumber, isNumberText } from '../data/csv-number.ts'
 import type { Encoder } from '../data/encoder.ts'
 import { column as columnOf, nameList, type Column, type Table } from '../data/table.ts'
 import type { Paced } from '../paced.ts'
@@ -11,8 +11,6 @@ import { textsDiffer, type DroppedColumn } from './survey.ts'
 const LEAST = { rows: 50, rowsPerClass: 10, validationRows: 10, rowsPerText: 5 }
 /** Of the different texts of a column; the others are likely to stand for a missing value. */
 const MOSTLY_NUMBERS = 0.8
-/** A number with a decimal comma, or one between thousands. */
-const COMMA_NUMBER = /^[-+]?\d[\d.]*,\d[\d,]*$/
 /** Correlation from which on a number is taken for another form of the target. */
 const SAME_NUMBER = 0.9999
 
@@ -56,6 +54,7 @@ export function* preflight(
     ...[...targets, ...inputs, ...tooManyTexts]
       .filter(({ name }) => !Object.hasOwn(types, name))
       .flatMap(numbersAsText),
+    ...dropped.flatMap(({ name, others }) => (others === undefined ? [] : [numbersBeside(name, others)])),
   ]
 }
 
@@ -128,18 +127,20 @@ function isSameNumber(values: Float64Array, targets: Float64Array, rows: Uint32A
 function numbersAsText(column: Column): string[] {
   if (column.type === 'numeric' || column.isBoolean === true || column.categories.length < 3) return []
   const others = column.categories.filter((text) => !isNumberText(text))
-  const withComma = others.find((text) => COMMA_NUMBER.test(text))
-  const strangers =
-    withComma === undefined ? others.length : others.filter((text) => !COMMA_NUMBER.test(text)).length
-  if (strangers > (1 - MOSTLY_NUMBERS) * column.categories.length) return []
+  const strangers = others.filter((text) => !isCommaNumber(text))
+  if (strangers.length > (1 - MOSTLY_NUMBERS) * column.categories.length) return []
+  return [numbersBeside(column.name, others)]
+}
+
+// Of a column of numbers with other texts among them.
+function numbersBeside(name: string, others: readonly string[]): string {
+  const withComma = others.find(isCommaNumber)
   if (withComma !== undefined)
-    return [
-      `Column '${column.name}' has numbers with a comma, such as '${withComma}', which are texts here: write decimals with a point, and thousands with nothing between.`,
-    ]
+    return `Column '${name}' has numbers with a comma, such as '${withComma}', which are texts here: write decimals with a point, and thousands with nothing between.`
   const cure =
     others.length === 0
       ? 'set its type to categorical if they are names, or give numbers'
       : `name what stands for a missing value, --missing ${others[0]}, or set its type to categorical`
   const what = others.length === 0 ? 'numbers as text' : `numbers and ${nameList(others)}`
-  return [`Column '${column.name}' has ${what}: ${cure}.`]
+  return `Column '${name}' has ${what}: ${cure}.`
 }

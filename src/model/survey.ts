@@ -147,6 +147,8 @@ export interface DroppedColumn {
   name: string
   /** `without any value`, to follow the name. */
   reason: string
+  /** The texts of a column with too many to be listed, where all others are numbers. */
+  others?: readonly string[]
 }
 
 /** Why a column of many texts is left out. */

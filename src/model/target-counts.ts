@@ -2,6 +2,7 @@
 
 import type { SchemaColumn, SurveyedColumn } from '../data/survey.ts'
 import type { ClassLabel, Task } from '../data/target.ts'
+import { nameList } from '../data/table.ts'
 import { DataError } from '../errors.ts'
 import type { ClassReport } from './report.ts'
 
@@ -72,12 +73,23 @@ export class TargetCounts {
   /**
    * The classes that training rows have, ascending.
    *
+   * @param others of too many texts those that are no numbers, where they are few
    * @throws DataError for fewer than two, and for too many
    */
-  classes(column: SchemaColumn): { classes: ClassLabel[]; reports: ClassReport[] } {
+  classes(
+    column: SchemaColumn,
+    others: readonly string[] = [],
+  ): { classes: ClassLabel[]; reports: ClassReport[] } {
     const known = [...this.values].filter(([, { trainRows }]) => trainRows > 0)
     if (!this.areWhole || known.length > MOST_LABELS)
-      throw wrongTarget(column.name, 'classes', 'more than 100,000 different values')
+      throw wrongTarget(
+        column.name,
+        'classes',
+        `more than 100,000 different values${others.length === 0 ? '' : `, numbers and ${nameList(others)}`}`,
+        others.length === 0
+          ? undefined
+          : 'Correct what is no number, or name what stands for a missing value (`missing`)',
+      )
     known.sort(([a], [b]) => (a < b ? -1 : 1))
     const isBoolean = column.type === 'categorical' && column.isBoolean === true
     const labelOf = (key: number | string): ClassLabel => (isBoolean ? key === 'true' : key)
@@ -93,9 +105,9 @@ export class TargetCounts {
 }
 
 /** The error of a target that does not serve. */
-function wrongTarget(column: string, expected: string, received: string): DataError {
+function wrongTarget(column: string, expected: string, received: string, cure?: string): DataError {
   return new DataError(
-    { code: 'HADAMARD_TARGET_COLUMN', where: `column ${column}`, expected, received },
+    { code: 'HADAMARD_TARGET_COLUMN', where: `column ${column}`, expected, received, cure },
     { column },
   )
 }
