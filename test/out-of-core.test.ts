@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import {
   appendFileSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,15 +19,15 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi, type Mock } from 'vitest'
 import { chooseRowLoops } from '../src/backends/choose.ts'
 import { CsvFiles } from '../src/data/csv-files.ts'
 import { ColumnSpool } from '../src/data/column-spool.ts'
 import { openCsv } from '../src/data/dataset.ts'
-import type { RowLayout } from '../src/data/packed-format.ts'
+import { blockRowsOf, type RowLayout } from '../src/data/packed-format.ts'
 import { PackedRows } from '../src/data/packed-rows.ts'
 import { PackedWriter } from '../src/data/packed-writer.ts'
-import { fallbackRowLoops } from '../src/data/row-loops.ts'
+import { fallbackRowLoops, type RowJobs } from '../src/data/row-loops.ts'
 import { DataError } from '../src/errors.ts'
 import { valueAt } from '../src/data/table.ts'
 import { partRule, tableRuleColumns } from '../src/model/large-parts.ts'
@@ -324,6 +325,30 @@ test('a writer that is killed leaves nothing that is read, and its leftovers go'
   if (!(packed instanceof PackedRows)) return
   expect([packed.rowsOf('train'), packed.rowsOf('test'), packed.notes]).toEqual([1, 0, { a: 1 }])
   await packed.close()
+})
+
+test('a file is not closed while it is written to, whoever waits for the writes', async () => {
+  const loops = chooseRowLoops({})
+  const target = join(folder, 'slow.rows')
+  let underWay = 0
+  const writePieces: Mock<RowJobs['writePieces']> = vi.fn(async (descriptor) => {
+    underWay++
+    // The first takes longest.
+    await new Promise((resolve) => setTimeout(resolve, writePieces.mock.calls.length === 1 ? 100 : 10))
+    expect(fstatSync(descriptor).isFile()).toBe(true)
+    underWay--
+    return undefined
+  })
+  const jobs = { readPieces: vi.fn(), standardisePieces: vi.fn(), writePieces }
+  const writer = await PackedWriter.create(target, 'key', layout, { ...loops, jobs })
+  const rows = blockRowsOf(layout)
+  const appending = Array.from({ length: 7 }, () =>
+    writer.append('train', { x: new Float32Array(2 * rows), y: new Float32Array(rows) }, rows),
+  )
+  await new Promise((resolve) => setImmediate(resolve))
+  await writer.abandon()
+  expect([underWay, writePieces.mock.calls.length]).toEqual([0, 7])
+  await Promise.allSettled(appending)
 })
 
 test.each([

@@ -32,7 +32,7 @@ interface Part {
 export class PackedWriter {
   private readonly parts = new Map<string, Part>()
   private readonly sections: Record<string, Place> = {}
-  private readonly writing: Promise<void>[] = []
+  private readonly writing = new Set<Promise<void>>()
   private readonly spare: SharedArrayBuffer[] = []
   private offset = 0
 
@@ -146,8 +146,8 @@ export class PackedWriter {
     const writing = this.writeBlocks(complete)
     // Whoever waits for it is told.
     writing.catch(() => undefined)
-    this.writing.push(writing)
-    while (this.writing.length > MOST_WRITES) await this.writing.shift()
+    this.writing.add(writing)
+    while (this.writing.size > MOST_WRITES) await this.oldestWrite()
   }
 
   /** Adds bytes of another kind. */
@@ -163,7 +163,7 @@ export class PackedWriter {
    */
   async finish(notes: unknown): Promise<void> {
     const parts: Record<string, Contents['parts'][string]> = {}
-    while (this.writing.length > 0) await this.writing.shift()
+    while (this.writing.size > 0) await this.oldestWrite()
     for (const [name, { rows, blocks, open: last }] of this.parts) {
       if (!last.isEmpty) blocks.push(await this.put(last.takenBytes()))
       parts[name] = { rows, blocks }
@@ -191,6 +191,13 @@ export class PackedWriter {
     await Promise.allSettled(this.writing)
     await this.handle.close().catch(() => undefined)
     await rm(this.temporary, { force: true })
+  }
+
+  // Until it is over it is known to be under way: the file is not closed before, as its number may be another's then.
+  private async oldestWrite(): Promise<void> {
+    const [oldest] = this.writing
+    await oldest
+    this.writing.delete(oldest)
   }
 
   private newBlock(): Block {

@@ -120,7 +120,7 @@ async function writeRows(
       const table = namedByRows(chunk)
       fingerprint.add(table)
       const places = await inTurns(rule(chunk.numbers, tableRuleColumns(table, settings)))
-      const adding = Promise.all(written.map((name) => addPart(table, places, name)))
+      const adding = allDone(written.map((name) => addPart(table, places, name)))
       // Whoever awaits it is told.
       adding.catch(() => undefined)
       underWay.push(adding)
@@ -131,6 +131,12 @@ async function writeRows(
     await Promise.allSettled(underWay)
   }
   return fingerprint.end(total)
+}
+
+// Not before the last of them is over, even where one fails: the file that they write to is closed then.
+async function allDone(jobs: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(jobs)
+  await Promise.all(jobs)
 }
 
 // For messages: which rows of the file these are.
