@@ -7,6 +7,8 @@ export interface Chunk {
   table: Table
   /** Number of each row in the files, from 0. */
   numbers: Float64Array
+  /** What was noted of each row when it was kept; where it was. */
+  marks?: Uint8Array
   /** The file of the rows, and the physical line of each; where they are records of a CSV. To be asked before the next chunk. */
   places?: () => { file: string; lines: ArrayLike<number> }
 }

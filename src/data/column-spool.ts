@@ -1,6 +1,7 @@
 /**
- * Keeps the columns of rows in a temporary file while these are surveyed, so that encoding them need not parse their file a second
- * time. The file has no name once it is open: whatever becomes of the process, the system takes it back.
+ * Keeps the columns of rows in temporary files while these are surveyed, so that encoding them need not parse their file a second
+ * time. The files have no names once they are open: whatever becomes of the process, the system takes them back. There are several, so
+ * that the memory and the disk of what has been read again serve the packed rows.
  */
 
 import { open, rm, statfs, type FileHandle } from 'node:fs/promises'
@@ -22,24 +23,41 @@ export const CHUNKS_KEPT = 2
 /** Numbers of a column, or places of its texts in a list of its own; -1 being a missing one. */
 export type SpooledPiece = Float64Array | Int32Array
 
+/** Bytes of a file at least, and of all files together the part that one is. */
+const LEAST_FILE_BYTES = 2 ** 26
+const LEAST_FILE_SHARE = 1 / 32
+
 interface Block {
   readonly firstRow: number
   readonly rows: number
+  /** Place among the files. */
+  readonly file: number
   readonly offset: number
   readonly bytes: number
+}
+
+interface SpoolFile {
+  readonly path: string
+  readonly handle: FileHandle
 }
 
 /** Rows by blocks, of each one column behind the other. */
 export class ColumnSpool {
   private blocks: Block[] = []
+  /** Those that have been closed are left out. */
+  private files: (Promise<SpoolFile> | undefined)[]
+  /** Bytes of the last file, and of all. */
   private end = 0
+  private bytes = 0
   private hasFailed = false
 
   private constructor(
     private readonly path: string,
-    private readonly handle: FileHandle,
+    first: SpoolFile,
     private readonly mostBytes: number,
-  ) {}
+  ) {
+    this.files = [Promise.resolve(first)]
+  }
 
   /**
    * Makes an empty spool beside a file; undefined where that cannot be, as it saves nothing but time.
@@ -47,13 +65,10 @@ export class ColumnSpool {
    * @param path of the file that the rows are for
    */
   static async create(path: string): Promise<ColumnSpool | undefined> {
-    const temporary = temporaryBeside(path)
     try {
       await makeFolder(dirname(path))
       const { bavail, bsize } = await statfs(dirname(path))
-      const handle = await open(temporary, 'wx+', 0o600)
-      await rm(temporary, { force: true })
-      return new ColumnSpool(temporary, handle, MOST_OF_FREE * bavail * bsize)
+      return new ColumnSpool(path, await openFile(path), MOST_OF_FREE * bavail * bsize)
     } catch {
       return undefined
     }
@@ -62,28 +77,42 @@ export class ColumnSpool {
   /** Forgets all rows. Those that were added must have been written. */
   restart(): void {
     this.blocks = []
-    this.end = 0
+    this.end = this.bytes = 0
+    const [first, ...others] = this.files
+    this.files = [first]
+    // What cannot be closed is the system's to close.
+    for (const file of others) void closeFile(file).catch(() => undefined)
   }
 
   /**
    * Adds rows. Where they find no room, the spool is of no use from then on.
    *
+   * @param marks of each row, given back with it
    * @returns when their memory may be used again
    */
-  async add(firstRow: number, rows: number, pieces: readonly SpooledPiece[]): Promise<void> {
-    const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
-    if (this.hasFailed || this.end + bytes > this.mostBytes) {
+  async add(
+    firstRow: number,
+    rows: number,
+    pieces: readonly SpooledPiece[],
+    marks: Uint8Array,
+  ): Promise<void> {
+    const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, marks.byteLength)
+    if (this.hasFailed || this.bytes + bytes > this.mostBytes) {
       this.hasFailed = true
       return
     }
+    if (this.end >= Math.max(LEAST_FILE_BYTES, LEAST_FILE_SHARE * this.bytes)) {
+      this.files.push(openFile(this.path))
+      this.end = 0
+    }
     const offset = this.end
-    this.blocks.push({ firstRow, rows, offset, bytes })
+    const file = this.files.length - 1
+    this.blocks.push({ firstRow, rows, file, offset, bytes })
     this.end += bytes
+    this.bytes += bytes
     try {
-      const { bytesWritten } = await this.handle.writev(
-        inOrder(pieces, (piece) => piece instanceof Float64Array),
-        offset,
-      )
+      const views = [...inOrder(pieces, (piece) => piece instanceof Float64Array), marks]
+      const { bytesWritten } = (await (await this.files[file])?.handle.writev(views, offset)) ?? {}
       if (bytesWritten !== bytes) this.hasFailed = true
     } catch {
       this.hasFailed = true
@@ -96,7 +125,7 @@ export class ColumnSpool {
   }
 
   /**
-   * The rows in their order. The memory of each is used again when `CHUNKS_KEPT` more have been asked for, and another.
+   * The rows in their order, once. The memory of each is used again when `CHUNKS_KEPT` more have been asked for, and another.
    *
    * @param codesOf for each text of a column by its place there, the code among the categories
    * @throws DataError where the file cannot be read
@@ -111,32 +140,41 @@ export class ColumnSpool {
     // The next one is read beside those that are kept.
     const memories = Array.from({ length: CHUNKS_KEPT + 2 }, () => new SharedArrayBuffer(most))
     let reading: Promise<void> | undefined
-    for (const [at, { firstRow, rows }] of this.blocks.entries()) {
+    for (const [at, { firstRow, rows, file }] of this.blocks.entries()) {
       await (reading ?? this.read(at, memories[0]))
       if (at + 1 < this.blocks.length) {
         reading = this.read(at + 1, memories[(at + 1) % memories.length])
         // Whoever awaits it is told.
         reading.catch(() => undefined)
       }
-      const made = columnsOf(columns, codes, memories[at % memories.length], rows)
-      yield { table: { rows, columns: made, source }, numbers: numbersFrom(firstRow, rows) }
+      if (this.blocks[at + 1]?.file !== file) this.give(file)
+      const memory = memories[at % memories.length]
+      const made = columnsOf(columns, codes, memory, rows)
+      const marks = new Uint8Array(memory, this.blocks[at].bytes - rows, rows)
+      yield { table: { rows, columns: made, source }, numbers: numbersFrom(firstRow, rows), marks }
     }
   }
 
   /** Gives the room back. */
   async close(): Promise<void> {
-    await this.handle.close()
-    // Where an open file cannot lose its name.
-    await rm(this.path, { force: true })
+    await Promise.all(this.files.map(closeFile))
+  }
+
+  // Gives back the room of a file that has been read.
+  private give(file: number): void {
+    const closing = closeFile(this.files[file]).catch(() => undefined)
+    this.files[file] = undefined
+    void closing
   }
 
   private async read(at: number, memory: SharedArrayBuffer): Promise<void> {
-    const { offset, bytes } = this.blocks[at]
-    const { bytesRead } = await this.handle
+    const { file, offset, bytes } = this.blocks[at]
+    const found = await this.files[file]
+    const { bytesRead } = (await found?.handle
       .read(new Uint8Array(memory), 0, bytes, offset)
       .catch((error: unknown) => {
         throw this.unreadable((error as Error).message, error)
-      })
+      })) ?? { bytesRead: 0 }
     if (bytesRead !== bytes) throw this.unreadable(`${bytesRead} of ${bytes} bytes`)
   }
 
@@ -144,13 +182,27 @@ export class ColumnSpool {
     return new DataError(
       {
         code: 'HADAMARD_FILE_READ',
-        where: this.path,
+        where: `temporary file beside ${this.path}`,
         expected: 'the rows that were kept there while they were surveyed',
         received,
       },
       { cause },
     )
   }
+}
+
+async function openFile(beside: string): Promise<SpoolFile> {
+  const path = temporaryBeside(beside)
+  const handle = await open(path, 'wx+', 0o600)
+  await rm(path, { force: true })
+  return { path, handle }
+}
+
+async function closeFile(opening: Promise<SpoolFile> | undefined): Promise<void> {
+  const found = await opening?.catch(() => undefined)
+  await found?.handle.close()
+  // Where an open file cannot lose its name.
+  if (found !== undefined) await rm(found.path, { force: true })
 }
 
 // Numbers come before codes, so that both lie where typed arrays may begin.

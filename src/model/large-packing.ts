@@ -119,7 +119,8 @@ async function writeRows(
     for await (const chunk of chunks) {
       const table = namedByRows(chunk)
       fingerprint.add(table)
-      const places = await inTurns(rule(chunk.numbers, tableRuleColumns(table, settings)))
+      // The survey has parted the rows already, where it has kept them.
+      const places = chunk.marks ?? (await inTurns(rule(chunk.numbers, tableRuleColumns(table, settings))))
       const adding = allDone(written.map((name) => addPart(table, places, name)))
       // Whoever awaits it is told.
       adding.catch(() => undefined)

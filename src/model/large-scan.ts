@@ -88,7 +88,7 @@ export class Scan implements SurveyWatcher {
     targets.forEach((column, i) => {
       if (column !== undefined) this.counts[i].addRows(column, isKnown, isTrained)
     })
-    const written = this.spool?.add(firstRow, rows, pieces)
+    const written = this.spool?.add(firstRow, rows, pieces, partOf)
     yield* this.addSamples(numbers, partOf, isKnown, pieces)
     return written
   }

@@ -1,5 +1,6 @@
 /** What can be trained on out of core: rows that are opened as often as asked for, and the files by which a cache of them is known. */
 
+import { readsNatively } from '../backends/choose.ts'
 import type { Chunk } from '../data/chunks.ts'
 import { Dataset } from '../data/dataset.ts'
 import { isOtherSource } from '../data/open-dataset.ts'
@@ -16,6 +17,8 @@ import { checkIsRead, isInput, namingOption, openOptionsOf } from './read-source
 /** What the program takes beside a library that reads for it. */
 const OWN_BYTES = 300e6
 const LEAST_SHARE = 0.25
+/** Of a piece of a file that the core parses: a larger one spares the event loop's thread work, and takes memory. */
+const PIECE_BYTES = 2 ** 20
 
 /** Rows to train on. */
 export interface LargeSource extends Openable {
@@ -48,7 +51,8 @@ export async function largeSource(
   const isOther = isOtherSource(source)
   if (isOther) checkSourceOptions('openDataset', sourceOptionsOf(openOptionsOf(settings)))
   const limits = { memoryBytes: readerMemory(limitOf(settings)) }
-  const found = await openable(source, isOther ? limits : { delimiter, backend, threads })
+  const chunkBytes = readsNatively({ backend }) ? PIECE_BYTES : undefined
+  const found = await openable(source, isOther ? limits : { delimiter, backend, threads, chunkBytes })
   return found.isCopy || !isPaths(source) ? found : { ...found, files: [source].flat() }
 }
 
