@@ -32,7 +32,8 @@ inline Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
 inline Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
 inline Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
 inline Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
-inline Vec operator-(Vec a) { return {_mm256_xor_ps(a.v, _mm256_set1_ps(-0.0f))}; }
+// By the operator of the language, so that compilers join it with a product: the intrinsic hides what it does.
+inline Vec operator-(Vec a) { return {-a.v}; }
 inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
 inline Vec abs(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
@@ -115,9 +116,9 @@ inline Vec scale_by_power(Vec p, Vec n) {
   return {_mm256_mul_ps(_mm256_mul_ps(p.v, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))};
 }
 
-// Whether |x| is at most 87 in all lanes, where e^x is normal.
-inline bool has_normal_exp(Vec x) {
-  return _mm256_movemask_ps(_mm256_cmp_ps(abs(x).v, _mm256_set1_ps(87.0f), _CMP_NLE_UQ)) == 0;
+// Whether |x| is at most 87 in all lanes, where e^x is normal, by z = -|x|.
+inline bool has_normal_exp(Vec z) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(z.v, _mm256_set1_ps(-87.0f), _CMP_NGE_UQ)) == 0;
 }
 
 // p * 2^n where that is normal, for the sum of n and 1.5 * 2^23, whose last bits are those of n.
@@ -165,7 +166,7 @@ inline Vec operator+(Vec a, Vec b) { return {_mm256_add_pd(a.v, b.v)}; }
 inline Vec operator-(Vec a, Vec b) { return {_mm256_sub_pd(a.v, b.v)}; }
 inline Vec operator*(Vec a, Vec b) { return {_mm256_mul_pd(a.v, b.v)}; }
 inline Vec operator/(Vec a, Vec b) { return {_mm256_div_pd(a.v, b.v)}; }
-inline Vec operator-(Vec a) { return {_mm256_xor_pd(a.v, _mm256_set1_pd(-0.0))}; }
+inline Vec operator-(Vec a) { return {-a.v}; }
 inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm256_add_pd(_mm256_mul_pd(a.v, b.v), c.v)}; }
 inline Vec sqrt(Vec a) { return {_mm256_sqrt_pd(a.v)}; }
 inline Vec abs(Vec a) { return {_mm256_andnot_pd(_mm256_set1_pd(-0.0), a.v)}; }

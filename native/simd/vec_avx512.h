@@ -44,7 +44,8 @@ inline Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline Vec operator/(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
-inline Vec operator-(Vec a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
+// By the operator of the language, so that compilers join it with a product: the intrinsic hides what it does.
+inline Vec operator-(Vec a) { return {-a.v}; }
 inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
 inline Vec abs(Vec a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
@@ -182,7 +183,7 @@ inline Vec operator+(Vec a, Vec b) { return {_mm512_add_pd(a.v, b.v)}; }
 inline Vec operator-(Vec a, Vec b) { return {_mm512_sub_pd(a.v, b.v)}; }
 inline Vec operator*(Vec a, Vec b) { return {_mm512_mul_pd(a.v, b.v)}; }
 inline Vec operator/(Vec a, Vec b) { return {_mm512_div_pd(a.v, b.v)}; }
-inline Vec operator-(Vec a) { return {_mm512_xor_pd(a.v, _mm512_set1_pd(-0.0))}; }
+inline Vec operator-(Vec a) { return {-a.v}; }
 inline Vec mul_add(Vec a, Vec b, Vec c) { return {_mm512_add_pd(_mm512_mul_pd(a.v, b.v), c.v)}; }
 inline Vec sqrt(Vec a) { return {_mm512_sqrt_pd(a.v)}; }
 inline Vec abs(Vec a) { return {_mm512_andnot_pd(_mm512_set1_pd(-0.0), a.v)}; }

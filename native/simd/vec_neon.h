@@ -97,8 +97,8 @@ inline Vec scale_by_power(Vec p, Vec n) {
   return {vmulq_f32(vmulq_f32(p.v, vreinterpretq_f32_s32(first)), vreinterpretq_f32_s32(second))};
 }
 
-// Whether |x| is at most 87 in all lanes, where e^x is normal.
-inline bool has_normal_exp(Vec x) { return vminvq_u32(vcaleq_f32(x.v, vdupq_n_f32(87.0f))) != 0; }
+// Whether |x| is at most 87 in all lanes, where e^x is normal, by z = -|x|.
+inline bool has_normal_exp(Vec z) { return vminvq_u32(vcgeq_f32(z.v, vdupq_n_f32(-87.0f))) != 0; }
 
 // p * 2^n where that is normal, for the sum of n and 1.5 * 2^23, whose last bits are those of n.
 inline Vec add_to_exponent(Vec p, Vec sum) {

@@ -86,8 +86,8 @@ inline Vec scale_by_power(Vec p, Vec n) {
   return {p.v * power[0] * power[1]};
 }
 
-// Whether |x| is at most 87, where e^x is normal.
-inline bool has_normal_exp(Vec x) { return x.v >= -87.0f && x.v <= 87.0f; }
+// Whether |x| is at most 87, where e^x is normal, by z = -|x|.
+inline bool has_normal_exp(Vec z) { return z.v >= -87.0f; }
 
 // p * 2^n where that is normal, for the sum of n and 1.5 * 2^23, whose last bits are those of n.
 inline Vec add_to_exponent(Vec p, Vec sum) {
