@@ -15,8 +15,12 @@ export interface Chunk {
 
 /** The numbers of rows that follow one another. */
 export function numbersFrom(first: number, rows: number): Float64Array {
-  const numbers = new Float64Array(rows)
-  for (let row = 0; row < rows; row++) numbers[row] = first + row
+  return numbersInto(new Float64Array(rows), first)
+}
+
+/** The same in memory that is there. */
+export function numbersInto(numbers: Float64Array, first: number): Float64Array {
+  for (let row = 0; row < numbers.length; row++) numbers[row] = first + row
   return numbers
 }
 

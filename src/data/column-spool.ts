@@ -9,7 +9,7 @@ import { dirname } from 'node:path'
 import { DataError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { temporaryBeside } from '../temporary.ts'
-import { numbersFrom, type Chunk } from './chunks.ts'
+import { numbersInto, type Chunk } from './chunks.ts'
 import type { SchemaColumn } from './survey.ts'
 import { countOf, type Column } from './table.ts'
 import { categoriesOf } from './training-summary.ts'
@@ -139,6 +139,8 @@ export class ColumnSpool {
     const most = this.blocks.reduce((bytes, block) => Math.max(bytes, block.bytes), 0)
     // The next one is read beside those that are kept.
     const memories = Array.from({ length: CHUNKS_KEPT + 2 }, () => new SharedArrayBuffer(most))
+    const mostRows = this.blocks.reduce((count, { rows }) => Math.max(count, rows), 0)
+    const numbers = memories.map(() => new Float64Array(mostRows))
     let reading: Promise<void> | undefined
     for (const [at, { firstRow, rows, file }] of this.blocks.entries()) {
       await (reading ?? this.read(at, memories[0]))
@@ -148,10 +150,15 @@ export class ColumnSpool {
         reading.catch(() => undefined)
       }
       if (this.blocks[at + 1]?.file !== file) this.give(file)
-      const memory = memories[at % memories.length]
+      const slot = at % memories.length
+      const memory = memories[slot]
       const made = columnsOf(columns, codes, memory, rows)
       const marks = new Uint8Array(memory, this.blocks[at].bytes - rows, rows)
-      yield { table: { rows, columns: made, source }, numbers: numbersFrom(firstRow, rows), marks }
+      yield {
+        table: { rows, columns: made, source },
+        numbers: numbersInto(numbers[slot].subarray(0, rows), firstRow),
+        marks,
+      }
     }
   }
 

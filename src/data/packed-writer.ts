@@ -303,7 +303,7 @@ class Block {
     this.taken += count
     const { dtype, inputs } = this.layout
     const x = floatArray(dtype, count * inputs, this.bytes.buffer, from * this.regions[0].width)
-    return new RowRoom(this, from, count, x.fill(0))
+    return new RowRoom(this, from, count, x)
   }
 
   /** Writes bytes of rows from one on into a region; of fewer or more than there is room for it is an error. */
@@ -324,7 +324,7 @@ class Block {
 
 /** Room for rows in a block. */
 export class RowRoom {
-  /** @param x zeros, which inputs are written into */
+  /** @param x for the inputs; what it holds is of no use */
   constructor(
     readonly block: Block,
     private readonly from: number,

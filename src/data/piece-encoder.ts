@@ -33,7 +33,7 @@ export class PieceEncoder {
   ) {}
 
   /**
-   * Writes the inputs of rows into zeros. The columns of the table must stay as they are until it is done.
+   * Writes the inputs of rows. The columns of the table must stay as they are until it is done.
    *
    * @param rooms for all of the rows, in their order
    * @throws DataError for a value that cannot be encoded
@@ -46,8 +46,14 @@ export class PieceEncoder {
       column: table.columns[place],
     }))
     const plain = columns.filter(isStandardised)
-    const job = this.startJob(plain, scales, rows, rooms)
-    if (plain.length < columns.length || job === undefined)
+    const isAll = plain.length === columns.length
+    const start = this.jobFor(plain, rooms)
+    // Zeros on shared memory are written one by one here, so that the job does it where it can.
+    if (start === undefined || !isAll) for (const { x } of rooms) x.fill(0)
+    const job = start?.(scales, rows, isAll)
+    // Whoever awaits it may be told of another failure first.
+    job?.catch(() => undefined)
+    if (job === undefined || !isAll)
       await inTurns(this.encodeHere(columns, job !== undefined, table, rows, rooms))
     if ((await job) === false) throw this.wrongIn(plain, table, rows, rooms)
   }
@@ -61,22 +67,18 @@ export class PieceEncoder {
   }
 
   // Undefined where the core does not do it.
-  private startJob(
+  private jobFor(
     plain: readonly StandardisedColumn[],
-    scales: Float64Array,
-    rows: Uint32Array,
     rooms: readonly RowRoom[],
-  ): Promise<boolean> | undefined {
+  ): ((scales: Float64Array, rows: Uint32Array, clears: boolean) => Promise<boolean>) | undefined {
     const { jobs } = this.loops
     const columns = plain.map(({ column }) => column.values)
     const pieces = rooms.map(({ x }) => x).filter((x) => x instanceof Float32Array)
     const isShared = columns.every(({ buffer }) => buffer instanceof SharedArrayBuffer)
     if (jobs === undefined || plain.length === 0 || pieces.length < rooms.length || !isShared)
       return undefined
-    const job = jobs.standardisePieces(columns, scales, rows, pieces, this.encoder.width)
-    // Whoever awaits it may be told of another failure first.
-    job.catch(() => undefined)
-    return job
+    return (scales, rows, clears) =>
+      jobs.standardisePieces(columns, scales, rows, pieces, this.encoder.width, clears)
   }
 
   private *encodeHere(

@@ -94,6 +94,7 @@ export interface RowJobs {
    * As `standardise`, of all rows in their order into pieces with room for them.
    *
    * @param pieces zeros
+   * @param clears whether the job makes them so
    */
   standardisePieces(
     columns: readonly Float64Array[],
@@ -101,6 +102,7 @@ export interface RowJobs {
     rows: Uint32Array,
     pieces: readonly Float32Array[],
     width: number,
+    clears: boolean,
   ): Promise<boolean>
 }
 

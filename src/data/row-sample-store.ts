@@ -19,8 +19,7 @@ export class RowSampleStore {
   /** Places of rows: those of the sample in the order of their rows, then those that are free. */
   private readonly places: Uint32Array
   private filled = 0
-  /** Rows with a draw of this or more are in no sample any more. */
-  private limit = 2 ** 32
+  private last = 2 ** 32
 
   /** @param wanted rows, at least 1 */
   constructor(
@@ -38,7 +37,7 @@ export class RowSampleStore {
    * Takes in the next rows, those that are in no sample excepted.
    *
    * @param rows places in the pieces of the columns, in the order of the rows
-   * @param draws one for each of them
+   * @param draws one for each row of the pieces
    */
   add(rows: Uint32Array, draws: Uint32Array, pieces: readonly (Float64Array | Int32Array)[]): void {
     const { places } = this
@@ -48,13 +47,19 @@ export class RowSampleStore {
       const first = this.filled
       let count = 0
       for (; next < rows.length && this.filled < places.length; next++) {
-        if (draws[next] >= this.limit) continue
-        taken[count++] = rows[next]
-        this.draws[places[this.filled++]] = draws[next]
+        const row = rows[next]
+        if (draws[row] >= this.last) continue
+        taken[count++] = row
+        this.draws[places[this.filled++]] = draws[row]
       }
       if (count === 0) continue
       this.loops.copyRows(pieces, taken, places.subarray(first, this.filled), count, this.values)
     }
+  }
+
+  /** Rows with a draw of this or more are in no sample any more. */
+  get limit(): number {
+    return this.last
   }
 
   /** Rows of the sample. */
@@ -87,7 +92,7 @@ export class RowSampleStore {
     }
     places.set(freed, kept)
     this.filled = kept
-    this.limit = last
+    this.last = last
   }
 
   // The largest draw that stays, and how many of the rows with it do.

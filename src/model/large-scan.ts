@@ -54,6 +54,7 @@ export class Scan implements SurveyWatcher {
   /** The texts that each target may have, where a schema lists them. */
   private readonly allowed: readonly (ReadonlySet<string> | undefined)[]
   private readonly partRows = partNames.map(() => 0)
+  private readonly memory = [new Uint32Array(0), new Uint32Array(0)]
 
   constructor(
     private readonly names: readonly string[],
@@ -81,7 +82,10 @@ export class Scan implements SurveyWatcher {
     const numbers = numbersFrom(firstRow, rows)
     const partOf = yield* this.rule(numbers, partedBy)
     const isTrained = new Uint8Array(rows)
-    for (let row = 0; row < rows; row++) isTrained[row] = isKnown[row] === 1 && partOf[row] === 0 ? 1 : 0
+    for (let row = 0; row < rows; row++) {
+      isTrained[row] = isKnown[row] === 1 && partOf[row] === 0 ? 1 : 0
+      this.droppedRows += 1 - isKnown[row]
+    }
     yield
     const pieces = this.tally.add(block, isTrained)
     yield
@@ -99,19 +103,35 @@ export class Scan implements SurveyWatcher {
     isKnown: Uint8Array,
     pieces: readonly (Float64Array | Int32Array)[],
   ): Paced<void> {
-    for (let row = 0; row < isKnown.length; row++) this.droppedRows += 1 - isKnown[row]
-    const drawn = new Uint32Array(numbers.length)
-    this.loops.drawRows(this.drawKey, numbers, drawn)
+    const draws = this.scratch(0, numbers.length)
+    this.loops.drawRows(this.drawKey, numbers, draws)
     for (const part of partNames.keys()) {
-      const rows = rowsOfPart(part, partOf, isKnown)
+      const rows = this.candidates(part, partOf, isKnown, draws)
       if (rows.length === 0) continue
-      this.partRows[part] += rows.length
       const store = (this.samples[part] ??= new RowSampleStore(this.wanted, this.names.length, this.loops))
-      const draws = new Uint32Array(rows.length)
-      for (let i = 0; i < draws.length; i++) draws[i] = drawn[rows[i]]
       yield
       store.add(rows, draws, pieces)
     }
+  }
+
+  // Counts the rows of a part, and finds those that may be in its sample.
+  private candidates(part: number, partOf: Uint8Array, isKnown: Uint8Array, draws: Uint32Array): Uint32Array {
+    const rows = this.scratch(1, partOf.length)
+    const limit = this.samples[part]?.limit ?? Infinity
+    let [found, count] = [0, 0]
+    for (let row = 0; row < partOf.length; row++) {
+      if (partOf[row] !== part || isKnown[row] === 0) continue
+      count++
+      if (draws[row] < limit) rows[found++] = row
+    }
+    this.partRows[part] += count
+    return rows.subarray(0, found)
+  }
+
+  // Used again for every piece: what each leaves would wait for the collector.
+  private scratch(place: number, rows: number): Uint32Array {
+    if (this.memory[place].length < rows) this.memory[place] = new Uint32Array(2 * rows)
+    return this.memory[place].subarray(0, rows)
   }
 
   get parts(): PartCounts {
@@ -192,14 +212,6 @@ export class Scan implements SurveyWatcher {
     }
     return { name, type: 'categorical', codes, categories, missing, ...booleanFlag(column) }
   }
-}
-
-function rowsOfPart(part: number, partOf: Uint8Array, isKnown: Uint8Array): Uint32Array {
-  const rows = new Uint32Array(partOf.length)
-  let count = 0
-  for (let row = 0; row < partOf.length; row++)
-    if (partOf[row] === part && isKnown[row] === 1) rows[count++] = row
-  return rows.subarray(0, count)
 }
 
 /** What a column of a table has where its schema says that the values are booleans. */

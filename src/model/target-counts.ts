@@ -10,10 +10,16 @@ const MOST_CLASSES = 20
 const MOST_LABELS = 100_000
 const LEAST_ROWS_PER_CLASS = 10
 
+interface Counts {
+  rows: number
+  trainRows: number
+}
+
 /** Rows of each value of a target. */
 export class TargetCounts {
   /** All rows of a value, and those of them that are trained on; no longer counted beyond what classes may be. */
-  private readonly values = new Map<number | string, { rows: number; trainRows: number }>()
+  private readonly values = new Map<number | string, Counts>()
+  private readonly small: (Counts | undefined)[] = []
   private areWhole = true
 
   /** @param asked the task that is asked for, if any */
@@ -21,25 +27,39 @@ export class TargetCounts {
 
   /** Takes in the rows in which all targets are known. */
   addRows(column: SurveyedColumn, isKnown: Uint8Array, isTrained: Uint8Array): void {
-    const keyOf =
+    const countsOf =
       'values' in column
-        ? (row: number): number => column.values[row] + 0
-        : (row: number): string => column.texts[column.codes[row]]
-    for (let row = 0; row < isKnown.length && this.areWhole; row++)
-      if (isKnown[row] === 1) this.add(keyOf(row), isTrained[row])
+        ? (row: number): Counts => this.ofNumber(column.values[row] + 0)
+        : this.byCode(column.codes, column.texts)
+    for (let row = 0; row < isKnown.length && this.areWhole; row++) {
+      if (isKnown[row] === 0) continue
+      const counts = countsOf(row)
+      counts.rows++
+      counts.trainRows += isTrained[row]
+    }
   }
 
-  private add(key: number | string, isTrained: number): void {
+  // Small integers, which most numbers that are classes are, without a search.
+  private ofNumber(value: number): Counts {
+    const place = value | 0
+    if (place !== value || place < 0 || place >= MOST_CLASSES) return this.of(value)
+    return (this.small[place] ??= this.of(value))
+  }
+
+  private byCode(codes: Int32Array, texts: readonly string[]): (row: number) => Counts {
+    const known: (Counts | undefined)[] = texts.map(() => undefined)
+    return (row) => (known[codes[row]] ??= this.of(texts[codes[row]]))
+  }
+
+  private of(key: number | string): Counts {
     const found = this.values.get(key)
-    if (found !== undefined) {
-      found.rows++
-      found.trainRows += isTrained
-      return
-    }
-    this.values.set(key, { rows: 1, trainRows: isTrained })
+    if (found !== undefined) return found
+    const counts = { rows: 0, trainRows: 0 }
+    this.values.set(key, counts)
     if (typeof key === 'string' || this.asked === 'classification')
       this.areWhole = this.values.size <= MOST_LABELS
     else this.areWhole = Number.isInteger(key) && this.values.size <= MOST_CLASSES
+    return counts
   }
 
   /** As `inferTask` has it. */
