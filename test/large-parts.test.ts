@@ -230,6 +230,11 @@ describe('as given', () => {
       /split test: expected row numbers from 0 to 2999; received 3000/,
     )
     await expect(attempt({ train: [1], test: [1] })).rejects.toThrow(/1 in train and in test/)
+    const file = join(folder, 'split.json')
+    writeFileSync(file, '{"train":[1],"test":[3000]}')
+    await expect(attempt(file)).rejects.toThrow(
+      /^split, .*split\.json test: expected row numbers from 0 to 2999/,
+    )
     await expect(attempt(join(folder, 'none.json'))).rejects.toThrow(/split, .*none\.json.*no such file/)
   })
 })

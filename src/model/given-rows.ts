@@ -33,7 +33,7 @@ export class GivenRows {
 
   /** @throws DataError where a file cannot be read, or lists are wrong whatever the table */
   static async of(split: string | GivenSplit): Promise<GivenRows> {
-    return new GivenRows(typeof split === 'string' ? split : 'split', await givenLists(split))
+    return new GivenRows(typeof split === 'string' ? `split, ${split}` : 'split', await givenLists(split))
   }
 
   /** One of {@link givenMarks}. */
