@@ -11,6 +11,7 @@ import { Dataset, openCsv } from '../src/data/dataset.ts'
 import { unpackLz4 } from '../src/data/lz4.ts'
 import { openDataset } from '../src/data/open-dataset.ts'
 import { loadPeer } from '../src/data/peers.ts'
+import type { ReadProgress } from '../src/data/read-progress.ts'
 import { columnValues, type Value } from '../src/data/table.ts'
 import { xxh32 } from '../src/data/xxh32.ts'
 import { DataError, SpecError } from '../src/errors.ts'
@@ -387,4 +388,40 @@ test('a training takes SQL and datasets, and warns of records that it left out',
   })
   expect([report.rows, lines]).toEqual([60, [62]])
   expect(report.warnings).toContain('1 wrong record left out.')
+})
+
+describe('how far the rows of other sources are read is told', () => {
+  const ROWS = 3000
+  const sql = `SELECT i % 7 AS a, i * 0.5 AS b, i % 2 AS y FROM range(${ROWS}) t(i)`
+  const ways = [{ outOfCore: false }, { outOfCore: true, cache: false as const }]
+
+  test.each(
+    ways.flatMap((way) => [
+      ['Parquet', (path: string) => path, ROWS, way] as const,
+      // Kept first, which no total is known of, then read.
+      ['SQL', () => `duckdb:${sql}`, 2 * ROWS, way] as const,
+    ]),
+  )('$0, $2 rows in all, $3', async (_, sourceOf, told, way) => {
+    const path = join(folder, 'progress.parquet')
+    const connection = await (await DuckDBInstance.create()).connect()
+    await connection.run(`COPY (${sql}) TO '${path}' (FORMAT parquet)`)
+    const seen: ReadProgress[] = []
+    const onRead = (progress: ReadProgress): void => void seen.push(progress)
+    await train(sourceOf(path), { target: 'y', epochs: 2, hidden: [2], onRead, ...way })
+    const last = seen.at(-1)
+    expect(last).toMatchObject({ rows: ROWS, bytes: ROWS * 24, totalBytes: ROWS * 24, remainingSeconds: 0 })
+    const pieces = seen.map(({ rows }, i) =>
+      i === 0 || rows < seen[i - 1].rows ? rows : rows - seen[i - 1].rows,
+    )
+    expect(pieces.reduce((sum, rows) => sum + rows, 0)).toBe(told)
+  })
+
+  test('a dataset out of core', async () => {
+    const rows = Array.from({ length: ROWS }, (_, i) => ({ a: i % 7, b: i * 0.5, y: i % 2 }))
+    const seen: number[] = []
+    const onRead = ({ bytes, totalBytes }: ReadProgress): void => void seen.push(bytes, totalBytes ?? NaN)
+    const dataset = await Dataset.from(rows)
+    await train(dataset, { target: 'y', epochs: 1, hidden: [2], onRead, outOfCore: true, cache: false })
+    expect(seen.slice(-2)).toEqual([ROWS * 24, ROWS * 24])
+  })
 })

@@ -1,7 +1,7 @@
 /** Progress of a training on standard error: a bar on a terminal, a few plain lines elsewhere, nothing where not wanted. */
 
 import { Presets, SingleBar } from 'cli-progress'
-import type { ReadProgress } from '../data/csv-files.ts'
+import type { ReadProgress } from '../data/read-progress.ts'
 import { formatSeconds } from './screen.ts'
 import type { TrainingPlan } from '../model/report.ts'
 import type { EpochRecord, Progress } from '../training/run.ts'

@@ -9,20 +9,8 @@ import { DataError, SpecError } from '../errors.ts'
 import { temporaryFolder } from '../temporary.ts'
 import { expandPattern, openFile, type ByteStream } from './csv-bytes.ts'
 import { CsvStream, type StreamBlock, type StreamOptions, type StreamPlan } from './csv-stream.ts'
+import { progressOf, type OnProgress } from './read-progress.ts'
 import { nameList } from './table.ts'
-
-/** How far a reading is. */
-export interface ReadProgress {
-  /** Of the files on disk: read so far, and in all; undefined in all where nobody knows (a pipe). */
-  bytes: number
-  totalBytes: number | undefined
-  rows: number
-  /** Since the reading began. */
-  seconds: number
-  bytesPerSecond: number
-  /** Seconds to go at this rate; undefined where the size is. */
-  remainingSeconds: number | undefined
-}
 
 /** A CSV file, several, a pattern of paths, a stream of bytes, or `-` for standard input. */
 export type CsvInput = string | readonly string[] | ByteStream
@@ -122,7 +110,7 @@ export class CsvFiles {
   async *blocks(
     names: readonly string[],
     plan: StreamPlan,
-    onProgress?: (progress: ReadProgress) => void,
+    onProgress?: OnProgress,
   ): AsyncGenerator<StreamBlock> {
     const started = performance.now()
     const totalBytes = onProgress === undefined ? undefined : await this.totalBytes()
@@ -192,19 +180,4 @@ async function* bytesOf(stream: ByteStream, name: string): ByteStream {
 export async function isPipe(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined)
   return found !== undefined && (found.isFIFO() || found.isCharacterDevice())
-}
-
-function progressOf(
-  bytes: number,
-  totalBytes: number | undefined,
-  rows: number,
-  started: number,
-): ReadProgress {
-  const seconds = (performance.now() - started) / 1000
-  const bytesPerSecond = seconds > 0 ? bytes / seconds : 0
-  const remainingSeconds =
-    totalBytes === undefined || bytesPerSecond === 0
-      ? undefined
-      : Math.max(0, totalBytes - bytes) / bytesPerSecond
-  return { bytes, totalBytes, rows, seconds, bytesPerSecond, remainingSeconds }
 }

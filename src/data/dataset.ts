@@ -272,6 +272,7 @@ export class Dataset<Row extends object = DatasetRow> {
       name: this.#origin.name,
       chunks: () => this.#batchesBehindNone(),
       bytes: (most) => this.#bytes(most),
+      totalRows: () => Promise.resolve(this.rows),
       leftOut: () => this.rejects.count,
     }
   }

@@ -7,6 +7,7 @@ import { DataError } from '../errors.ts'
 import { temporaryPath } from '../temporary.ts'
 import type { SourceLimits } from './open-dataset.ts'
 import { loadPeer } from './peers.ts'
+import { reported } from './read-progress.ts'
 import { spooled } from './spool.ts'
 import {
   columnFromValues,
@@ -61,12 +62,15 @@ export async function parquetSource(
   const duck = await loadDuckDb(name)
   const list = paths.map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
   const ask = (sql: string): AsyncGenerator<Table> => answers(duck, sql, name, limits)
+  const totalRows = (): Promise<number> =>
+    firstNumber(ask(`SELECT sum(num_rows) FROM parquet_file_metadata([${list}])`))
   return {
     name,
     libraryBytes: LIBRARY_BYTES,
     chunks: () => ask(`FROM read_parquet([${list}])`),
+    totalRows,
     bytes: async () => {
-      const rows = await firstNumber(ask(`SELECT sum(num_rows) FROM parquet_file_metadata([${list}])`))
+      const rows = await totalRows()
       const columns = await firstNumber(ask(`SELECT count(*) FROM (DESCRIBE FROM read_parquet([${list}]))`))
       return rows * columns * Float64Array.BYTES_PER_ELEMENT
     },
@@ -89,7 +93,8 @@ async function firstNumber(tables: AsyncIterable<Table>): Promise<number> {
  */
 export async function sqlSource(sql: string, limits: SourceLimits): Promise<RowSource> {
   const name = 'duckdb'
-  const kept = await spooled(name, answers(await loadDuckDb(name), sql, name, limits))
+  const tables = answers(await loadDuckDb(name), sql, name, limits)
+  const kept = await spooled(name, reported(tables, limits.onProgress))
   return { ...kept, libraryBytes: LIBRARY_BYTES }
 }
 

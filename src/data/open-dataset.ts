@@ -8,6 +8,7 @@ import type { CsvInput } from './csv-files.ts'
 import { openCsv, openSource, type Dataset, type DatasetRow } from './dataset.ts'
 import { parquetSource, sqlSource } from './duckdb.ts'
 import { checkSourceOptions, type OpenCsvOptions } from './open-options.ts'
+import type { OnProgress } from './read-progress.ts'
 import type { RowSource } from './table.ts'
 
 const sqlPrefix = 'duckdb:'
@@ -20,10 +21,11 @@ interface Format {
   open(paths: readonly string[], name: string, limits: SourceLimits): Promise<RowSource>
 }
 
-/** What reading may take. */
+/** What reading may take, and who is told of a copy that is made before. */
 export interface SourceLimits {
   /** Memory of a library that reads; default what it takes of itself. */
   memoryBytes?: number
+  onProgress?: OnProgress
 }
 
 const formats: readonly Format[] = [

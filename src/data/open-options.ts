@@ -2,7 +2,7 @@
 
 import { checkInteger, checkOneOf, describeValue } from '../check.ts'
 import { rejectUnknownKeys, SpecError } from '../errors.ts'
-import type { ReadProgress } from './csv-files.ts'
+import type { ReadProgress } from './read-progress.ts'
 import type { ExpectedDates } from './csv-dates.ts'
 import type { CsvReject } from './csv-stream.ts'
 import { checkCsvOptions, type CsvOptions } from './csv.ts'

@@ -7,6 +7,7 @@ import type { StreamOptions } from './csv-stream.ts'
 import { openFiles, openSource, type Dataset } from './dataset.ts'
 import { findSource, isOtherSource, type SourceLimits } from './open-dataset.ts'
 import type { OpenCsvOptions } from './open-options.ts'
+import { reporting } from './read-progress.ts'
 import type { WatchSurvey } from './survey.ts'
 import type { RowSource } from './table.ts'
 
@@ -23,7 +24,7 @@ export interface Openable {
   bytes(most: number): Promise<number>
   /** What the library that reads them takes of memory, beside its limit; 0 where this one reads. */
   readonly libraryBytes: number
-  /** Other sources than CSV take no more than `types`, `columns` and `schema`. */
+  /** Other sources than CSV take no more than `types`, `columns`, `schema` and `onProgress`. */
   open(options: OpenCsvOptions, watch?: WatchSurvey): Promise<Dataset>
   /** Removes what was kept; datasets that were opened are at an end then. */
   close(): Promise<void>
@@ -38,8 +39,8 @@ export async function openable(
   input: CsvInput,
   options: StreamOptions & SourceLimits = {},
 ): Promise<Openable> {
-  const { memoryBytes, ...csv } = options
-  if (isOtherSource(input)) return openableSource(await findSource(input, { memoryBytes }))
+  const { memoryBytes, onProgress, ...csv } = options
+  if (isOtherSource(input)) return openableSource(await findSource(input, { memoryBytes, onProgress }))
   const files = await CsvFiles.find(input, csv)
   return {
     name: files.name,
@@ -58,7 +59,8 @@ export function openableSource(source: RowSource): Openable {
     isCopy: source.isCopy === true,
     libraryBytes: source.libraryBytes ?? 0,
     bytes: async (most) => (await source.bytes?.(most)) ?? 0,
-    open: ({ types, columns, schema }, watch) => openSource(source, { types, columns, schema }, watch),
+    open: ({ types, columns, schema, onProgress }, watch) =>
+      openSource(reporting(source, onProgress), { types, columns, schema }, watch),
     close: async () => source.close?.(),
   }
 }

@@ -4,8 +4,10 @@ import { stat } from 'node:fs/promises'
 import { isPacked } from './csv-bytes.ts'
 import type { CsvInput } from './csv-files.ts'
 import { readCsv } from './csv.ts'
-import { isOtherSource, openDataset } from './open-dataset.ts'
-import type { OpenCsvOptions } from './open-options.ts'
+import { openCsv, openSource, type Dataset } from './dataset.ts'
+import { findSource, isOtherSource } from './open-dataset.ts'
+import { checkSourceOptions, type OpenCsvOptions } from './open-options.ts'
+import { reporting } from './read-progress.ts'
 import type { Table } from './table.ts'
 
 /** Files that are parsed whole, in one pass; longer ones are read by pieces on threads. */
@@ -20,12 +22,19 @@ export async function readTable(input: CsvInput, options: OpenCsvOptions = {}): 
   if (typeof input === 'string' && !needsPieces(options) && (await isShortFile(input))) {
     return readCsv(input, chosen(options, wholeOptions))
   }
-  const dataset = await openDataset(input, isOtherSource(input) ? sourceOptionsOf(options) : options)
+  const dataset = isOtherSource(input) ? await openOther(input, options) : await openCsv(input, options)
   try {
     return await dataset.toTable()
   } finally {
     await dataset.close()
   }
+}
+
+async function openOther(input: CsvInput, options: OpenCsvOptions): Promise<Dataset> {
+  const given = sourceOptionsOf(options)
+  checkSourceOptions('openDataset', given)
+  const { onProgress } = options
+  return openSource(reporting(await findSource(input, { onProgress }), onProgress), given)
 }
 
 /** Of the options for CSV those that are told of where another source has no use for them, and those that it has. */

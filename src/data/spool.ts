@@ -18,8 +18,9 @@ export async function spooled(name: string, tables: AsyncIterable<Table>): Promi
   const folder = await temporaryFolder()
   const path = join(folder, 'rows')
   const close = (): Promise<void> => rm(folder, { recursive: true, force: true })
+  let rows = 0
   try {
-    await writeTables(path, tables)
+    rows = await writeTables(path, tables)
   } catch (error) {
     await close()
     throw error
@@ -28,15 +29,19 @@ export async function spooled(name: string, tables: AsyncIterable<Table>): Promi
     name,
     isCopy: true,
     chunks: () => readTables(path, name),
+    totalRows: () => Promise.resolve(rows),
     bytes: async () => (await stat(path)).size,
     close,
   }
 }
 
-async function writeTables(path: string, tables: AsyncIterable<Table>): Promise<void> {
+// Returns how many rows they have.
+async function writeTables(path: string, tables: AsyncIterable<Table>): Promise<number> {
   const file = await open(path, 'wx', 0o600)
+  let total = 0
   try {
     for await (const { rows, columns } of tables) {
+      total += rows
       const bytes = serialize({ rows, columns })
       const length = Buffer.alloc(lengthBytes)
       length.writeUInt32LE(bytes.length)
@@ -50,6 +55,7 @@ async function writeTables(path: string, tables: AsyncIterable<Table>): Promise<
         )
       })
     }
+    return total
   } finally {
     await file.close()
   }

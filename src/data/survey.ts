@@ -4,7 +4,8 @@ import { chooseRowLoops } from '../backends/choose.ts'
 import type { DataError } from '../errors.ts'
 import { breathe, inTurns, type Paced } from '../paced.ts'
 import { columnKinds, type BlockTargets } from './csv-block.ts'
-import type { CsvFiles, ReadProgress } from './csv-files.ts'
+import type { CsvFiles } from './csv-files.ts'
+import type { OnProgress } from './read-progress.ts'
 import type { CsvReject, StreamBlock, StreamPlan } from './csv-stream.ts'
 import type { RowLoops } from './row-loops.ts'
 import { columnTargets, TargetPool } from './target-pool.ts'
@@ -85,7 +86,7 @@ export interface SurveyOptions {
   missing: readonly string[]
   allowMissing: boolean
   rule: ErrorRule
-  onProgress?: (progress: ReadProgress) => void
+  onProgress?: OnProgress
 }
 
 /**

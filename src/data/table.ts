@@ -59,6 +59,8 @@ export interface RowSource {
   chunks(): AsyncIterable<Table>
   /** About how many bytes the rows take as tables; beyond `most` not all need to be counted. */
   bytes?(most: number): Promise<number>
+  /** How many rows there are, where that is known without reading them. */
+  totalRows?(): Promise<number | undefined>
   /** Whether the rows have been kept, as they cannot be read twice where they come from. */
   readonly isCopy?: boolean
   /** What a library that reads them takes of memory beside its limit; default nothing. */

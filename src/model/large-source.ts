@@ -47,10 +47,10 @@ export async function largeSource(
     checkNotAsked(source, settings)
     return undefined
   }
-  const { delimiter, backend, threads } = settings
+  const { delimiter, backend, threads, onRead } = settings
   const isOther = isOtherSource(source)
   if (isOther) checkSourceOptions('openDataset', sourceOptionsOf(openOptionsOf(settings)))
-  const limits = { memoryBytes: readerMemory(limitOf(settings)) }
+  const limits = { memoryBytes: readerMemory(limitOf(settings)), onProgress: onRead }
   const chunkBytes = readsNatively({ backend }) ? PIECE_BYTES : undefined
   const found = await openable(source, isOther ? limits : { delimiter, backend, threads, chunkBytes })
   return found.isCopy || !isPaths(source) ? found : { ...found, files: [source].flat() }
@@ -113,7 +113,7 @@ function ofDataset(dataset: Dataset): LargeSource {
   return {
     ...found,
     chunks: () => dataset.chunks(),
-    open: ({ columns, types: declared }, watch) =>
-      found.open({ columns, types: { ...types, ...declared } }, watch),
+    open: ({ columns, types: declared, onProgress }, watch) =>
+      found.open({ columns, types: { ...types, ...declared }, onProgress }, watch),
   }
 }

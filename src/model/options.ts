@@ -168,7 +168,7 @@ export interface TrainOptions<Row extends object = Record<string, unknown>> exte
   onError?: OpenCsvOptions['onError']
   /** Called for every record that is left out, once, in the order of the file. */
   onReject?: OpenCsvOptions['onReject']
-  /** Called while a file above 32 MiB, a packed one or a stream is read, after every piece of it. */
+  /** Called while a file above 32 MiB, a packed one, a stream, or another source than CSV is read, after every piece of it. */
   onRead?: OpenCsvOptions['onProgress']
   /** Called once, after the data are read and before training starts. */
   onStart?: (plan: TrainingPlan) => void
