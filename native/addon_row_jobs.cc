@@ -117,8 +117,8 @@ class PieceWriter : public RowJob {
   bool is_written_ = false;
 };
 
-// standardisePieces(columns, scales, rows, pieces, width, clears, onDone): the rows in their order into the pieces, which hold
-// zeros or are to be cleared; onDone(whether all numbers can be encoded)
+// standardisePieces(columns, scales, rows, pieces, width, onDone): the rows in their order into the pieces, with zeros for all
+// other inputs; onDone(whether all numbers can be encoded)
 class Standardiser : public RowJob {
  public:
   explicit Standardiser(const Napi::CallbackInfo& call)
@@ -130,7 +130,7 @@ class Standardiser : public RowJob {
     const std::uint32_t* rows = rows_.data();
     are_encoded_ = std::all_of(pieces_.begin(), pieces_.end(), [&](const Piece& piece) {
       const std::uint32_t* const from = std::exchange(rows, rows + piece.rows);
-      if (clears_) std::fill_n(piece.x, piece.rows * width_, 0.0f);
+      std::fill_n(piece.x, piece.rows * width_, 0.0f);
       return standardise_rows(columns_.values.data(), columns_.scales.data(), count, from, 0, piece.rows, piece.x, width_,
                               counts.data());
     });
@@ -143,10 +143,9 @@ class Standardiser : public RowJob {
   };
 
   Standardiser(const Napi::CallbackInfo& call, const std::vector<Napi::Value>& columns, const std::vector<Napi::Value>& pieces)
-      : RowJob(call.Env(), call[6], both(columns, pieces)),
+      : RowJob(call.Env(), call[5], both(columns, pieces)),
         width_(size_of(call[4], static_cast<std::size_t>(max_safe_integer), "width")),
-        columns_(call.Env(), columns, Doubles(call[1], "scales"), width_, true),
-        clears_(boolean_of(call[5], "clears")) {
+        columns_(call.Env(), columns, Doubles(call[1], "scales"), width_, true) {
     const Napi::Env env = call.Env();
     const Words rows(call[2], "rows");
     check_places(env, rows, 0, rows.length, columns_.rows);
@@ -171,7 +170,6 @@ class Standardiser : public RowJob {
 
   const std::size_t width_;
   const StandardisedColumns columns_;
-  const bool clears_;
   std::vector<std::uint32_t> rows_;
   std::vector<Piece> pieces_;
   bool are_encoded_ = false;

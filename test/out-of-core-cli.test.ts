@@ -49,7 +49,7 @@ async function killedMidway(): Promise<boolean> {
 test('what is left of a training that was killed is not trusted, and goes with the next', async () => {
   let attempts = 1
   while (!(await killedMidway())) expect(attempts++).toBeLessThan(ATTEMPTS)
-  expect(packed()).toEqual([expect.stringMatching(/\.rows\.\d+\.tmp$/)])
+  expect(packed()).toEqual([expect.stringMatching(/\.rows\.[0-9a-f]{8}-\d+-[0-9a-f]{12}\.tmp$/)])
   expect(existsSync(join(folder, 'rows.model'))).toBe(false)
   const again = spawnSync(process.execPath, [...command, ...outOfCore], { cwd: folder, encoding: 'utf8' })
   expect([again.status, again.stderr]).toEqual([0, ''])

@@ -227,19 +227,18 @@ test('jobs scale rows into pieces as one call does into all of them, and tell of
   const pieces = [3, 0, 200, places.length - 203].map(
     (rows) => new Float32Array(new SharedArrayBuffer(16 * rows)),
   )
-  expect(await jobs?.standardisePieces(columns, scales, places, pieces, 4, false)).toBe(true)
+  expect(await jobs?.standardisePieces(columns, scales, places, pieces, 4)).toBe(true)
   expect(pieces.flatMap((piece) => [...bits(piece)])).toEqual([...bits(x)])
   for (const piece of pieces) piece.fill(7)
-  expect(await jobs?.standardisePieces(columns, scales, places, pieces, 4, true)).toBe(true)
+  expect(await jobs?.standardisePieces(columns, scales, places, pieces, 4)).toBe(true)
   expect(pieces.flatMap((piece) => [...bits(piece)])).toEqual([...bits(x)])
   columns[1][places[250]] = 1e300
-  expect(await jobs?.standardisePieces(columns, scales, places, pieces, 4, false)).toBe(false)
+  expect(await jobs?.standardisePieces(columns, scales, places, pieces, 4)).toBe(false)
   const refused = [
-    () => jobs?.standardisePieces([values, columns[1]], scales, places, pieces, 4, false),
-    () => jobs?.standardisePieces(columns, scales, places, pieces.slice(1), 4, false),
-    () => jobs?.standardisePieces(columns, scales, places, pieces, 3, false),
-    () =>
-      jobs?.standardisePieces(columns, scales, Uint32Array.of(ROWS), [pieces[0].subarray(4, 8)], 4, false),
+    () => jobs?.standardisePieces([values, columns[1]], scales, places, pieces, 4),
+    () => jobs?.standardisePieces(columns, scales, places, pieces.slice(1), 4),
+    () => jobs?.standardisePieces(columns, scales, places, pieces, 3),
+    () => jobs?.standardisePieces(columns, scales, Uint32Array.of(ROWS), [pieces[0].subarray(4, 8)], 4),
   ]
   for (const call of refused) await expect(call()).rejects.toThrow(/expected/)
 })

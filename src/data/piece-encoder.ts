@@ -46,16 +46,11 @@ export class PieceEncoder {
       column: table.columns[place],
     }))
     const plain = columns.filter(isStandardised)
-    const isAll = plain.length === columns.length
-    const start = this.jobFor(plain, rooms)
-    // Zeros on shared memory are written one by one here, so that the job does it where it can.
-    if (start === undefined || !isAll) for (const { x } of rooms) x.fill(0)
-    const job = start?.(scales, rows, isAll)
-    // Whoever awaits it may be told of another failure first.
-    job?.catch(() => undefined)
-    if (job === undefined || !isAll)
-      await inTurns(this.encodeHere(columns, job !== undefined, table, rows, rooms))
-    if ((await job) === false) throw this.wrongIn(plain, table, rows, rooms)
+    const isScaled = await this.startJob(plain, scales, rows, rooms)
+    if (isScaled === false) throw this.wrongIn(plain, table, rows, rooms)
+    if (isScaled === undefined) for (const { x } of rooms) x.fill(0)
+    else if (plain.length === columns.length) return
+    await inTurns(this.encodeHere(columns, isScaled === true, table, rows, rooms))
   }
 
   private planFor(table: Table): Plan {
@@ -66,19 +61,20 @@ export class PieceEncoder {
     }
   }
 
-  // Undefined where the core does not do it.
-  private jobFor(
+  // Undefined where the core does not do it. It makes zeros also where there is nothing to scale: on shared memory they are written
+  // one by one here.
+  private startJob(
     plain: readonly StandardisedColumn[],
+    scales: Float64Array,
+    rows: Uint32Array,
     rooms: readonly RowRoom[],
-  ): ((scales: Float64Array, rows: Uint32Array, clears: boolean) => Promise<boolean>) | undefined {
+  ): Promise<boolean> | undefined {
     const { jobs } = this.loops
     const columns = plain.map(({ column }) => column.values)
     const pieces = rooms.map(({ x }) => x).filter((x) => x instanceof Float32Array)
     const isShared = columns.every(({ buffer }) => buffer instanceof SharedArrayBuffer)
-    if (jobs === undefined || plain.length === 0 || pieces.length < rooms.length || !isShared)
-      return undefined
-    return (scales, rows, clears) =>
-      jobs.standardisePieces(columns, scales, rows, pieces, this.encoder.width, clears)
+    if (jobs === undefined || pieces.length < rooms.length || !isShared) return undefined
+    return jobs.standardisePieces(columns, scales, rows, pieces, this.encoder.width)
   }
 
   private *encodeHere(

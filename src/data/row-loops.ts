@@ -91,10 +91,7 @@ export interface RowJobs {
     views: readonly Uint8Array[],
   ): Promise<Uint32Array | undefined>
   /**
-   * As `standardise`, of all rows in their order into pieces with room for them.
-   *
-   * @param pieces zeros
-   * @param clears whether the job makes them so
+   * As `standardise`, of all rows in their order into pieces with room for them, which need not be zeros: all other inputs become 0.
    */
   standardisePieces(
     columns: readonly Float64Array[],
@@ -102,7 +99,6 @@ export interface RowJobs {
     rows: Uint32Array,
     pieces: readonly Float32Array[],
     width: number,
-    clears: boolean,
   ): Promise<boolean>
 }
 
