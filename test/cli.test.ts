@@ -340,6 +340,30 @@ describe('predict', () => {
     expect(rejects[2]).toMatch(/\.csv,8,\d+,,"","Adelie,short",.*expected 7 fields/)
   })
 
+  test.skipIf(process.platform === 'win32')(
+    'a list of wrong records that finds no room costs no model; one that does is told of once',
+    async () => {
+      const text = await readFile(penguins, 'utf8')
+      await writeFile(join(folder, 'many.csv'), text + 'Adelie,short\n'.repeat(1000))
+      const train = 'train many.csv -t species --hidden 4 --epochs 1 -m many.model --on-error skip --rejects'
+      const limited = spawnSync(
+        'bash',
+        ['-c', `ulimit -f 64; '${process.execPath}' '${main}' ${train} many-wrong.csv`],
+        { cwd: folder, encoding: 'utf8' },
+      )
+      expect([limited.status, limited.stderr]).toEqual([
+        1,
+        expect.stringContaining('--rejects many-wrong.csv: '),
+      ])
+      expect(readdirSync(folder).filter((name) => name.startsWith('many'))).toEqual([
+        'many.csv',
+        'many.model',
+      ])
+      const { code, err } = hadamard([...train.split(' '), 'many-wrong.csv'])
+      expect([code, err.match(/left out/g)]).toEqual([0, ['left out']])
+    },
+  )
+
   test('regression prints numbers; a file without rows gives a header', async () => {
     hadamard(['train', data('mpg.csv'), '-t', 'hwy', '--epochs', '20', '-q', '-m', 'm.model'])
     expect(hadamard(['predict', 'm.model', data('mpg.csv')]).out).toMatch(/^prediction\n\d+\.\d+\n/)

@@ -16,8 +16,12 @@ export interface RejectList {
   add(reject: CsvReject): void
   /** Writes what has been added since. */
   flush(): Promise<void>
-  /** Ends the file, and says how many records were left out. */
-  end(): Promise<void>
+  /**
+   * Ends the file, and says how many records were left out.
+   *
+   * @returns the warning of a report that says the same
+   */
+  end(): Promise<string | undefined>
   abandon(): Promise<void>
 }
 
@@ -56,10 +60,17 @@ export async function openRejects(path: string | undefined, onError: Rule): Prom
     },
     flush,
     async end() {
-      await flush()
-      await sink?.end()
-      if (count > 0)
-        writeNote(`${plural(count, 'wrong record')} left out${path === undefined ? '' : `, see ${path}`}`)
+      try {
+        await flush()
+        await sink?.end()
+      } catch (error) {
+        await sink?.abandon()
+        throw error
+      }
+      if (count === 0) return undefined
+      const sentence = `${plural(count, 'wrong record')} left out`
+      writeNote(path === undefined ? sentence : `${sentence}, see ${path}`)
+      return `${sentence}.`
     },
     abandon: async () => sink?.abandon(),
   }

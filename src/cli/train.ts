@@ -115,7 +115,6 @@ async function runTrain(files: readonly string[], flags: Flags): Promise<number>
       },
       onProgress: (progress) => view.progress(progress),
     })
-    await rejects.end()
   } catch (error) {
     await rejects.abandon()
     throw error
@@ -126,12 +125,21 @@ async function runTrain(files: readonly string[], flags: Flags): Promise<number>
   }
   const { report } = model
   if (report.epochs === 0 && report.stopped === 'aborted') {
+    await rejects.end()
     throw new CommandError('interrupted before the first epoch was over; no model is saved', {
       code: 'HADAMARD_INTERRUPTED',
     })
   }
-  await model.save(modelPath)
-  if (!quiet) report.warnings.forEach((warning) => writeNote(warning))
+  // Where there is no room for the list, the model is saved already.
+  const told = await model.save(modelPath).then(
+    () => rejects.end(),
+    async (error: unknown) => {
+      await rejects.abandon()
+      throw error
+    },
+  )
+  const warnings = report.warnings.filter((warning) => warning !== told)
+  if (!quiet) warnings.forEach((warning) => writeNote(warning))
   if (isShown) print([...resultScreen(report), ...closing(files[0], modelPath, report.stopped === 'aborted')])
   const { train: trainScores, validation, test = null, stopped, epochs, bestEpoch, seconds, threads } = report
   const { decision } = report
