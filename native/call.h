@@ -24,6 +24,7 @@ struct Call {
   Index cursor;           // number of rows of the epoch before this batch
   Index begin, end;       // this thread's part of the split dim; the whole of it for serial ops
   RowsAhead* ahead = nullptr;
+  unsigned* nonfinite = nullptr;  // a flag that a product raises where an element of its part is infinite or NaN
 };
 
 using Kernel = void (*)(const Call&);

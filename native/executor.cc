@@ -207,7 +207,8 @@ class Run {
             .cursor = batch.cursor,
             .begin = begin,
             .end = end,
-            .ahead = threads_ == 1 ? &ahead_ : nullptr};
+            .ahead = threads_ == 1 ? &ahead_ : nullptr,
+            .nonfinite = instruction.nonfinite};
   }
 
   void call(const Instruction& instruction, Batch batch, Index begin, Index end) {

@@ -57,6 +57,7 @@
         "csv_pieces.cc",
         "csv_texts.cc",
         "dispatch.cc",
+        "early_checks.cc",
         "executor.cc",
         "file_pieces.cc",
         "program.cc",

@@ -7,6 +7,8 @@
 #include <unordered_set>
 
 #include "dispatch.h"
+#include "early_checks.h"
+#include "range.h"
 
 namespace hadamard {
 namespace {
@@ -27,15 +29,6 @@ std::string show(double value) {
 
 bool is_integer_in(double value, Index least, Index most) {
   return value >= static_cast<double>(least) && value <= static_cast<double>(most) && value == std::floor(value);
-}
-
-struct Range {
-  Index buffer = 0, offset = 0, bytes = 0;
-};
-
-bool overlap(const Range& a, const Range& b) {
-  return a.buffer == b.buffer && a.bytes > 0 && b.bytes > 0 && a.offset < b.offset + b.bytes &&
-         b.offset < a.offset + a.bytes;
 }
 
 // Multiply-adds, about: elements written, times the dims that two inputs share and the output lacks.
@@ -141,6 +134,7 @@ class Linker {
     end_ = static_cast<std::size_t>(entry.end);
     Entry& linked = result_.program.entries[index];
     linked.name = entry.name;
+    linked_ops_.clear();
     for (std::size_t number = 0; at_ < end_ && ok(); ++number) {
       here_ = ", entry " + entry.name + ", instruction " + std::to_string(number);
       const double op_index = source_.code[at_];
@@ -151,11 +145,45 @@ class Linker {
       }
       ++at_;
       here_ += ", " + source_.ops[static_cast<std::size_t>(op_index)];
-      linked.instructions.push_back(instruction(op_of_[static_cast<std::size_t>(op_index)]));
+      const int op = op_of_[static_cast<std::size_t>(op_index)];
+      ranges_.clear();
+      linked.instructions.push_back(instruction(op));
+      linked_ops_.push_back({op < 0 ? nullptr : &ops()[static_cast<std::size_t>(op)], std::move(ranges_), op == repeat_op});
     }
+    if (!ok()) return;
     auto& all = linked.instructions;
     while (!all.empty() && all.back().kind == Instruction::Kind::barrier) all.pop_back();
+    plan_early_checks(all);
     plan_strips(all);
+  }
+
+  // Products look at their own results where they can, and find_nonfinite at what is left.
+  void plan_early_checks(std::vector<Instruction>& instructions) {
+    const std::vector<EarlyCheck> plans = early_checks(instructions, linked_ops_);
+    for (auto plan = plans.rbegin(); plan != plans.rend(); ++plan) {
+      const auto check = instructions.begin() + static_cast<std::ptrdiff_t>(plan->check);
+      for (const std::size_t product : plan->products) {
+        instructions[product].nonfinite = static_cast<unsigned*>(check->operands[1]);
+      }
+      std::vector<Instruction> parts;
+      for (const Range& part : plan->rest) parts.push_back(check_of(*check, part));
+      instructions.insert(instructions.erase(check), parts.begin(), parts.end());
+    }
+  }
+
+  // The same check of a part of its vector. Its product has more numbers in the code than it needs of the pools.
+  Instruction check_of(Instruction check, const Range& part) {
+    Program& program = result_.program;
+    auto* const base = static_cast<char*>(buffers_[static_cast<std::size_t>(part.buffer)].data);
+    const Index count = part.bytes / bytes_of(Element::own, source_.dtype);
+    void* const flag = check.operands[1];
+    check.dims = program.dims.data() + program.dims.size();
+    check.operands = program.operands.data() + program.operands.size();
+    check.work = check.work * static_cast<double>(count) / static_cast<double>(check.extent);
+    check.extent = count;
+    program.dims.push_back(count);
+    program.operands.insert(program.operands.end(), {base + part.offset, flag});
+    return check;
   }
 
   // The next numbers of the instruction, or none where the entry ends too early.
@@ -416,6 +444,7 @@ class Linker {
   std::string here_;  // where in the program, for messages
   std::vector<Index> dims_;
   std::vector<Range> ranges_;
+  std::vector<LinkedOp> linked_ops_;  // of the entry
 };
 
 }  // namespace

@@ -49,6 +49,7 @@ struct Instruction {
   bool splits_rows = false;  // the extent is the number of rows in the batch
   bool has_rows = false;
   bool may_halt = false;  // writes the status word
+  unsigned* nonfinite = nullptr;  // a flag to raise where a product is infinite or NaN
   double work = 0;  // multiply-adds, about
   Index row_bytes = 0;     // of the operands that have rows, per row
   Index shared_bytes = 0;  // of the arena's numbers that every row needs
