@@ -1,15 +1,13 @@
 /** Encodes rows of one table after another into room that others have; where the core can, without the event loop. */
 
-import { inTurns, type Paced } from '../paced.ts'
+import { inTurns } from '../paced.ts'
 import type { Encoder } from './encoder.ts'
-import { encodeColumn } from './input.ts'
 import type { RowRoom } from './packed-writer.ts'
 import type { RowLoops } from './row-loops.ts'
 import {
   firstWrong,
   isStandardised,
   scalesOf,
-  standardiseColumns,
   type InputColumn,
   type StandardisedColumn,
 } from './standardise.ts'
@@ -26,6 +24,7 @@ interface Plan {
 /** Encodes tables that all have the columns of the first. */
 export class PieceEncoder {
   private plan: Plan | undefined
+  private readonly spare: Float32Array[] = []
 
   constructor(
     private readonly encoder: Encoder,
@@ -45,12 +44,11 @@ export class PieceEncoder {
       offset,
       column: table.columns[place],
     }))
-    const plain = columns.filter(isStandardised)
-    const isScaled = await this.startJob(plain, scales, rows, rooms)
-    if (isScaled === false) throw this.wrongIn(plain, table, rows, rooms)
-    if (isScaled === undefined) for (const { x } of rooms) x.fill(0)
-    else if (plain.length === columns.length) return
-    await inTurns(this.encodeHere(columns, isScaled === true, table, rows, rooms))
+    const isScaled = columns.every(isStandardised)
+      ? await this.startJob(columns, scales, rows, rooms)
+      : undefined
+    if (isScaled === undefined) await this.encodeHere(table, rows, rooms)
+    else if (!isScaled) throw this.wrongIn(columns.filter(isStandardised), table, rows, rooms)
   }
 
   private planFor(table: Table): Plan {
@@ -61,38 +59,35 @@ export class PieceEncoder {
     }
   }
 
-  // Undefined where the core does not do it. It makes zeros also where there is nothing to scale: on shared memory they are written
-  // one by one here.
+  // Undefined where the core does not do it.
   private startJob(
-    plain: readonly StandardisedColumn[],
+    inputs: readonly StandardisedColumn[],
     scales: Float64Array,
     rows: Uint32Array,
     rooms: readonly RowRoom[],
   ): Promise<boolean> | undefined {
     const { jobs } = this.loops
-    const columns = plain.map(({ column }) => column.values)
+    const columns = inputs.map(({ column }) => column.values)
     const pieces = rooms.map(({ x }) => x).filter((x) => x instanceof Float32Array)
     const isShared = columns.every(({ buffer }) => buffer instanceof SharedArrayBuffer)
     if (jobs === undefined || pieces.length < rooms.length || !isShared) return undefined
     return jobs.standardisePieces(columns, scales, rows, pieces, this.encoder.width)
   }
 
-  private *encodeHere(
-    columns: readonly InputColumn[],
-    isPlainDone: boolean,
-    table: Table,
-    rows: Uint32Array,
-    rooms: readonly RowRoom[],
-  ): Paced<void> {
+  // In memory that is used again: what each table leaves would wait for the collector.
+  private async encodeHere(table: Table, rows: Uint32Array, rooms: readonly RowRoom[]): Promise<void> {
     const { width } = this.encoder
+    const elements = rows.length * width
+    const spare = this.spare.pop() ?? new Float32Array(0)
+    const memory = spare.length < elements ? new Float32Array(elements) : spare
+    const x = memory.subarray(0, elements).fill(0)
+    await inTurns(this.encoder.encodingInto(x, table, rows, this.loops))
     let from = 0
-    for (const { x, rows: count } of rooms) {
-      const place = { table, rows: rows.subarray(from, from + count), x, width }
-      if (!isPlainDone) yield* standardiseColumns(columns.filter(isStandardised), place, this.loops)
-      for (const one of columns)
-        if (!isStandardised(one)) yield* encodeColumn(one.input, one.column, { ...place, offset: one.offset })
-      from += count
+    for (const room of rooms) {
+      room.x.set(x.subarray(from * width, (from + room.rows) * width))
+      from += room.rows
     }
+    this.spare.push(memory)
   }
 
   private wrongIn(
