@@ -50,6 +50,7 @@
       ],
       "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
       "sources": [
+        "compute_thread.cc",
         "cpu.cc",
         "csv.cc",
         "csv_block.cc",

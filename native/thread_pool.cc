@@ -5,9 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <thread>
 
 #include "barrier.h"
+#include "compute_thread.h"
 #include "cpu.h"
 
 namespace hadamard {
@@ -22,7 +22,12 @@ enum State : std::uint32_t { idle, busy, quitting };
 
 class Helper {
  public:
-  Helper() : thread_([this] { work(); }) {}
+  // None where the system has no thread left.
+  static std::unique_ptr<Helper> create() {
+    auto helper = std::make_unique<Helper>();
+    if (!helper->thread_.start([self = helper.get()] { self->work(); })) helper.reset();
+    return helper;
+  }
 
   ~Helper() {
     set(quitting);
@@ -57,7 +62,7 @@ class Helper {
   const std::function<void(int)>* job_ = nullptr;
   int index_ = 0;
   std::atomic<std::uint32_t> state_{idle};
-  std::thread thread_;  // last: it reads the members above
+  ComputeThread thread_;  // last: it reads the members above
 };
 
 namespace {
@@ -77,14 +82,12 @@ class ThreadPool {
     const int granted = std::clamp(free, 0, wanted);
     std::vector<std::unique_ptr<Helper>> helpers;
     for (int i = 0; i < granted; ++i) {
-      if (idle_.empty()) {
-        helpers.push_back(std::make_unique<Helper>());
-      } else {
-        helpers.push_back(std::move(idle_.back()));
-        idle_.pop_back();
-      }
+      std::unique_ptr<Helper> helper = take_idle();
+      if (helper == nullptr) helper = Helper::create();
+      if (helper == nullptr) break;
+      helpers.push_back(std::move(helper));
     }
-    running_ += 1 + granted;
+    running_ += 1 + static_cast<int>(helpers.size());
     spins = running_ <= cores_ ? brief_spins : 0;
     return helpers;
   }
@@ -96,6 +99,13 @@ class ThreadPool {
   }
 
  private:
+  std::unique_ptr<Helper> take_idle() {
+    if (idle_.empty()) return nullptr;
+    std::unique_ptr<Helper> helper = std::move(idle_.back());
+    idle_.pop_back();
+    return helper;
+  }
+
   const int cores_ = cpu::available_cores();
   std::mutex mutex_;
   std::vector<std::unique_ptr<Helper>> idle_;

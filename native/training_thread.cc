@@ -60,8 +60,10 @@ TrainingThread::TrainingThread(const Executor& executor, RunOptions options,
   options_.on_step = [this](Index steps, Index runs) { report_progress(steps, runs); };
   last_report_ms_ = now_ms();
   LiveThreads::shared().add(this);
+  const auto train = [this, &executor, on_done = std::move(on_done)] { on_done(executor.run(options_)); };
   const std::lock_guard lock(join_mutex_);  // an exit on another thread may join from here on
-  thread_ = std::thread([this, &executor, on_done = std::move(on_done)] { on_done(executor.run(options_)); });
+  // Where the system has no thread left, the caller waits.
+  if (!thread_.start(train)) train();
 }
 
 TrainingThread::~TrainingThread() {
@@ -72,7 +74,7 @@ TrainingThread::~TrainingThread() {
 
 void TrainingThread::join() {
   const std::lock_guard lock(join_mutex_);
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 // Steps can be shorter than a microsecond, so the clock is read only every `stride_` of them, about once a millisecond.

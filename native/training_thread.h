@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <thread>
 
+#include "compute_thread.h"
 #include "executor.h"
 
 namespace hadamard {
@@ -38,7 +38,7 @@ class TrainingThread {
   std::int64_t last_look_ms_ = 0;
   std::int64_t last_report_ms_ = 0;
   std::mutex join_mutex_;
-  std::thread thread_;  // last: it reads the members above
+  ComputeThread thread_;  // last: it reads the members above
 };
 
 }  // namespace hadamard
