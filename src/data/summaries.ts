@@ -113,6 +113,10 @@ function placeOf(places: Uint32Array, row: number): number {
   return low
 }
 
+// Columns to a call; their moments lie in memory that every call uses, as new memory would wait for the collector.
+const SIDE_BY_SIDE = 64
+const momentsOfGroup = new Float64Array(MOMENT_NUMBERS * SIDE_BY_SIDE)
+
 /** Moments and a sample of a column of numbers, NaN being a missing one. */
 export class NumberSummary {
   private count = 0
@@ -131,31 +135,42 @@ export class NumberSummary {
     NumberSummary.addAll([this], [values], { rows, firstRow, sampled }, fallbackRowLoops)
   }
 
-  /** The same of several columns, whose sums are made in one loop. */
+  /** The same of several columns, whose sums are made side by side. */
   static addAll(
     summaries: readonly NumberSummary[],
     columns: readonly Float64Array[],
-    { rows, firstRow, sampled, chosen }: NextRows,
+    next: NextRows,
+    loops: RowLoops,
+  ): void {
+    for (let first = 0; first < summaries.length; first += SIDE_BY_SIDE) {
+      const group = summaries.slice(first, first + SIDE_BY_SIDE)
+      NumberSummary.addMoments(group, columns.slice(first, first + SIDE_BY_SIDE), next, loops)
+    }
+    summaries.forEach((summary, i) => {
+      summary.addSampled(columns[i], next.sampled, next.chosen?.isChosen)
+    })
+  }
+
+  private static addMoments(
+    summaries: readonly NumberSummary[],
+    columns: readonly Float64Array[],
+    { rows, firstRow, chosen }: NextRows,
     loops: RowLoops,
   ): void {
     for (let [from, place] = [0, 0]; from < rows;) {
       const block = Math.floor((firstRow + from) / blockRows)
       const to = Math.min(rows, (block + 1) * blockRows - firstRow)
       const end = chosen === undefined ? to : placeOf(chosen.places, to)
-      const moments = new Float64Array(MOMENT_NUMBERS * summaries.length)
       summaries.forEach((summary, i) => {
-        summary.copyMoments(block, moments, MOMENT_NUMBERS * i)
+        summary.copyMoments(block, momentsOfGroup, MOMENT_NUMBERS * i)
       })
-      loops.addMoments(columns, chosen?.places, place, end, moments)
+      loops.addMoments(columns, chosen?.places, place, end, momentsOfGroup)
       summaries.forEach((summary, i) => {
-        summary.takeMoments(moments, MOMENT_NUMBERS * i, end - place)
+        summary.takeMoments(momentsOfGroup, MOMENT_NUMBERS * i, end - place)
       })
       from = to
       place = end
     }
-    summaries.forEach((summary, i) => {
-      summary.addSampled(columns[i], sampled, chosen?.isChosen)
-    })
   }
 
   describe(name: string): NumberDescription {
